@@ -1,0 +1,32 @@
+"""Mistakes that a user can mend, each told in one line: what, what was expected, what to do."""
+
+
+class PosekitError(Exception):
+    """Base of every error that posekit raises on purpose.
+
+    IPython asks an exception for ``_render_traceback_``; answering with the message alone keeps
+    the cause readable in notebooks, where frames of library code would bury it.
+    """
+
+    def _render_traceback_(self) -> list[str]:
+        return [f"{type(self).__name__}: {self}"]
+
+
+class DatasetNotFound(PosekitError):
+    """Files of a data set are not on disk; the message lists them and how to get them."""
+
+
+class InvalidData(PosekitError):
+    """A file or an array does not hold what its format or its name promises."""
+
+
+class InvalidCheckpoint(PosekitError):
+    """A checkpoint is corrupt, unsafe, or belongs to another network."""
+
+
+class InvalidParameter(PosekitError):
+    """An option, a name or a value that posekit does not know."""
+
+
+class StorageError(PosekitError):
+    """A folder cannot be written: read-only, full, or locked by another process."""
