@@ -14,8 +14,7 @@ from packaging.requirements import Requirement
 
 FILE = Path(__file__).resolve().parents[1] / ".constraints.txt"
 UNPINNED = re.compile(r"^(torch|triton|nvidia-.*|cuda-.*|posekit)$")
-HEADER = "# Exact versions, tested together; written by `make constraints`. torch is left out.
-"
+HEADER = "# Exact versions, tested together; written by `make constraints`. torch is left out.\n"
 
 
 def canonical(name: str) -> str:
