@@ -1,0 +1,133 @@
+"""MixSTE: alternating spatial and temporal transformer blocks (Zhang et al., CVPR 2022).
+
+Source: https://github.com/JinluZhang1126/MixSTE at 72a36be, class MixSTE2. Parameter names are
+those of its checkpoints.
+"""
+
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor, nn
+
+from posekit.models.layers import Block, Lifter, drop_path_rates
+from posekit.skeletons import HUMAN36M_17, Skeleton
+
+
+class AlternatingLifter(Lifter):
+    """Pairs of a spatial block (joints attend) and a temporal block (frames attend), then a head.
+
+    Subclasses say how keypoints become joint tokens (``embed_joints``), what prepares the tokens
+    for the first temporal attention (``embed_frames``) and, where it is not simply
+    ``STEblocks`` and ``TTEblocks``, which pairs run (``pairs``).
+
+    Args:
+        frames: frames in and out.
+        skeleton: joint set.
+        in_channels: channels per keypoint.
+        embed_dim: channels of a token.
+        heads: attention heads.
+        mlp_ratio: hidden width of the MLPs over ``embed_dim``.
+        rates: stochastic depth of each pair of ``STEblocks`` and ``TTEblocks``.
+    """
+
+    def __init__(
+        self,
+        *,
+        frames: int,
+        skeleton: Skeleton,
+        in_channels: int,
+        embed_dim: int,
+        heads: int,
+        mlp_ratio: float,
+        rates: list[float],
+    ) -> None:
+        super().__init__(frames, skeleton, "sequence", in_channels)
+        self.embed_dim = embed_dim
+        self.STEblocks = nn.ModuleList(
+            Block(embed_dim, heads, mlp_ratio, rate, axis="joints") for rate in rates
+        )
+        self.TTEblocks = nn.ModuleList(
+            Block(embed_dim, heads, mlp_ratio, rate, axis="frames") for rate in rates
+        )
+        self.Spatial_norm = nn.LayerNorm(embed_dim, eps=1e-6)
+        self.Temporal_norm = nn.LayerNorm(embed_dim, eps=1e-6)
+        self.head = nn.Sequential(nn.LayerNorm(embed_dim), nn.Linear(embed_dim, 3))
+
+    def embed_joints(self, keypoints: Tensor) -> Tensor:
+        """keypoints (B, F, J, in_channels) -> position-coded joint tokens (B, F, J, C)."""
+        raise NotImplementedError
+
+    def embed_frames(self, tokens: Tensor) -> Tensor:
+        """Tokens after the first spatial block -> the same with what tells frames apart."""
+        raise NotImplementedError
+
+    def pairs(self) -> Iterable[tuple[Block, Block]]:
+        """The spatial and temporal blocks in the order in which they run."""
+        return zip(self.STEblocks, self.TTEblocks, strict=True)
+
+    def forward(self, keypoints: Tensor, condition: Tensor | None = None) -> Tensor:
+        """Lift keypoints (B, F, J, in_channels) to a pose (B, F, J, 3) in metres.
+
+        Args:
+            keypoints: screen-normalised; diffusion denoisers append the noisy pose as channels.
+            condition: (B, C), added to every token before the first attention (the time code of
+                a diffusion denoiser).
+        """
+        self.check_input(keypoints)
+        tokens = self.embed_joints(keypoints)
+        if condition is not None:
+            tokens = tokens + condition[:, None, None]
+        for depth, (spatial, temporal) in enumerate(self.pairs()):
+            tokens = self.Spatial_norm(spatial(tokens))
+            if depth == 0:
+                tokens = self.embed_frames(tokens)
+            tokens = self.Temporal_norm(temporal(tokens))
+        return self.head(tokens)
+
+
+class MixSTE(AlternatingLifter):
+    """MixSTE with a linear joint embedding and learned position codes.
+
+    Args:
+        frames: frames in and out (published: 243, 81, 27).
+        skeleton: joint set.
+        in_channels: channels per keypoint (2; 5 as a diffusion denoiser).
+        embed_dim: channels of a token.
+        depth: pairs of a spatial and a temporal block.
+        heads: attention heads.
+        mlp_ratio: hidden width of the MLPs over ``embed_dim``.
+        drop_path: stochastic depth of the last pair; it rises linearly from 0.
+    """
+
+    def __init__(
+        self,
+        *,
+        frames: int = 243,
+        skeleton: Skeleton = HUMAN36M_17,
+        in_channels: int = 2,
+        embed_dim: int = 512,
+        depth: int = 8,
+        heads: int = 8,
+        mlp_ratio: float = 2.0,
+        drop_path: float = 0.1,
+    ) -> None:
+        super().__init__(
+            frames=frames,
+            skeleton=skeleton,
+            in_channels=in_channels,
+            embed_dim=embed_dim,
+            heads=heads,
+            mlp_ratio=mlp_ratio,
+            rates=drop_path_rates(drop_path, depth),
+        )
+        self.Spatial_patch_to_embedding = nn.Linear(in_channels, embed_dim)
+        self.Spatial_pos_embed = nn.Parameter(torch.zeros(1, skeleton.joints, embed_dim))
+        self.Temporal_pos_embed = nn.Parameter(torch.zeros(1, frames, embed_dim))
+
+    def embed_joints(self, keypoints: Tensor) -> Tensor:
+        """Linear embedding of each keypoint plus the code of its joint."""
+        return self.Spatial_patch_to_embedding(keypoints) + self.Spatial_pos_embed
+
+    def embed_frames(self, tokens: Tensor) -> Tensor:
+        """Add the code of each frame."""
+        return tokens + self.Temporal_pos_embed[:, :, None]
