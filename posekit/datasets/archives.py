@@ -1,0 +1,300 @@
+"""Reads the community's archives of pickled arrays without running what is in them.
+
+A pickle is a program: loading one with ``allow_pickle=True`` runs whatever its author wrote. The
+files of this field need very little of that machine: containers, text, numbers and NumPy arrays.
+The unpickler here knows these and refuses everything else. Even NumPy's own constructors are
+replaced by inert stand-ins, since a forged dtype handed to them can corrupt memory.
+"""
+
+from __future__ import annotations
+
+import ast
+import io
+import math
+import os
+import pickle
+import re
+import zipfile
+import zlib
+from collections.abc import Collection
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from posekit.errors import InvalidData
+
+LARGEST_HEADER = 10_000  # bytes; NumPy's own limit for parsing a header
+LARGEST_RATIO, RATIO_FREE = 200, 1 << 26  # unpacked : packed, for members larger than 64 MiB
+_DTYPE_CODE = re.compile(r"[<>|=]?(b1|[iu][1248]|f[248]|c8|c16|[SU]\d{1,6}|O8?|\?)")
+_LEAVES = (type(None), bool, int, float, complex, str, bytes, np.generic)
+_BROKEN = (
+    pickle.UnpicklingError,
+    AttributeError,
+    EOFError,
+    ImportError,
+    IndexError,
+    KeyError,
+    MemoryError,
+    OverflowError,
+    RecursionError,
+    SyntaxError,
+    TypeError,
+    UnicodeError,
+    ValueError,
+)
+
+
+class _Dtype:
+    """Stands in for ``numpy.dtype`` while a pickle is read: plain element types only."""
+
+    def __init__(self, code: str, align: bool = False, copy: bool = False) -> None:
+        code = code.decode("ascii") if isinstance(code, bytes) else code
+        if not isinstance(code, str) or not _DTYPE_CODE.fullmatch(code):
+            raise pickle.UnpicklingError(f"the element type {code!r} is not admitted")
+        self.dtype = np.dtype(code)
+
+    def __setstate__(self, state: tuple) -> None:
+        _, order, subdtype, names, fields, *_ = state
+        if (subdtype, names, fields) != (None, None, None):
+            raise pickle.UnpicklingError("structured element types are not admitted")
+        order = order.decode("ascii") if isinstance(order, bytes) else order
+        self.dtype = self.dtype.newbyteorder(order)
+
+
+class _Array:
+    """Stands in for ``numpy.ndarray`` while a pickle is read; ``build`` makes the array."""
+
+    def __init__(self) -> None:
+        self.state: tuple | None = None
+
+    def __setstate__(self, state: tuple) -> None:
+        self.state = state
+
+    def parts(self) -> tuple[tuple[int, ...], np.dtype, str, Any]:
+        """Shape, dtype, memory order and data, each checked."""
+        if self.state is None or len(self.state) != 5:
+            raise pickle.UnpicklingError("an array without its contents")
+        _, shape, dtype, fortran, data = self.state
+        if not isinstance(dtype, _Dtype) or not all(isinstance(n, int) and n >= 0 for n in shape):
+            raise pickle.UnpicklingError("an array with a forged shape or element type")
+        return tuple(shape), dtype.dtype, "F" if fortran else "C", data
+
+
+class _ArrayType:
+    """Stands in for the name ``numpy.ndarray``; cannot be called."""
+
+
+def _reconstruct(kind: object, shape: object, code: object) -> _Array:
+    if not isinstance(kind, _ArrayType):
+        raise pickle.UnpicklingError("a subclass of numpy.ndarray is not admitted")
+    return _Array()
+
+
+def _scalar(dtype: _Dtype, data: bytes | str = b"") -> np.generic:
+    raw = data.encode("latin1") if isinstance(data, str) else data
+    if (
+        not isinstance(dtype, _Dtype)
+        or not isinstance(raw, bytes)
+        or dtype.dtype.hasobject
+        or len(raw) != dtype.dtype.itemsize
+    ):
+        raise pickle.UnpicklingError("a forged NumPy scalar")
+    return np.frombuffer(raw, dtype.dtype, count=1)[0]
+
+
+def _encode(text: str, encoding: str = "latin1") -> bytes:
+    # Python 2 and protocols below 3 spell bytes this way; other codecs could unpack bombs.
+    if encoding not in ("latin1", "latin-1"):
+        raise pickle.UnpicklingError(f"the codec {encoding!r} is not admitted")
+    return text.encode("latin1")
+
+
+ADMITTED: dict[tuple[str, str], Any] = {
+    ("numpy", "ndarray"): _ArrayType(),
+    ("numpy", "dtype"): _Dtype,
+    ("numpy.core.multiarray", "_reconstruct"): _reconstruct,
+    ("numpy._core.multiarray", "_reconstruct"): _reconstruct,
+    ("numpy.core.multiarray", "scalar"): _scalar,
+    ("numpy._core.multiarray", "scalar"): _scalar,
+    ("_codecs", "encode"): _encode,
+}
+
+
+class _RestrictedUnpickler(pickle.Unpickler):
+    def find_class(self, module: str, name: str) -> Any:
+        try:
+            return ADMITTED[module, name]
+        except KeyError:
+            raise pickle.UnpicklingError(
+                f"it asks for {module}.{name}, which data do not need and which could run code"
+            ) from None
+
+
+def restricted_load(stream: BinaryIO, name: str, *, encoding: str = "ASCII") -> Any:
+    """Unpickle containers, text, numbers and NumPy arrays from ``stream``; run nothing.
+
+    Args:
+        stream: binary stream at the start of a pickle, any protocol.
+        name: what to call it in messages (path, member).
+        encoding: for text of Python 2 pickles, "latin1" where those hold arrays.
+
+    Returns:
+        The object; arrays may be read-only views of the bytes read.
+
+    Raises:
+        InvalidData: the pickle is truncated, forged, or asks for anything else.
+    """
+    try:
+        return _resolve(_RestrictedUnpickler(stream, encoding=encoding).load(), {})
+    except _BROKEN as error:
+        raise InvalidData(
+            f"{name}: the pickle is refused: {_one_line(error)}. Nothing in it was run; "
+            "get the file again from its official page."
+        ) from error
+
+
+def load_pickle(path: str | os.PathLike[str], *, encoding: str = "ASCII") -> Any:
+    """``restricted_load`` of a whole file, as 3DPW's and MotionBERT's ``.pkl``."""
+    with Path(path).open("rb") as file:
+        return restricted_load(file, str(path), encoding=encoding)
+
+
+def load_archive(
+    path: str | os.PathLike[str], members: Collection[str] | None = None
+) -> dict[str, Any]:
+    """Read an ``.npz`` archive, pickled members included, without running anything.
+
+    Args:
+        path: the archive.
+        members: names to read; all by default.
+
+    Returns:
+        Member name to array; a 0-d object array is replaced by the object it holds, as
+        ``archive[name].item()`` would give it.
+
+    Raises:
+        InvalidData: not an npz archive, truncated, a member missing, or a refused pickle.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            entries = {entry.filename.removesuffix(".npy"): entry for entry in archive.infolist()}
+            wanted = list(entries) if members is None else list(members)
+            missing = [name for name in wanted if name not in entries]
+            if missing:
+                raise InvalidData(
+                    f"{path}: no member {missing[0]!r}, the archive holds "
+                    f"{', '.join(sorted(entries)[:8]) or 'nothing'}; is it another file?"
+                )
+            return {name: _read_member(archive, entries[name], path) for name in wanted}
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+        raise InvalidData(
+            f"{path}: not a readable npz archive ({_one_line(error)}); it is truncated or another "
+            "kind of file: download or copy it again."
+        ) from error
+
+
+def member_names(path: str | os.PathLike[str]) -> tuple[str, ...]:
+    """Names of the members of an ``.npz`` archive, without reading them.
+
+    Raises:
+        InvalidData: not an npz archive, or truncated.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return tuple(name.removesuffix(".npy") for name in archive.namelist())
+    except zipfile.BadZipFile as error:
+        raise InvalidData(
+            f"{path}: not a readable npz archive ({_one_line(error)}); it is truncated or another "
+            "kind of file: download or copy it again."
+        ) from error
+
+
+def _read_member(
+    archive: zipfile.ZipFile, entry: zipfile.ZipInfo, path: str | os.PathLike[str]
+) -> Any:
+    name = f"{path} [{entry.filename}]"
+    packed = max(1, entry.compress_size)
+    if entry.file_size > RATIO_FREE and entry.file_size / packed > LARGEST_RATIO:
+        raise InvalidData(f"{name}: unpacks to {entry.file_size} bytes, a decompression bomb.")
+    with archive.open(entry) as stream:
+        shape, dtype, order, header = _read_header(stream, name)
+        if dtype.hasobject:
+            held = restricted_load(stream, name)
+            return held.item() if isinstance(held, np.ndarray) and held.ndim == 0 else held
+        size = math.prod(shape) * dtype.itemsize
+        if size != entry.file_size - header:
+            raise InvalidData(
+                f"{name}: the header promises {size} bytes, the member holds "
+                f"{entry.file_size - header}; the file is damaged: get it again."
+            )
+        return np.frombuffer(stream.read(size), dtype).reshape(shape, order=order)
+
+
+def _read_header(
+    stream: io.BufferedIOBase, name: str
+) -> tuple[tuple[int, ...], np.dtype, str, int]:
+    """Shape, dtype, memory order and number of header bytes of a ``.npy`` member."""
+    magic = stream.read(8)
+    width = {1: 2, 2: 4, 3: 4}.get(magic[6] if len(magic) == 8 else 0)
+    if magic[:6] != b"\x93NUMPY" or width is None:
+        raise InvalidData(f"{name}: not a NumPy array; is it another kind of archive?")
+    length = int.from_bytes(stream.read(width), "little")
+    if length > LARGEST_HEADER:
+        raise InvalidData(f"{name}: a header of {length} bytes is refused (forged).")
+    try:
+        header = ast.literal_eval(stream.read(length).decode("latin1"))
+        shape, descr = tuple(header["shape"]), header["descr"]
+        if not isinstance(descr, str) or not _DTYPE_CODE.fullmatch(descr):
+            raise ValueError(f"element type {descr!r} is not admitted")
+        if not all(isinstance(n, int) and n >= 0 for n in shape):
+            raise ValueError(f"shape {shape} is not admitted")
+        order = "F" if header["fortran_order"] else "C"
+        return shape, np.dtype(descr), order, 8 + width + length
+    except _BROKEN as error:
+        raise InvalidData(f"{name}: the array header is refused: {_one_line(error)}.") from error
+
+
+def _resolve(node: Any, done: dict[int, Any]) -> Any:
+    """The tree of ``node`` with stand-ins replaced by arrays; each node is visited once."""
+    if isinstance(node, _LEAVES):
+        return node
+    if id(node) in done:
+        return done[id(node)]
+    if isinstance(node, list):
+        done[id(node)] = node
+        node[:] = [_resolve(item, done) for item in node]
+        return node
+    if isinstance(node, dict):
+        done[id(node)] = node
+        if not all(isinstance(key, _LEAVES) for key in node):
+            raise pickle.UnpicklingError("a dictionary whose keys are neither text nor numbers")
+        for key, item in node.items():
+            node[key] = _resolve(item, done)
+        return node
+    if isinstance(node, tuple):
+        done[id(node)] = tuple(_resolve(item, done) for item in node)
+        return done[id(node)]
+    if isinstance(node, _Array):
+        done[id(node)] = _build(node, done)
+        return done[id(node)]
+    raise pickle.UnpicklingError(f"an object of type {type(node).__name__} is not admitted")
+
+
+def _build(node: _Array, done: dict[int, Any]) -> np.ndarray:
+    shape, dtype, order, data = node.parts()
+    if not dtype.hasobject:
+        raw = data.encode("latin1") if isinstance(data, str) else data
+        if not isinstance(raw, bytes | bytearray):
+            raise pickle.UnpicklingError("an array without its bytes")
+        return np.frombuffer(raw, dtype).reshape(shape, order=order)
+    if not isinstance(data, list) or len(data) != math.prod(shape):
+        raise pickle.UnpicklingError("an object array whose length is not its shape's")
+    array = np.empty(len(data), dtype=object)
+    for index, item in enumerate(data):
+        array[index] = _resolve(item, done)
+    return array.reshape(shape, order=order)
+
+
+def _one_line(error: BaseException) -> str:
+    return " ".join(str(error).split())[:200].rstrip(".") or type(error).__name__
