@@ -163,4 +163,4 @@ class Block(nn.Module):
 
 def drop_path_rates(largest: float, blocks: int) -> list[float]:
     """Rates of stochastic depth, rising linearly from 0 to ``largest`` over the blocks."""
-    return torch.linspace(0.0, largest, blocks).tolist()
+    return torch.linspace(0.0, largest, blocks, device="cpu").tolist()
