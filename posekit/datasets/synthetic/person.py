@@ -78,9 +78,7 @@ def draw_person(subject: str, seed: str) -> Person:
     rng = keyed_generator(seed, subject)
     stature = float(np.clip(rng.normal(MEAN_STATURE, 0.07), 1.55, 1.95))
     scale = stature / MEAN_STATURE
-    bones = {
-        name: length * scale * rng.normal(1.0, 0.03) for name, length in MEAN_BONES.items()
-    }
+    bones = {name: length * scale * rng.normal(1.0, 0.03) for name, length in MEAN_BONES.items()}
     bones["hip_half_width"] *= rng.normal(1.0, 0.07)
     bones["shoulder_half_width"] *= rng.normal(1.0, 0.06)
     return Person(

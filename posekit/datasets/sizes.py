@@ -1,0 +1,41 @@
+"""How much of a data set on disk a size takes: an even, deterministic choice of clips."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TypeVar
+
+from posekit.datasets.clips import Clip
+
+FRAMES = {"smoke": 120, "quick": 200}
+SMOKE_CLIPS = 8
+
+Entry = TypeVar("Entry")
+
+
+def choose(entries: Sequence[Entry], groups: Sequence[tuple[str, str]], size: str) -> list[Entry]:
+    """The entries (one per clip) that a size takes.
+
+    Args:
+        entries: one per clip, in the data set's order.
+        groups: (subject, action) of each entry.
+        size: "quick" takes one clip per subject and action, from a take and camera that change
+            from group to group; "smoke" takes ``SMOKE_CLIPS`` of those, evenly; "standard" and
+            "full" take all.
+    """
+    if size not in FRAMES:
+        return list(entries)
+    members: dict[tuple[str, str], list[Entry]] = {}
+    for entry, group in zip(entries, groups, strict=True):
+        members.setdefault(group, []).append(entry)
+    chosen = [group[k % len(group)] for k, group in enumerate(members.values())]
+    if size == "smoke" and len(chosen) > SMOKE_CLIPS:
+        chosen = [chosen[k * len(chosen) // SMOKE_CLIPS] for k in range(SMOKE_CLIPS)]
+    return chosen
+
+
+def shorten(clip: Clip, size: str) -> Clip:
+    """The middle of a clip, as long as the size allows; takes often begin with standing still."""
+    frames = min(clip.frames, FRAMES.get(size, clip.frames))
+    start = (clip.frames - frames) // 2
+    return clip.cut(start, start + frames)
