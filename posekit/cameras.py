@@ -180,7 +180,7 @@ _ENTRIES = {
 
 def _normalise(pixels: Tensor, resolution: Tensor) -> Tensor:
     # x in [-1, 1]; y is scaled by the width too, so that the aspect ratio is kept.
-    return pixels * 2 / resolution[..., :1] - resolution / resolution[..., :1]
+    return 2 * pixels / resolution[..., :1] - resolution / resolution[..., :1]
 
 
 def human36m_cameras(subject: str) -> dict[str, Camera]:

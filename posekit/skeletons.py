@@ -180,14 +180,12 @@ MPI_INF_3DHP_17 = Skeleton(
         *("right hip", "right knee", "right ankle", "left hip", "left knee", "left ankle"),
         *("pelvis", "spine", "head"),
     ),
-    parents=(16, 15, 1, 2, 3, 1, 5, 6, 14, 8, 9, 14, 11, 12, -1, 14, 1),
+    parents=(1, 15, 1, 2, 3, 1, 5, 6, 14, 8, 9, 14, 11, 12, -1, 14, 1),
     left=(5, 6, 7, 11, 12, 13),
     right=(2, 3, 4, 8, 9, 10),
 )
-"""The "relevant" 17 joints of MPI-INF-3DHP.
-
-The head top hangs on the head, as in lifting code; the official table hangs it on the neck.
-"""
+"""The "relevant" 17 joints of MPI-INF-3DHP with the parents of its official table, where head
+and head top both hang on the neck."""
 
 HUMANEVA_15 = Skeleton(
     name="humaneva-15",
