@@ -1,0 +1,176 @@
+"""Evaluation protocols: every choice that moves a published error, named.
+
+Two papers rarely score the same frames in the same way, and the choices are worth up to several
+millimetres. A ``Protocol`` spells them out; the constants are what the released scripts do.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from posekit.datasets.clips import Clip, PoseDataset
+from posekit.errors import InvalidData, InvalidParameter
+from posekit.windows import RULES, Rule
+
+DAMAGED_TAKES = ("S9/Greeting", "S9/SittingDown 1", "S9/Waiting 1")
+"""Takes of Human3.6M whose poses are shifted against the video.
+
+MotionBERT and its successors leave them out; the other lifting papers keep them
+(https://github.com/facebookresearch/VideoPose3D/issues/119).
+"""
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """How predictions become the numbers of a table.
+
+    Attributes:
+        name: what to call it in a report.
+        windows: which frames a lifter sees together, one of ``posekit.windows.RULES``.
+        root: "free" leaves the predicted root joint as it comes, so that its error counts;
+            "zeroed" sets it to the origin, where the target has it.
+        score_root: False leaves the root joint out of every mean (16 of 17 joints).
+        flip: average the prediction with the mirrored prediction of the mirrored input.
+        average: "actions" is the unweighted mean over actions of the frame mean of each;
+            "frames" is the mean over all frames.
+        count_padding: score the repeated edge frames of padded windows.
+        count_overlap: score frames twice that a last window shares with the one before.
+        velocity: "across windows" takes differences along all scored frames of a clip, jumps
+            between windows included; "within windows" only inside windows.
+        downsample: keep every n-th frame of the clips, starting with the first.
+        actions: score takes whose name begins with one of these; empty for all. A prefix, as in
+            the released scripts: "Sitting" also takes "SittingDown".
+        subjects: score these subjects; empty for all.
+        excluded: takes to leave out, as "S9/Greeting".
+
+    Raises:
+        InvalidParameter: a value that is not listed here.
+    """
+
+    name: str
+    windows: Rule
+    root: Literal["free", "zeroed"]
+    score_root: bool = True
+    flip: bool = True
+    average: Literal["actions", "frames"] = "actions"
+    count_padding: bool = True
+    count_overlap: bool = True
+    velocity: Literal["across windows", "within windows"] = "across windows"
+    downsample: int = 1
+    actions: tuple[str, ...] = ()
+    subjects: tuple[str, ...] = ()
+    excluded: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        choices = {
+            "windows": tuple(RULES),
+            "root": ("free", "zeroed"),
+            "average": ("actions", "frames"),
+            "velocity": ("across windows", "within windows"),
+        }
+        for option, valid in choices.items():
+            if getattr(self, option) not in valid:
+                raise InvalidParameter(
+                    f"protocol {self.name}: {option} is {getattr(self, option)!r}; "
+                    f"choose one of: {', '.join(valid)}."
+                )
+        if self.downsample < 1:
+            raise InvalidParameter(
+                f"protocol {self.name}: downsample is {self.downsample}; choose 1 or more."
+            )
+
+    def describe(self) -> tuple[tuple[str, str], ...]:
+        """The protocol card: (label, value) pairs in the order in which to print them."""
+        root = "as predicted" if self.root == "free" else "set to the origin before scoring"
+        joints = "all" if self.score_root else "all but the root"
+        padding = "counted" if self.count_padding else "not counted"
+        overlap = "counted twice" if self.count_overlap else "counted once"
+        frames = "all" if self.downsample == 1 else f"one in {self.downsample}"
+        return (
+            ("Protocol", self.name),
+            ("Joints scored", joints),
+            ("Predicted root", root),
+            ("Windows", RULES[self.windows]),
+            ("Frames", frames),
+            ("Padded frames", padding),
+            ("Overlapping frames", overlap),
+            ("Flip averaging", "yes" if self.flip else "no"),
+            ("Average", f"over {self.average}"),
+            ("Velocity differences", self.velocity),
+            ("P-MPJPE alignment", "rotation, translation and scale, frame by frame"),
+            ("Actions", ", ".join(self.actions) or "all"),
+            ("Subjects", ", ".join(self.subjects) or "all"),
+            ("Takes left out", ", ".join(self.excluded) or "none"),
+        )
+
+    def scores(self, clip: Clip) -> bool:
+        """Whether ``clip`` is among the actions, subjects and takes that are scored."""
+        return (
+            (not self.actions or clip.take.startswith(self.actions))
+            and (not self.subjects or clip.subject in self.subjects)
+            and f"{clip.subject}/{clip.take}" not in self.excluded
+        )
+
+
+VIDEOPOSE3D = Protocol("VideoPose3D", windows="centred", root="free")
+"""VideoPose3D ``run.py``: every frame once."""
+
+MIXSTE = Protocol("MixSTE, KTPFormer", windows="sequence", root="free")
+"""MixSTE and KTPFormer ``run_*.py``."""
+
+D3DP_PROTOCOL = Protocol("D3DP", windows="sequence", root="zeroed")
+"""D3DP ``main.py``: MixSTE's windows with the root at the origin."""
+
+MHFORMER = Protocol("MHFormer", windows="centred", root="zeroed")
+"""MHFormer, UAO.
+
+Their P-MPJPE of an action mixes in other actions of a mini-batch; here each frame counts for its
+own action, so that single actions can differ slightly from their printout and the total does not.
+"""
+
+HOT_SEQUENCE = Protocol("HoT with a sequence host", windows="clip-centred", root="zeroed")
+"""HoT with MixSTE."""
+
+PROTOCOLS: dict[str, Protocol] = {
+    "videopose3d": VIDEOPOSE3D,
+    "mixste": MIXSTE,
+    "d3dp": D3DP_PROTOCOL,
+    "mhformer": MHFORMER,
+    "hot": HOT_SEQUENCE,
+}
+
+
+def downsample(dataset: PoseDataset, step: int) -> PoseDataset:
+    """Every ``step``-th frame of every clip, starting with the first (VideoPose3D)."""
+    if step == 1:
+        return dataset
+    return replace(
+        dataset,
+        clips=tuple(
+            replace(
+                clip,
+                keypoints=clip.keypoints[::step],
+                pose=None if clip.pose is None else clip.pose[::step],
+                valid=clip.valid[::step],
+                fps=clip.fps / step,
+            )
+            for clip in dataset.clips
+        ),
+        fingerprint=f"{dataset.fingerprint}, one frame in {step}",
+    )
+
+
+def scored_clips(dataset: PoseDataset, protocol: Protocol) -> list[bool]:
+    """For every clip, whether ``protocol`` scores it.
+
+    Raises:
+        InvalidData: it scores none.
+    """
+    chosen = [protocol.scores(clip) for clip in dataset.clips]
+    if not any(chosen):
+        raise InvalidData(
+            f"protocol {protocol.name} scores none of the {len(chosen)} clips of {dataset.name}; "
+            f"actions are {', '.join(dataset.actions)}, subjects {', '.join(dataset.subjects)}."
+        )
+    return chosen
