@@ -1,0 +1,80 @@
+"""Metric and loss goldens: VideoPose3D's and PoseAug's error measures, KTPFormer's loss."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from golden_checks.golden import Golden
+from posekit import losses, metrics
+
+FLOAT32, FLOAT64 = 1e-5, 1e-9  # relative tolerances that the goldens state
+
+
+def check_metrics(golden: Golden) -> None:
+    """Every output of the form ``<case>_<measure>`` that the golden lists."""
+    for output in golden.spec["outputs"]:
+        if output in golden.spec["stored_inputs"]:
+            continue
+        case, measure = output.split("_", 1)
+        target = golden.tensor("planar_target" if case == "planar" else "target")
+        actual = _MEASURES[measure](golden.tensor(f"{case}_pred"), target)
+        torch.testing.assert_close(
+            actual.double(),
+            torch.as_tensor(golden.arrays[output], dtype=torch.float64),
+            rtol=FLOAT64 if measure.endswith("_frames") else FLOAT32,
+            atol=0,
+            msg=lambda text, output=output: f"{output}: {text}",
+        )
+
+
+def check_sequence_loss(golden: Golden) -> None:
+    """Terms of the loss and the gradient of a backward pass that is seeded with it."""
+    target = golden.inputs["target"]
+    prediction = (target + 0.3 * golden.inputs["error"]).requires_grad_()
+    loss = losses.sequence_loss(
+        prediction,
+        target,
+        torch.tensor(golden.config["joint_weights"]),
+        golden.config["temporal_consistency"],
+        golden.config["velocity"],
+    )
+    plain = losses.sequence_loss(prediction, target, consistency=0, velocity=0)
+    losses.backward_scaled_by_loss(loss.total)
+    terms = [loss.position, loss.consistency, loss.velocity, loss.total, plain.total]
+    torch.testing.assert_close(torch.stack(terms), golden.tensor("terms"), rtol=1e-5, atol=0)
+    torch.testing.assert_close(prediction.grad, golden.tensor("grad"), rtol=1e-4, atol=1e-7)
+
+
+def _weighted_by_frame(prediction: Tensor, target: Tensor) -> Tensor:
+    weights = torch.linspace(0.5, 1.5, prediction.shape[0])
+    return (weights * metrics.mpjpe(prediction, target, reduce=False)).mean()
+
+
+def _by_joint(prediction: Tensor, target: Tensor) -> Tensor:
+    return metrics.joint_errors(prediction, target).mean(dim=0)
+
+
+def _aligned_by_frame(prediction: Tensor, target: Tensor) -> Tensor:
+    return metrics.p_mpjpe(prediction.double(), target.double(), reduce=False)
+
+
+def _scaled_by_frame(prediction: Tensor, target: Tensor) -> Tensor:
+    return metrics.n_mpjpe(prediction.double(), target.double(), reduce=False)
+
+
+_MEASURES = {
+    "mpjpe": metrics.mpjpe,
+    "weighted_mpjpe": _weighted_by_frame,
+    "mpjpe_byjoint": _by_joint,
+    "p_mpjpe": metrics.p_mpjpe,
+    "p_mpjpe_frames": _aligned_by_frame,
+    "n_mpjpe": metrics.n_mpjpe,
+    "n_mpjpe_frames": _scaled_by_frame,
+    "velocity": metrics.mpjve,
+    "accel": metrics.acceleration_error,
+    "pck150": metrics.pck,
+    "auc": metrics.auc,
+}
+
+CHECKS = {"metrics": check_metrics, "seq2seq-loss": check_sequence_loss}

@@ -1,0 +1,3 @@
+"""Golden checks of this domain."""
+
+CHECKS = {}

@@ -1,0 +1,162 @@
+"""Golden checks of windows and whole evaluation scripts."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from golden_checks.recipe import draw_input, fill_state
+from posekit.cameras import Camera
+from posekit.datasets import Clip, PoseDataset, load_dataset
+from posekit.evaluation import Evaluation, score
+from posekit.models.layers import Lifter
+from posekit.prediction import Predictions, predict
+from posekit.protocols import MIXSTE, VIDEOPOSE3D, Protocol
+from posekit.skeletons import HUMAN36M_17, SKELETONS
+from posekit.windows import ClipBank, evaluation_windows
+
+METRIC_NAMES = {"MPJPE": "mpjpe", "P-MPJPE": "p_mpjpe", "N-MPJPE": "n_mpjpe", "MPJVE": "mpjve"}
+RELATIVE_TOLERANCE = 1e-5
+
+
+class Seq2Frame(Lifter):
+    """One convolution over the window: the pose of its middle (causal: last) frame."""
+
+    def __init__(self, state: dict[str, Tensor]) -> None:
+        channels, _, frames = state["lift.weight"].shape
+        super().__init__(frames, HUMAN36M_17, output="frame")
+        self.lift = nn.Conv1d(state["lift.weight"].shape[1], channels, frames)
+        self.load_state_dict(state)
+
+    def forward(self, keypoints: Tensor) -> Tensor:
+        return self.lift(keypoints.flatten(2).mT).mT.unflatten(-1, (-1, 3))
+
+
+class Seq2Seq(Lifter):
+    """Each frame lifted linearly, plus a term of the window's mean and of the place in it."""
+
+    def __init__(self, state: dict[str, Tensor]) -> None:
+        channels, inputs = state["lift.weight"].shape
+        super().__init__(len(state["position"]), HUMAN36M_17)
+        self.lift = nn.Linear(inputs, channels)
+        self.context = nn.Linear(inputs, channels, bias=False)
+        self.position = nn.Parameter(state["position"])
+        self.load_state_dict(state)
+
+    def forward(self, keypoints: Tensor) -> Tensor:
+        points = keypoints.flatten(2)
+        context = self.context(points.mean(1, keepdim=True))
+        return (self.lift(points) + context + self.position).unflatten(-1, (-1, 3))
+
+
+def check_seq2seq_eval(meta: dict, stored: dict[str, np.ndarray], folder: Path) -> None:
+    """Windows of one video and the five figures that the released script prints for it."""
+    inputs = {
+        name: torch.from_numpy(draw_input(shape, meta["seed"], name))
+        for name, shape in meta["inputs"].items()
+    }
+    bank = ClipBank(_one_video(inputs), torch.device("cpu"), channels=2)
+    windows = evaluation_windows(bank.lengths, meta["config"]["window"], "sequence")
+    batch = bank.gather(windows)
+    torch.testing.assert_close(batch.keypoints, torch.from_numpy(stored["chunks_2d"]))
+    torch.testing.assert_close(batch.pose, torch.from_numpy(_zero_root(stored["chunks_3d"])))
+
+    predictions = Predictions(
+        bank=bank,
+        windows=windows,
+        rule="sequence",
+        frames=meta["config"]["window"],
+        downsample=1,
+        plain=batch.pose + 0.1 * inputs["error"],
+        flipped=None,
+    )
+    across = score(predictions, replace(MIXSTE, flip=False))
+    within = score(predictions, replace(MIXSTE, flip=False, velocity="within windows"))
+    figures = [across.metrics[name] for name in METRIC_NAMES.values()] + [within.metrics["mpjve"]]
+    np.testing.assert_allclose(np.array(figures) / 1000, stored["metrics"], rtol=1e-5)
+    np.testing.assert_allclose(
+        across.per_frame["p_mpjpe"] / 1000, stored["p_mpjpe_per_frame"], rtol=1e-4
+    )
+
+
+def _one_video(inputs: dict[str, Tensor]) -> PoseDataset:
+    frames, joints = inputs["video_3d"].shape[:2]
+    skeleton = next(s for s in SKELETONS.values() if s.joints == joints)
+    unit = torch.ones
+    camera = Camera(
+        unit(2), unit(2), unit(3), unit(2), unit(2), torch.tensor([1.0, 0, 0, 0]), unit(3)
+    )
+    # The stored video is root-relative apart from its root row, which holds the trajectory.
+    pose = inputs["video_3d"].clone()
+    pose[:, 1:] += pose[:, :1]
+    clip = Clip(
+        subject="S9",
+        action="Walking",
+        take="Walking",
+        camera_name="0",
+        camera=camera,
+        keypoints=inputs["video_2d"],
+        pose=pose,
+        valid=torch.ones(frames, dtype=torch.bool),
+        fps=50.0,
+    )
+    return PoseDataset("golden", "test", "gt", skeleton, (clip,), "", "synthetic")
+
+
+def _zero_root(pose: np.ndarray) -> np.ndarray:
+    pose = pose.copy()
+    pose[:, :, 0] = 0
+    return pose
+
+
+def check_protocol_h36m(meta: dict, stored: dict[str, np.ndarray], folder: Path) -> None:
+    """Every figure that VideoPose3D's and KTPFormer's scripts print for a miniature Human3.6M."""
+    runs: dict[str, Evaluation] = {}
+    with tempfile.TemporaryDirectory() as root:
+        (Path(root) / "h36m").mkdir()
+        for companion, name in meta["config"]["files"].items():
+            shutil.copy(folder / companion, Path(root) / "h36m" / name)
+        for key, expected in stored.items():
+            run, action, metric = key.split("|")
+            if run not in runs:
+                runs[run] = _run_script(run, meta, root)
+            evaluation = runs[run]
+            average = action == "action-wise average"
+            figures = evaluation.metrics if average else evaluation.per_action[action]
+            np.testing.assert_allclose(
+                figures[METRIC_NAMES[metric]], expected, rtol=RELATIVE_TOLERANCE, err_msg=key
+            )
+
+
+def _run_script(run: str, meta: dict, root: str) -> Evaluation:
+    family, keypoints, *options = run.split("/")
+    state = fill_state(meta["shapes"][family], meta["seed"])
+    tensors = {name: torch.from_numpy(values) for name, values in state.items()}
+    lifter = Seq2Frame(tensors) if family == "seq2frame" else Seq2Seq(tensors)
+    protocol = VIDEOPOSE3D if family == "seq2frame" else MIXSTE
+    for option in options:
+        protocol = _with_option(protocol, option)
+    dataset = load_dataset("h36m", "test", root=root, keypoints=keypoints)
+    return score(predict(lifter, dataset, protocol=protocol, device="cpu"), protocol)
+
+
+def _with_option(protocol: Protocol, option: str) -> Protocol:
+    name, _, value = option.partition("=")
+    if name.startswith("downsample"):
+        return replace(protocol, downsample=int(name.removeprefix("downsample")))
+    return {
+        "flip": lambda: replace(protocol, flip=True),
+        "plain": lambda: replace(protocol, flip=False),
+        "causal": lambda: replace(protocol, windows="causal"),
+        "actions": lambda: replace(protocol, actions=tuple(value.split(","))),
+        "subject": lambda: replace(protocol, subjects=(value,)),
+    }[name]()
+
+
+CHECKS = {"seq2seq-eval": check_seq2seq_eval, "protocol-h36m": check_protocol_h36m}
