@@ -188,9 +188,7 @@ def load_paper(key: str) -> Paper:
         InvalidData: its YAML breaks the schema or points at rows that do not exist.
     """
     if key not in list_papers():
-        raise InvalidParameter(
-            f"unknown paper {key!r}; choose one of: {', '.join(list_papers())}."
-        )
+        raise InvalidParameter(f"unknown paper {key!r}; choose one of: {', '.join(list_papers())}.")
     return read_paper(Path(str(resources.files(__package__) / f"{key}.yaml")))
 
 
@@ -211,9 +209,7 @@ def read_paper(path: Path) -> Paper:
     by_path = {row.path: row for row in rows}
     for claim in claims:
         _check_claim(claim, by_path, path.name)
-    simple = {
-        key: content.get(key) for key in ("key", "title", "venue", "year", "arxiv", "code")
-    }
+    simple = {key: content.get(key) for key in ("key", "title", "venue", "year", "arxiv", "code")}
     return Paper(
         **simple,
         licence_of_code=content.get("licence_of_code"),
