@@ -228,12 +228,14 @@ def _summarise(
 
     def totals(chosen: np.ndarray) -> dict[str, float]:
         return {
-            name: float(_average(values, frames, actions, protocol.average, chosen))
+            name: float(
+                clip_average(values[chosen], frames[chosen], actions[chosen], protocol.average)
+            )
             for name, values in per_clip.items()
         }
 
     everything = np.ones(len(clips), dtype=bool)
-    joint_means = _average(per_joint, frames, actions, protocol.average, everything)
+    joint_means = clip_average(per_joint, frames, actions, protocol.average)
     names = [bank.skeleton.joint_names[joint] for joint in rows.joints]
     return Evaluation(
         metrics=totals(everything),
@@ -256,22 +258,24 @@ def _summarise(
     )
 
 
-def _average(
-    values: np.ndarray,
-    frames: np.ndarray,
-    actions: np.ndarray,
-    average: str,
-    chosen: np.ndarray,
+def clip_average(
+    values: np.ndarray, frames: np.ndarray, actions: np.ndarray, average: str
 ) -> np.ndarray:
-    """Of clip errors (clips, ...), the mean by the protocol; clips without a value are left out."""
-    measured = chosen & ~np.isnan(values.reshape(len(values), -1)).any(1)
+    """The mean (...) of clip errors (clips, ...), weighted by the frames of each clip.
+
+    Args:
+        values: errors; clips that hold NaN have none and are left out.
+        frames: (clips,) counted frames.
+        actions: (clips,) the action of each clip.
+        average: "actions" or "frames", see ``Protocol.average``.
+    """
+    measured = ~np.isnan(values.reshape(len(values), -1)).any(1)
     if not measured.any():
         return np.full(values.shape[1:], np.nan)
-    groups = dict.fromkeys(actions[measured]) if average == "actions" else (None,)
-    means = []
-    for group in groups:
-        clips = measured if group is None else measured & (actions == group)
-        means.append(np.average(values[clips], axis=0, weights=frames[clips]))
+    groups = [measured]
+    if average == "actions":
+        groups = [measured & (actions == action) for action in np.unique(actions[measured])]
+    means = [np.average(values[group], axis=0, weights=frames[group]) for group in groups]
     return np.mean(means, axis=0)
 
 

@@ -119,8 +119,13 @@ VIDEOPOSE3D = Protocol("VideoPose3D", windows="centred", root="free")
 MIXSTE = Protocol("MixSTE, KTPFormer", windows="sequence", root="free")
 """MixSTE and KTPFormer ``run_*.py``."""
 
-D3DP_PROTOCOL = Protocol("D3DP", windows="sequence", root="zeroed")
-"""D3DP ``main.py``: MixSTE's windows with the root at the origin."""
+D3DP_PROTOCOL = Protocol(
+    "D3DP (flip averaging inside the sampler)", windows="sequence", root="zeroed", flip=False
+)
+"""D3DP ``main.py``: MixSTE's windows with the root at the origin.
+
+Every sampling iteration averages a plain and a mirrored pass, so the protocol adds no flip.
+"""
 
 MHFORMER = Protocol("MHFormer", windows="centred", root="zeroed")
 """MHFormer, UAO.

@@ -6,12 +6,14 @@ import shutil
 import tempfile
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
+from goldens.recipe import fill_state
 from torch import Tensor, nn
 
-from golden_checks.recipe import draw_input, fill_state
+from golden_checks.golden import Golden
 from posekit.cameras import Camera
 from posekit.datasets import Clip, PoseDataset, load_dataset
 from posekit.evaluation import Evaluation, score
@@ -55,14 +57,11 @@ class Seq2Seq(Lifter):
         return (self.lift(points) + context + self.position).unflatten(-1, (-1, 3))
 
 
-def check_seq2seq_eval(meta: dict, stored: dict[str, np.ndarray], folder: Path) -> None:
+def check_seq2seq_eval(golden: Golden) -> None:
     """Windows of one video and the five figures that the released script prints for it."""
-    inputs = {
-        name: torch.from_numpy(draw_input(shape, meta["seed"], name))
-        for name, shape in meta["inputs"].items()
-    }
+    inputs, stored = golden.inputs, golden.arrays
     bank = ClipBank(_one_video(inputs), torch.device("cpu"), channels=2)
-    windows = evaluation_windows(bank.lengths, meta["config"]["window"], "sequence")
+    windows = evaluation_windows(bank.lengths, golden.config["window"], "sequence")
     batch = bank.gather(windows)
     torch.testing.assert_close(batch.keypoints, torch.from_numpy(stored["chunks_2d"]))
     torch.testing.assert_close(batch.pose, torch.from_numpy(_zero_root(stored["chunks_3d"])))
@@ -71,7 +70,7 @@ def check_seq2seq_eval(meta: dict, stored: dict[str, np.ndarray], folder: Path) 
         bank=bank,
         windows=windows,
         rule="sequence",
-        frames=meta["config"]["window"],
+        frames=golden.config["window"],
         downsample=1,
         plain=batch.pose + 0.1 * inputs["error"],
         flipped=None,
@@ -115,17 +114,17 @@ def _zero_root(pose: np.ndarray) -> np.ndarray:
     return pose
 
 
-def check_protocol_h36m(meta: dict, stored: dict[str, np.ndarray], folder: Path) -> None:
+def check_protocol_h36m(golden: Golden) -> None:
     """Every figure that VideoPose3D's and KTPFormer's scripts print for a miniature Human3.6M."""
     runs: dict[str, Evaluation] = {}
     with tempfile.TemporaryDirectory() as root:
         (Path(root) / "h36m").mkdir()
-        for companion, name in meta["config"]["files"].items():
-            shutil.copy(folder / companion, Path(root) / "h36m" / name)
-        for key, expected in stored.items():
+        for companion, name in golden.config["files"].items():
+            shutil.copy(golden.path.parent / companion, Path(root) / "h36m" / name)
+        for key, expected in golden.arrays.items():
             run, action, metric = key.split("|")
             if run not in runs:
-                runs[run] = _run_script(run, meta, root)
+                runs[run] = _run_script(run, golden.spec, root)
             evaluation = runs[run]
             average = action == "action-wise average"
             figures = evaluation.metrics if average else evaluation.per_action[action]
@@ -134,9 +133,9 @@ def check_protocol_h36m(meta: dict, stored: dict[str, np.ndarray], folder: Path)
             )
 
 
-def _run_script(run: str, meta: dict, root: str) -> Evaluation:
+def _run_script(run: str, spec: dict[str, Any], root: str) -> Evaluation:
     family, keypoints, *options = run.split("/")
-    state = fill_state(meta["shapes"][family], meta["seed"])
+    state = fill_state(spec["shapes"][family], spec["seed"])
     tensors = {name: torch.from_numpy(values) for name, values in state.items()}
     lifter = Seq2Frame(tensors) if family == "seq2frame" else Seq2Seq(tensors)
     protocol = VIDEOPOSE3D if family == "seq2frame" else MIXSTE
