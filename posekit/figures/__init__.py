@@ -1,0 +1,24 @@
+"""Figures of the notebooks, all plotly: they rotate and play in JupyterLab and in the report."""
+
+from posekit.figures.charts import (
+    error_per_joint,
+    learning_curves,
+    protocol_effects,
+    published_vs_measured,
+)
+from posekit.figures.graphs import frame_chain, skeleton_graph, topology_heat_map
+from posekit.figures.motion import motion_viewer, pose_strip
+from posekit.figures.style import show
+
+__all__ = [
+    "error_per_joint",
+    "frame_chain",
+    "learning_curves",
+    "motion_viewer",
+    "pose_strip",
+    "protocol_effects",
+    "published_vs_measured",
+    "show",
+    "skeleton_graph",
+    "topology_heat_map",
+]

@@ -1,0 +1,225 @@
+"""Drawings of what a network knows beforehand: the skeleton, the chain of frames, a topology."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import plotly.graph_objects as go
+from numpy.typing import ArrayLike
+
+from posekit.errors import InvalidData
+from posekit.figures.style import BLUE, GREY, ORANGE, SIDE_COLOURS, as_array, rounded, styled
+from posekit.skeletons import Skeleton
+
+# Where a joint stands relative to its parent in the drawing, by a word in its name, for the left
+# side; the right side is mirrored. Seen from the front, so that the person's left is on the right.
+_STEPS = (
+    (("hip",), (0.45, -0.25)),
+    (("knee",), (0.08, -1.0)),
+    (("ankle", "foot"), (0.05, -0.95)),
+    (("toe",), (0.3, -0.2)),
+    (("collar",), (0.25, 0.2)),
+    (("shoulder",), (0.6, -0.05)),
+    (("elbow",), (0.45, -0.6)),
+    (("wrist",), (0.25, -0.6)),
+    (("hand",), (0.15, -0.35)),
+    (("eye",), (0.2, 0.25)),
+    (("ear",), (0.3, 0.0)),
+)
+_UPWARDS = (0.0, 0.62)
+
+
+def skeleton_graph(skeleton: Skeleton, adjacency: ArrayLike | None = None) -> go.Figure:
+    """The joints and bones of ``skeleton``, and the links that ``adjacency`` adds to them.
+
+    Args:
+        skeleton: drawn as a front view, left limbs in one colour and right limbs in another.
+        adjacency: (joints, joints); each non-zero pair is drawn with a width by its weight, so
+            that a graph with more or fewer links than the skeleton shows as such.
+
+    Raises:
+        InvalidData: the adjacency has another size.
+    """
+    places = joint_places(skeleton)
+    figure = go.Figure()
+    for child, parent in skeleton.bones:
+        figure.add_scatter(
+            **_segment(places[child], places[parent]),
+            line={"width": 5, "color": SIDE_COLOURS[side(skeleton, child)]},
+        )
+    if adjacency is not None:
+        for first, second, weight in _links(adjacency, skeleton):
+            figure.add_scatter(
+                **_segment(places[first], places[second], bend=0.12),
+                line={"width": 1 + 3 * weight, "color": ORANGE, "dash": "dot"},
+            )
+    colours = [SIDE_COLOURS[side(skeleton, joint)] for joint in range(skeleton.joints)]
+    figure.add_scatter(
+        x=rounded(places[:, 0], 3),
+        y=rounded(places[:, 1], 3),
+        mode="markers+text",
+        marker={"size": 13, "color": colours, "line": {"width": 1.5, "color": "white"}},
+        text=[str(joint) for joint in range(skeleton.joints)],
+        textposition="middle right",
+        customdata=list(skeleton.joint_names),
+        hovertemplate="%{text}: %{customdata}<extra></extra>",
+        showlegend=False,
+    )
+    hidden = {"visible": False}
+    return styled(
+        figure,
+        height=460,
+        title=f"Skeleton {skeleton.name}: {skeleton.joints} joints",
+        xaxis=hidden,
+        yaxis={**hidden, "scaleanchor": "x"},
+        margin={"l": 10, "r": 10, "t": 50, "b": 10},
+    )
+
+
+def frame_chain(frames: int, *, shown: int = 9) -> go.Figure:
+    """The frames of a window as a chain in which each is linked with the one before and after.
+
+    Args:
+        frames: length of the window; windows longer than ``shown`` are drawn with a gap.
+        shown: how many frames are drawn.
+    """
+    if frames <= shown:
+        labels = [str(frame) for frame in range(frames)]
+    else:
+        ends = shown // 2
+        labels = [str(frame) for frame in range(ends + 1)] + ["…"]
+        labels += [str(frames - frame) for frame in range(ends, 0, -1)]
+    places = list(range(len(labels)))
+    figure = go.Figure()
+    figure.add_scatter(
+        x=places,
+        y=[0] * len(places),
+        mode="lines",
+        line={"width": 4, "color": GREY},
+        hoverinfo="skip",
+        showlegend=False,
+    )
+    gap = [label == "…" for label in labels]
+    figure.add_scatter(
+        x=places,
+        y=[0] * len(places),
+        mode="markers+text",
+        marker={
+            "size": [0 if hidden else 22 for hidden in gap],
+            "color": BLUE,
+            "line": {"width": 1.5, "color": "white"},
+        },
+        text=labels,
+        textposition="bottom center",
+        hovertemplate="frame %{text}<extra></extra>",
+        showlegend=False,
+    )
+    hidden = {"visible": False}
+    return styled(
+        figure,
+        height=170,
+        title=f"Chain of {frames} frames",
+        xaxis=hidden,
+        yaxis={**hidden, "range": [-1.2, 0.8]},
+        margin={"l": 10, "r": 10, "t": 50, "b": 10},
+    )
+
+
+def topology_heat_map(matrix: ArrayLike, labels: Sequence[str], *, title: str = "") -> go.Figure:
+    """A square matrix of weights between joints or frames, as colours.
+
+    Args:
+        matrix: (n, n). Non-negative weights go from dark to light; with negative ones the colour
+            scale is symmetric about zero.
+        labels: n names.
+        title: over the figure.
+
+    Raises:
+        InvalidData: the matrix is not (n, n).
+    """
+    values = as_array(matrix)
+    if values.shape != (len(labels), len(labels)):
+        raise InvalidData(
+            f"topology has shape {values.shape}; expected one row and one column for each of the "
+            f"{len(labels)} labels."
+        )
+    limit = float(np.abs(values).max())
+    signed = bool((values < 0).any())
+    figure = go.Figure(
+        go.Heatmap(
+            z=rounded(values, 4),
+            x=list(labels),
+            y=list(labels),
+            colorscale="RdBu" if signed else "Cividis",
+            zmin=-limit if signed else 0.0,
+            zmax=limit,
+            colorbar={"thickness": 12, "outlinewidth": 0},
+            hovertemplate="from %{x}<br>to %{y}<br>weight %{z:.3f}<extra></extra>",
+        )
+    )
+    return styled(
+        figure,
+        height=520,
+        title=title,
+        xaxis={"tickangle": -60, "constrain": "domain", "showgrid": False},
+        yaxis={
+            "autorange": "reversed",
+            "scaleanchor": "x",
+            "constrain": "domain",
+            "showgrid": False,
+        },
+    )
+
+
+def side(skeleton: Skeleton, joint: int) -> str:
+    """ "left", "right" or "middle"."""
+    if joint in skeleton.left:
+        return "left"
+    return "right" if joint in skeleton.right else "middle"
+
+
+def joint_places(skeleton: Skeleton) -> np.ndarray:
+    """Where the joints stand in a drawing, (joints, 2), x to the right and y up."""
+    places = np.zeros((skeleton.joints, 2))
+    done = {skeleton.root}
+    while len(done) < skeleton.joints:
+        for child, parent in skeleton.bones:
+            if parent in done and child not in done:
+                places[child] = places[parent] + _step(skeleton, child)
+                done.add(child)
+    return places
+
+
+def _step(skeleton: Skeleton, joint: int) -> np.ndarray:
+    name = skeleton.joint_names[joint].lower()
+    step = next((step for words, step in _STEPS if any(word in name for word in words)), _UPWARDS)
+    sign = {"left": 1, "right": -1, "middle": 0}[side(skeleton, joint)]
+    return np.array([sign * step[0], step[1]])
+
+
+def _links(adjacency: ArrayLike, skeleton: Skeleton) -> list[tuple[int, int, float]]:
+    weights = np.abs(as_array(adjacency))
+    if weights.shape != (skeleton.joints, skeleton.joints):
+        raise InvalidData(
+            f"adjacency has shape {weights.shape}; expected "
+            f"({skeleton.joints}, {skeleton.joints}) for skeleton {skeleton.name}."
+        )
+    weights = np.maximum(weights, weights.T)
+    np.fill_diagonal(weights, 0)
+    largest = weights.max() or 1.0
+    pairs = np.argwhere(np.triu(weights) > 0)
+    return [(int(a), int(b), float(weights[a, b] / largest)) for a, b in pairs]
+
+
+def _segment(start: np.ndarray, end: np.ndarray, bend: float = 0.0) -> dict:
+    """Scatter arguments of a line, bent sideways so that it does not hide behind a bone."""
+    middle = (start + end) / 2 + bend * np.array([end[1] - start[1], start[0] - end[0]])
+    points = np.stack([start, middle, end]) if bend else np.stack([start, end])
+    return {
+        "x": rounded(points[:, 0], 3),
+        "y": rounded(points[:, 1], 3),
+        "mode": "lines",
+        "hoverinfo": "skip",
+        "showlegend": False,
+    }

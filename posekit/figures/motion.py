@@ -1,0 +1,271 @@
+"""Moving skeletons: prediction against truth, frame by frame, with the error of every joint."""
+
+from __future__ import annotations
+
+import numpy as np
+import plotly.graph_objects as go
+from numpy.typing import ArrayLike, NDArray
+
+from posekit.errors import InvalidData
+from posekit.figures.graphs import side
+from posekit.figures.style import GREY, SIDE_COLOURS, as_array, rounded, styled
+from posekit.skeletons import Skeleton
+
+MOST_FRAMES = 60
+DECIMALS = 4  # metres: 0.1 mm
+_VIEWS = ("left", "right", "middle")
+
+
+def to_display(pose: ArrayLike) -> NDArray[np.float64]:
+    """Camera axes (x right, y down, z forward) to plotly's (x right, y away, z up), metres."""
+    camera = as_array(pose)
+    return np.stack([camera[..., 0], camera[..., 2], -camera[..., 1]], axis=-1)
+
+
+def motion_viewer(
+    prediction: ArrayLike,
+    target: ArrayLike | None,
+    skeleton: Skeleton,
+    *,
+    title: str = "",
+    azimuth: float = -60.0,
+) -> go.Figure:
+    """An animation to rotate and step through: skeletons above, error per joint below.
+
+    Args:
+        prediction: (frames, joints, 3), camera axes, metres. Longer clips are thinned out evenly
+            to 60 frames.
+        target: the truth in the same shape, drawn dashed; None draws the prediction alone.
+        skeleton: its bones.
+        title: over the figure.
+        azimuth: direction of the first view in degrees; 0 looks along the camera's x axis, -90
+            along its z axis.
+
+    Raises:
+        InvalidData: shapes that do not agree with each other or with the skeleton.
+    """
+    predicted = _checked(prediction, skeleton, "prediction")
+    true = None if target is None else _checked(target, skeleton, "target")
+    if true is not None and true.shape != predicted.shape:
+        raise InvalidData(
+            f"prediction {predicted.shape} and target {true.shape} differ; "
+            "give the same frames and joints of both."
+        )
+    chosen = np.unique(
+        np.linspace(0, len(predicted) - 1, min(MOST_FRAMES, len(predicted))).round().astype(int)
+    )
+    errors = None if true is None else 1000 * np.linalg.norm(predicted - true, axis=-1)
+    frames = []
+    for frame in chosen:
+        traces = _body(predicted[frame], skeleton)
+        if true is not None:
+            traces += [_truth(true[frame], skeleton), _error_bars(errors[frame], skeleton)]
+        frames.append(go.Frame(name=_frame_name(frame, errors), data=traces))
+    figure = go.Figure(data=frames[0].data, frames=frames)
+    everything = to_display(predicted if true is None else np.concatenate([predicted, true]))
+    highest = 1.0 if errors is None else float(errors[chosen].max())
+    return styled(
+        figure,
+        height=520 if errors is None else 640,
+        title=title,
+        margin={"l": 10, "r": 10, "t": 70, "b": 10},
+        scene=_scene(everything, azimuth, bottom=0.02 if errors is None else 0.3),
+        xaxis={"domain": [0.06, 1], "tickangle": -45, "tickfont": {"size": 10}},
+        yaxis={
+            "domain": [0, 0.2],
+            "range": [0, round(1.05 * highest, 1)],
+            "title": {"text": "error (mm)"},
+        },
+        legend={"y": 1.0, "itemsizing": "constant"},
+        updatemenus=[_play_button()],
+        sliders=[_slider([frame.name for frame in frames])],
+    )
+
+
+def pose_strip(
+    prediction: ArrayLike, target: ArrayLike | None, skeleton: Skeleton, *, poses: int = 5
+) -> str:
+    """A small SVG of a few poses side by side, seen by the camera, for the report's index card.
+
+    Args:
+        prediction: (frames, joints, 3), camera axes, metres.
+        target: the truth, drawn thin and grey, or None.
+        skeleton: its bones.
+        poses: how many, evenly spaced in time.
+    """
+    predicted = _checked(prediction, skeleton, "prediction")
+    chosen = np.linspace(0, len(predicted) - 1, poses).round().astype(int)
+    true = predicted if target is None else _checked(target, skeleton, "target")
+    everything = np.concatenate([predicted[chosen], true[chosen]])[..., :2]
+    low, high = everything.min(axis=(0, 1)), everything.max(axis=(0, 1))
+    width, height = 100.0, 150.0
+    scale = min(0.9 * width / (high[0] - low[0]), 0.9 * height / (high[1] - low[1]))
+    lines = []
+    for place, frame in enumerate(chosen):
+        middle = np.array([width * (place + 0.5), height / 2])
+        for pose, thin in ((true[frame], True), (predicted[frame], False)):
+            if thin and target is None:
+                continue
+            points = middle + scale * (pose[:, :2] - (low + high) / 2)
+            lines += [
+                _svg_line(points[child], points[parent], side(skeleton, child), thin)
+                for child, parent in skeleton.bones
+            ]
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {poses * width:.0f} {height:.0f}" '
+        f'role="img" aria-label="{poses} predicted poses">{"".join(lines)}</svg>'
+    )
+
+
+def _checked(pose: ArrayLike, skeleton: Skeleton, name: str) -> NDArray[np.float64]:
+    values = as_array(pose)
+    if values.ndim != 3 or values.shape[1:] != (skeleton.joints, 3) or not len(values):
+        raise InvalidData(
+            f"{name} has shape {values.shape}; expected (frames, {skeleton.joints}, 3) for "
+            f"skeleton {skeleton.name}."
+        )
+    return values
+
+
+def _frame_name(frame: int, errors: NDArray[np.float64] | None) -> str:
+    return str(frame) if errors is None else f"{frame} · {errors[frame].mean():.1f} mm"
+
+
+def _bone_lines(points: NDArray[np.float64], bones: list[tuple[int, int]]) -> dict[str, list]:
+    """Coordinates of separate segments, with None between them."""
+    axes: dict[str, list] = {"x": [], "y": [], "z": []}
+    for child, parent in bones:
+        for axis, start, end in zip("xyz", points[parent], points[child], strict=True):
+            axes[axis] += [round(float(start), DECIMALS), round(float(end), DECIMALS), None]
+    return axes
+
+
+def _body(pose: NDArray[np.float64], skeleton: Skeleton) -> list[go.Scatter3d]:
+    """One trace of bones for each side, and one of joints."""
+    points = to_display(pose)
+    traces = []
+    for view in _VIEWS:
+        bones = [bone for bone in skeleton.bones if side(skeleton, bone[0]) == view]
+        traces.append(
+            go.Scatter3d(
+                **_bone_lines(points, bones),
+                mode="lines",
+                line={"width": 7, "color": SIDE_COLOURS[view]},
+                name={"left": "left", "right": "right", "middle": "torso"}[view],
+                hoverinfo="skip",
+            )
+        )
+    x, y, z = rounded(points.T, DECIMALS)
+    traces.append(
+        go.Scatter3d(
+            x=x,
+            y=y,
+            z=z,
+            mode="markers",
+            marker={
+                "size": 4,
+                "color": [SIDE_COLOURS[side(skeleton, joint)] for joint in range(skeleton.joints)],
+            },
+            text=list(skeleton.joint_names),
+            hovertemplate="%{text}<extra>prediction</extra>",
+            name="joints",
+            showlegend=False,
+        )
+    )
+    return traces
+
+
+def _truth(pose: NDArray[np.float64], skeleton: Skeleton) -> go.Scatter3d:
+    return go.Scatter3d(
+        **_bone_lines(to_display(pose), list(skeleton.bones)),
+        mode="lines",
+        line={"width": 4, "color": GREY, "dash": "dash"},
+        name="truth",
+        hoverinfo="skip",
+    )
+
+
+def _error_bars(errors: NDArray[np.float64], skeleton: Skeleton) -> go.Bar:
+    return go.Bar(
+        x=list(skeleton.joint_names),
+        y=rounded(errors, 1),
+        marker={"color": [SIDE_COLOURS[side(skeleton, joint)] for joint in range(len(errors))]},
+        hovertemplate="%{x}: %{y} mm<extra></extra>",
+        name="error",
+        showlegend=False,
+    )
+
+
+def _scene(points: NDArray[np.float64], azimuth: float, bottom: float) -> dict:
+    """Axes whose ranges hold every frame, so that nothing jumps while it plays."""
+    low, high = points.min(axis=(0, 1)) - 0.05, points.max(axis=(0, 1)) + 0.05
+    axis = {"showbackground": False, "gridcolor": "rgba(128,136,148,0.35)", "nticks": 5}
+    names = ("x: right (m)", "y: away (m)", "z: up (m)")
+    ranges = zip("xyz", names, low, high, strict=True)
+    angle = np.deg2rad(azimuth)
+    return {
+        **{
+            f"{letter}axis": {**axis, "title": {"text": name}, "range": rounded([start, end], 3)}
+            for letter, name, start, end in ranges
+        },
+        "aspectmode": "data",
+        "domain": {"x": [0, 1], "y": [bottom, 1]},
+        "camera": {
+            "eye": {
+                "x": round(1.7 * float(np.cos(angle)), 3),
+                "y": round(1.7 * float(np.sin(angle)), 3),
+                "z": 0.5,
+            }
+        },
+    }
+
+
+def _animation(duration: int) -> dict:
+    # 3D traces are not redrawn by plotly's animation unless it is asked to.
+    frame = {"duration": duration, "redraw": True}
+    return {"mode": "immediate", "frame": frame, "transition": {"duration": 0}}
+
+
+def _play_button() -> dict:
+    play = {**_animation(60), "fromcurrent": True}
+    return {
+        "type": "buttons",
+        "direction": "left",
+        "x": 0,
+        "y": -0.22,
+        "xanchor": "left",
+        "yanchor": "top",
+        "pad": {"t": 6},
+        "bgcolor": "rgba(128,136,148,0.12)",
+        "bordercolor": "rgba(128,136,148,0.5)",
+        "buttons": [
+            {"label": "▶", "method": "animate", "args": [None, play]},
+            {"label": "❚❚", "method": "animate", "args": [[None], _animation(0)]},
+        ],
+    }
+
+
+def _slider(names: list[str]) -> dict:
+    return {
+        "x": 0.16,
+        "len": 0.84,
+        "y": -0.22,
+        "pad": {"t": 0},
+        "currentvalue": {"prefix": "frame ", "xanchor": "left"},
+        "ticklen": 0,
+        "minorticklen": 0,
+        "font": {"color": GREY},
+        "bgcolor": "rgba(128,136,148,0.3)",
+        "steps": [
+            {"label": name, "method": "animate", "args": [[name], _animation(0)]} for name in names
+        ],
+    }
+
+
+def _svg_line(start: NDArray[np.float64], end: NDArray[np.float64], limb: str, thin: bool) -> str:
+    colour, width = (GREY, 1.5) if thin else (SIDE_COLOURS[limb], 3.5)
+    dash = ' stroke-dasharray="3 2.5"' if thin else ""
+    return (
+        f'<line x1="{start[0]:.1f}" y1="{start[1]:.1f}" x2="{end[0]:.1f}" y2="{end[1]:.1f}" '
+        f'stroke="{colour}" stroke-width="{width}" stroke-linecap="round"{dash}/>'
+    )

@@ -1,0 +1,225 @@
+"""What a paper notebook calls: check its parameters, say what it runs on, hand over its results."""
+
+from __future__ import annotations
+
+import ast
+import difflib
+import json
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from IPython.display import HTML, display
+
+from posekit import __version__
+from posekit.datasets import DATASETS, PoseDataset
+from posekit.devices import choose_device
+from posekit.errors import InvalidData, InvalidParameter
+from posekit.storage import atomic_path, runs_root
+from posekit.tables import card
+
+PROFILES = ("auto", "smoke", "quick", "standard", "paper")
+RESULTS_MIME = "application/vnd.posekit.results+json"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The checked parameters of one notebook run.
+
+    Attributes:
+        dataset: a name in ``posekit.datasets.DATASETS``.
+        profile: "auto", "smoke", "quick", "standard" or "paper".
+        seeds: number of seeds; 0 leaves it to the profile.
+        checkpoint: an author's file to evaluate instead of training, or None.
+        device: where to compute.
+        output_dir: folder of the runs and of the results file.
+    """
+
+    dataset: str
+    profile: str
+    seeds: int
+    checkpoint: Path | None
+    device: torch.device
+    output_dir: Path
+
+
+# Name -> (type, default) of every line in a parameters cell; the order is the order of the cell.
+PARAMETERS: dict[str, tuple[type, Any]] = {
+    "dataset": (str, "synthetic"),
+    "profile": (str, "auto"),
+    "seeds": (int, 0),
+    "checkpoint": (str, ""),
+    "device": (str, "auto"),
+    "output_dir": (str, ""),
+}
+
+
+def parameters(namespace: Mapping[str, Any]) -> Settings:
+    """Check the parameters of a notebook and give them back with their types.
+
+    Args:
+        namespace: ``globals()`` of the notebook. Its input history shows the names that the
+            parameters cell and papermill have just assigned, so that a misspelt one is found.
+
+    Raises:
+        InvalidParameter: a missing or unknown name, a wrong type such as the string "false", or
+            an unknown choice; the message lists the valid ones.
+    """
+    for name in assigned_names(namespace.get("In", [])):
+        if name not in PARAMETERS:
+            raise InvalidParameter(unknown("parameter", name, PARAMETERS))
+    values = {name: _typed(name, namespace) for name in PARAMETERS}
+    if values["dataset"] not in DATASETS:
+        raise InvalidParameter(unknown("data set", values["dataset"], DATASETS))
+    if values["profile"] not in PROFILES:
+        raise InvalidParameter(unknown("profile", values["profile"], PROFILES))
+    if values["seeds"] < 0:
+        raise InvalidParameter(f"seeds is {values['seeds']}; give 0 (as the profile) or more.")
+    return Settings(
+        dataset=values["dataset"],
+        profile=values["profile"],
+        seeds=values["seeds"],
+        checkpoint=_existing_file(values["checkpoint"]),
+        device=choose_device(values["device"]),
+        output_dir=runs_root(values["output_dir"]),
+    )
+
+
+def assigned_names(history: list[str]) -> list[str]:
+    """Names assigned by the cells of plain ``name = literal`` lines just before the last one.
+
+    ``history`` is IPython's ``In``: its last entry is the cell that runs now; the parameters cell
+    and papermill's injected one stand before it. Looking only there spares a notebook in which
+    later cells have already made other variables.
+    """
+    names: list[str] = []
+    for source in reversed(history[:-1]):
+        found = _literal_assignments(source)
+        if found is None:
+            break
+        names = found + names
+    return names
+
+
+def unknown(kind: str, value: str, choices: Mapping[str, Any] | tuple[str, ...]) -> str:
+    """One line about an unknown name: the nearest valid one, and all of them."""
+    near = difflib.get_close_matches(str(value), list(choices), n=1)
+    hint = f"did you mean {near[0]!r}? " if near else ""
+    return f"unknown {kind} {value!r}; {hint}choose one of: {', '.join(choices)}."
+
+
+def banner(settings: Settings, dataset: PoseDataset) -> None:
+    """Show what this notebook runs on: data, profile, device, interpreter, versions."""
+    display(
+        card(
+            f"Data: {DATASETS[settings.dataset].title}",
+            {
+                "evidence": evidence_note(dataset.evidence),
+                "amount": f"{len(dataset.clips)} clips, {dataset.frames:,} frames, "
+                f"{len(dataset.subjects)} subjects, {len(dataset.actions)} actions "
+                f"({dataset.split} split)",
+                "fingerprint": dataset.fingerprint[:16],
+                "notes": "; ".join(dataset.notes) or "none",
+                "profile": settings.profile,
+                "device": str(settings.device),
+                "posekit": f"{__version__}, torch {torch.__version__}, "
+                f"Python {sys.version.split()[0]}, environment {Path(sys.prefix).name}",
+            },
+            label=dataset.evidence,
+        )
+    )
+
+
+def evidence_note(evidence: str) -> str:
+    """What figures measured on data of this kind can and cannot be compared with."""
+    notes = {
+        "synthetic": "synthetic motion: compare differences between rows, never absolute figures",
+        "motion capture": "real motion capture, 2D detections imitated: compare differences "
+        "between rows, not absolute figures",
+        "licensed": "the data set of the published figures",
+        "STAND-IN": "STAND-IN: made-up files in the layout of the real data set; these figures "
+        "say nothing about the real one",
+    }
+    if evidence not in notes:
+        raise InvalidData(f"unknown evidence {evidence!r}; expected one of: {', '.join(notes)}.")
+    return notes[evidence]
+
+
+def export(settings: Settings, paper: str, results: Mapping[str, Any]) -> Path:
+    """Write the results of a notebook run, and show them to the report builder.
+
+    The file is ``<paper>-<dataset>-<profile>.json`` in ``settings.output_dir``. The executed
+    notebook carries the same content, so that it alone is enough for its report and its card.
+
+    Args:
+        settings: checked parameters.
+        paper: key of the paper.
+        results: JSON content; keys that the report's index uses are "title", "headline",
+            "evidence", "verdicts" (list of {"claim", "text", "verdict"}), "picture" (SVG text).
+
+    Raises:
+        InvalidData: content that JSON cannot carry, NaN included.
+        StorageError: the folder cannot be written.
+    """
+    content = {"paper": paper, "dataset": settings.dataset, "profile": settings.profile, **results}
+    try:
+        text = json.dumps(content, indent=1, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise InvalidData(f"results of {paper} cannot be written as JSON: {error}.") from error
+    path = settings.output_dir / f"{paper}-{settings.dataset}-{settings.profile}.json"
+    with atomic_path(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+    shown = HTML(f"<p>Results written to <code>{path.name}</code>.</p>")
+    display(
+        {
+            RESULTS_MIME: json.loads(text),
+            "text/html": shown.data,
+            "text/plain": f"Results written to {path.name}.",
+        },
+        raw=True,
+    )
+    return path
+
+
+def _typed(name: str, namespace: Mapping[str, Any]) -> Any:
+    kind, _ = PARAMETERS[name]
+    if name not in namespace:
+        raise InvalidParameter(f"parameter {name!r} is missing; run the parameters cell first.")
+    value = namespace[name]
+    if type(value) is not kind:
+        raise InvalidParameter(
+            f"parameter {name!r} is {value!r} of type {type(value).__name__}; "
+            f"expected {kind.__name__}."
+        )
+    return value
+
+
+def _existing_file(name: str) -> Path | None:
+    if not name:
+        return None
+    path = Path(name).expanduser()
+    if not path.is_file():
+        raise InvalidParameter(f"checkpoint {name}: no such file; give the path of a .bin or .pth.")
+    return path.resolve()
+
+
+def _literal_assignments(source: str) -> list[str] | None:
+    """Names of a cell that consists of ``name = literal`` only; None for any other cell."""
+    try:
+        statements = ast.parse(source).body
+    except SyntaxError:
+        return None
+    names = []
+    for statement in statements:
+        target = statement.targets[0] if isinstance(statement, ast.Assign) else None
+        if not isinstance(target, ast.Name):
+            return None
+        try:
+            ast.literal_eval(statement.value)
+        except ValueError:
+            return None
+        names.append(target.id)
+    return names

@@ -1,0 +1,89 @@
+"""A live viewer for JupyterLab that leaves a working animation in the static report."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+
+import ipywidgets
+import plotly.graph_objects as go
+from IPython.display import display
+from numpy.typing import ArrayLike
+
+from posekit.errors import InvalidData
+from posekit.figures import error_per_joint, motion_viewer
+from posekit.figures.style import PLOTLY_MIME, as_array
+from posekit.skeletons import Skeleton
+
+Motion = tuple[ArrayLike, ArrayLike]
+
+
+def motion_browser(clips: Mapping[str, Motion], skeleton: Skeleton) -> ipywidgets.VBox:
+    """A viewer of several clips: choose one, play or step through it, turn it, read the errors.
+
+    The figure itself plays, steps and turns in the browser; the widgets choose the clip, the
+    direction of the view, and what the figure shows.
+
+    Args:
+        clips: clip name -> (prediction, target), each (frames, joints, 3), metres.
+        skeleton: its bones.
+
+    Raises:
+        InvalidData: no clips, or shapes that do not agree.
+    """
+    if not clips:
+        raise InvalidData("no clips to show; give at least one (prediction, target).")
+    clip = ipywidgets.Dropdown(options=list(clips), description="clip")
+    content = ipywidgets.ToggleButtons(
+        options=[("motion", "motion"), ("error per joint", "joints")], description="show"
+    )
+    turn = ipywidgets.IntSlider(
+        value=-60, min=-180, max=180, step=15, description="view (°)", continuous_update=False
+    )
+    screen = ipywidgets.Output()
+
+    def redraw(_: object = None) -> None:
+        prediction, target = clips[clip.value]
+        if content.value == "motion":
+            figure = motion_viewer(
+                prediction, target, skeleton, title=clip.value, azimuth=turn.value
+            )
+        else:
+            figure = error_per_joint({clip.value: mean_errors(prediction, target)}, skeleton)
+        with screen:
+            screen.clear_output(wait=True)
+            display({PLOTLY_MIME: json.loads(figure.to_json())}, raw=True)
+
+    for control in (clip, content, turn):
+        control.observe(redraw, names="value")
+    redraw()
+    return ipywidgets.VBox([ipywidgets.HBox([clip, content, turn]), screen])
+
+
+def mean_errors(prediction: ArrayLike, target: ArrayLike) -> list[float]:
+    """Mean distance of every joint over the frames, (joints,), millimetres."""
+    distances = ((as_array(prediction) - as_array(target)) ** 2).sum(axis=-1) ** 0.5
+    return (1000 * distances.mean(axis=0)).tolist()
+
+
+def live_or_static(widget: ipywidgets.DOMWidget, figure: go.Figure, *, alt: str) -> None:
+    """Show ``widget`` where a kernel is running, and ``figure`` in the report.
+
+    Both travel in one output: JupyterLab picks the widget, the report builder the figure.
+
+    Args:
+        widget: the live view.
+        figure: what stands in its place in static HTML.
+        alt: one sentence that states what the figure shows.
+    """
+    bundle = dict(widget._repr_mimebundle_())
+    bundle[PLOTLY_MIME] = json.loads(figure.to_json())
+    bundle["text/plain"] = alt
+    display(bundle, metadata={PLOTLY_MIME: {"alt": alt}}, raw=True)
+
+
+def view_clips(clips: Mapping[str, Motion], skeleton: Skeleton, *, alt: str) -> None:
+    """The viewer of ``clips`` in JupyterLab, an animation of the first one in the report."""
+    name, (prediction, target) = next(iter(clips.items()))
+    still = motion_viewer(prediction, target, skeleton, title=name)
+    live_or_static(motion_browser(clips, skeleton), still, alt=alt)
