@@ -7,7 +7,7 @@ camera frame. Whatever the files on disk look like, nothing above this module ne
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from posekit.cameras import Camera
-from posekit.errors import InvalidData, InvalidParameter
+from posekit.errors import InvalidData
 from posekit.skeletons import Skeleton
 
 EVIDENCE = ("synthetic", "motion capture", "licensed", "STAND-IN")
@@ -78,16 +78,6 @@ class Clip:
             keypoints=self.keypoints[start:stop],
             pose=None if self.pose is None else self.pose[start:stop],
             valid=self.valid[start:stop],
-        )
-
-    def downsampled(self, step: int) -> Clip:
-        """Every ``step``-th frame, from frame 0 on (VideoPose3D's ``--downsample``)."""
-        return replace(
-            self,
-            keypoints=self.keypoints[::step],
-            pose=None if self.pose is None else self.pose[::step],
-            valid=self.valid[::step],
-            fps=self.fps / step,
         )
 
     def _check_shapes(self) -> None:
@@ -191,33 +181,6 @@ class PoseDataset:
     def subjects(self) -> tuple[str, ...]:
         """Subjects in the order in which they first appear."""
         return tuple(dict.fromkeys(clip.subject for clip in self.clips))
-
-    def with_actions(self, prefixes: Sequence[str]) -> PoseDataset:
-        """Only the clips whose action starts with one of ``prefixes``.
-
-        The published H36M code tests prefixes: "Sitting" also takes SittingDown, "Walk" takes
-        Walking, WalkDog and WalkTogether (VideoPose3D ``run.py``, MixSTE, KTPFormer, MHFormer).
-
-        Raises:
-            InvalidParameter: no action starts with any of them.
-        """
-        clips = tuple(clip for clip in self.clips if clip.action.startswith(tuple(prefixes)))
-        if not clips:
-            raise InvalidParameter(
-                f"no action of {self.name} starts with {' or '.join(prefixes)}; its actions are: "
-                f"{', '.join(self.actions)}."
-            )
-        return self._derived(clips, f"actions {sorted(prefixes)}")
-
-    def downsampled(self, step: int) -> PoseDataset:
-        """Every ``step``-th frame of every clip."""
-        if step < 1:
-            raise InvalidParameter(f"downsampling by {step}; the step must be 1 or more.")
-        return self._derived(tuple(clip.downsampled(step) for clip in self.clips), f"step {step}")
-
-    def _derived(self, clips: tuple[Clip, ...], change: str) -> PoseDataset:
-        digest = hashlib.sha256(f"{self.fingerprint} {change}".encode()).hexdigest()
-        return replace(self, clips=clips, fingerprint=digest)
 
 
 def fingerprint(clips: Iterable[Clip], options: Mapping[str, str]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from typing import TypeVar
 
 from posekit.datasets.clips import Clip
@@ -13,19 +13,19 @@ SMOKE_CLIPS = 8
 Entry = TypeVar("Entry")
 
 
-def choose(entries: Sequence[Entry], groups: Sequence[tuple[str, str]], size: str) -> list[Entry]:
+def choose(entries: Sequence[Entry], groups: Sequence[Hashable], size: str) -> list[Entry]:
     """The entries (one per clip) that a size takes.
 
     Args:
         entries: one per clip, in the data set's order.
-        groups: (subject, action) of each entry.
-        size: "quick" takes one clip per subject and action, from a take and camera that change
-            from group to group; "smoke" takes ``SMOKE_CLIPS`` of those, evenly; "standard" and
+        groups: what each entry is a view of: (subject, action), or the take.
+        size: "quick" takes one clip per group, from a take and camera that change from group to
+            group; "smoke" takes ``SMOKE_CLIPS`` of those, evenly; "standard" and
             "full" take all.
     """
     if size not in FRAMES:
         return list(entries)
-    members: dict[tuple[str, str], list[Entry]] = {}
+    members: dict[Hashable, list[Entry]] = {}
     for entry, group in zip(entries, groups, strict=True):
         members.setdefault(group, []).append(entry)
     chosen = [group[k % len(group)] for k, group in enumerate(members.values())]
