@@ -21,6 +21,16 @@ from posekit.models.layers import Lifter
 from posekit.models.mixste import AlternatingLifter, MixSTE
 from posekit.skeletons import Skeleton, mirror_points
 
+SCHEDULE_BUFFERS = frozenset(
+    {
+        *("betas", "alphas_cumprod", "alphas_cumprod_prev", "sqrt_alphas_cumprod"),
+        *("sqrt_one_minus_alphas_cumprod", "log_one_minus_alphas_cumprod"),
+        *("sqrt_recip_alphas_cumprod", "sqrt_recipm1_alphas_cumprod", "posterior_variance"),
+        *("posterior_log_variance_clipped", "posterior_mean_coef1", "posterior_mean_coef2"),
+    }
+)
+"""Buffers of the released files that follow from the number of steps; computed here instead."""
+
 CLAMP = 1.1  # poses beyond this many scales are cut off, metres at scale 1
 
 

@@ -131,3 +131,6 @@ class MixSTE(AlternatingLifter):
     def embed_frames(self, tokens: Tensor) -> Tensor:
         """Add the code of each frame."""
         return tokens + self.Temporal_pos_embed[:, :, None]
+
+
+NETWORK = MixSTE

@@ -1,0 +1,279 @@
+"""Reads files that ``torch.save`` wrote, in either of its formats, without running what is in them.
+
+A pickle is a program. Released checkpoints need it for tensors and containers only, but many also
+hold leftovers of the training run (a NumPy ``RandomState``, command-line options). Tensors and
+containers are kept here; a name of any other library becomes a placeholder that does nothing; a
+name of Python's own library that could run code refuses the file. No name is ever imported.
+"""
+
+from __future__ import annotations
+
+import math
+import pickle
+import sys
+import zipfile
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import torch
+from torch import Tensor
+
+from posekit.errors import InvalidCheckpoint
+
+_ZIP_MAGIC = b"PK\x03\x04"
+_LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
+_LEGACY_PROTOCOL = 1001
+_DTYPES = {
+    "DoubleStorage": torch.float64,
+    "FloatStorage": torch.float32,
+    "HalfStorage": torch.float16,
+    "BFloat16Storage": torch.bfloat16,
+    "LongStorage": torch.int64,
+    "IntStorage": torch.int32,
+    "ShortStorage": torch.int16,
+    "CharStorage": torch.int8,
+    "ByteStorage": torch.uint8,
+    "BoolStorage": torch.bool,
+}
+# Names of Python's own library that describe data. They become placeholders like foreign ones.
+_HARMLESS = {
+    ("_codecs", "encode"),
+    ("argparse", "Namespace"),
+    ("collections", "Counter"),
+    ("collections", "defaultdict"),
+    ("collections", "deque"),
+    ("copyreg", "_reconstructor"),
+    ("copy_reg", "_reconstructor"),
+    ("builtins", "object"),
+    ("builtins", "slice"),
+    ("datetime", "datetime"),
+    ("datetime", "timedelta"),
+    ("pathlib", "PosixPath"),
+    ("pathlib", "WindowsPath"),
+    ("types", "SimpleNamespace"),
+}
+_PYTHON_2_LIBRARY = {"__builtin__", "commands", "copy_reg"}
+_BROKEN = (
+    pickle.UnpicklingError,
+    zipfile.BadZipFile,
+    AttributeError,
+    AssertionError,
+    EOFError,
+    ImportError,
+    IndexError,
+    KeyError,
+    MemoryError,
+    NotImplementedError,
+    OverflowError,
+    RecursionError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+)
+
+
+class Placeholder:
+    """Stands for an object of another library; takes whatever a pickle does to it, does nothing."""
+
+    def __new__(cls, *_args: object, **_options: object) -> Placeholder:
+        return super().__new__(cls)
+
+    def __init__(self, *_args: object, **_options: object) -> None:
+        pass
+
+    def __setstate__(self, _state: object) -> None:
+        pass
+
+    def __call__(self, *_args: object) -> Placeholder:
+        return self
+
+    def __setitem__(self, _key: object, _value: object) -> None:
+        pass
+
+    def append(self, _item: object) -> None:
+        """Take a list item and forget it."""
+
+    def extend(self, _items: object) -> None:
+        """Take list items and forget them."""
+
+
+@dataclass
+class _Storage:
+    """Raw numbers that tensors are views of."""
+
+    dtype: torch.dtype
+    data: bytearray
+
+
+@dataclass(frozen=True, slots=True)
+class _View:
+    """A tensor as the pickle describes it; made and checked after the pickle is read."""
+
+    storage: _Storage
+    offset: int
+    size: tuple[int, ...]
+    stride: tuple[int, ...]
+
+    def tensor(self) -> Tensor:
+        if not isinstance(self.storage, _Storage):
+            raise pickle.UnpicklingError("a tensor without its numbers")
+        if math.prod(self.size) == 0:
+            return torch.empty(self.size, dtype=self.storage.dtype)
+        flat = torch.frombuffer(self.storage.data, dtype=self.storage.dtype)
+        return flat.as_strided(self.size, self.stride, self.offset)
+
+
+class _CodeRequestedError(pickle.UnpicklingError):
+    """The pickle asks for a name that could run code."""
+
+
+def _view(storage: Any, offset: int, size: Any, stride: Any, *_gradient: object) -> _View:
+    return _View(storage, offset, tuple(size), tuple(stride))
+
+
+def _parameter(view: _View, *_gradient: object) -> _View:
+    return view
+
+
+def _size(items: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(items)
+
+
+def _kept() -> dict[tuple[str, str], Any]:
+    """What a checkpoint may call: containers and the construction of tensors."""
+    rebuild = {
+        ("torch._utils", "_rebuild_tensor"): _view,
+        ("torch._utils", "_rebuild_tensor_v2"): _view,
+        ("torch._utils", "_rebuild_parameter"): _parameter,
+        ("torch", "Size"): _size,
+        ("collections", "OrderedDict"): OrderedDict,
+    }
+    containers = {
+        (module, kind.__name__): kind
+        for module in ("builtins", "__builtin__")
+        for kind in (set, frozenset, list, dict, tuple, complex, bytearray)
+    }
+    return rebuild | containers | {("torch", name): name for name in _DTYPES}
+
+
+class _Unpickler(pickle.Unpickler):
+    """Keeps tensors and containers, and gets the numbers of a storage from ``fetch``."""
+
+    def __init__(self, stream: BinaryIO, fetch: Callable[[str, int], bytearray]) -> None:
+        super().__init__(stream, encoding="latin1")
+        self._fetch = fetch
+        self._kept = _kept()
+        self._storages: dict[str, _Storage] = {}
+
+    def find_class(self, module: str, name: str) -> Any:
+        if (module, name) in self._kept:
+            return self._kept[module, name]
+        root = module.partition(".")[0]
+        own = root in sys.stdlib_module_names or root in _PYTHON_2_LIBRARY
+        if own and (module, name) not in _HARMLESS:
+            raise _CodeRequestedError(f"{module}.{name}")
+        return type(name, (Placeholder,), {"__module__": module})
+
+    def persistent_load(self, identifier: Any) -> _Storage:
+        kind, type_name, key, _location, count, *view = identifier
+        if kind != "storage" or type_name not in _DTYPES or any(view) or count < 0:
+            raise pickle.UnpicklingError(f"a storage of an unknown kind: {identifier!r}")
+        if key not in self._storages:
+            dtype = _DTYPES[type_name]
+            self._storages[key] = _Storage(dtype, self._fetch(key, count * dtype.itemsize))
+        return self._storages[key]
+
+
+def read_torch_file(path: Path) -> Any:
+    """The object that ``torch.save`` wrote, with placeholders for what is no tensor or container.
+
+    Raises:
+        InvalidCheckpoint: the file is truncated, no such file, or asks to run code.
+        OSError: the file cannot be read.
+    """
+    with path.open("rb") as file:
+        zipped = file.read(len(_ZIP_MAGIC)) == _ZIP_MAGIC
+        file.seek(0)
+        try:
+            return _materialise(_read_zip(file) if zipped else _read_legacy(file), {})
+        except _CodeRequestedError as error:
+            raise InvalidCheckpoint(
+                f"{path}: refused, its pickle asks for {error}, which could run code and which "
+                f"weights never need; nothing was run. Get the file from its official page."
+            ) from error
+        except _BROKEN as error:
+            cause = " ".join(str(error).split())[:160].rstrip(".") or type(error).__name__
+            raise InvalidCheckpoint(
+                f"{path}: not a readable checkpoint ({cause}); it is truncated, damaged or of "
+                f"another format: download or copy it again."
+            ) from error
+
+
+def _read_zip(file: BinaryIO) -> Any:
+    """The format of PyTorch 1.6 and later: ``data.pkl`` and one stored member per storage."""
+    with zipfile.ZipFile(file) as archive:
+        pickles = [name for name in archive.namelist() if name.endswith("data.pkl")]
+        if len(pickles) != 1 or any(name.endswith("constants.pkl") for name in archive.namelist()):
+            raise pickle.UnpicklingError("a zip archive, but not one of torch.save")
+        folder = pickles[0].removesuffix("data.pkl")
+        if f"{folder}byteorder" in archive.namelist():
+            order = archive.read(f"{folder}byteorder").decode("ascii", "replace")
+            if order != sys.byteorder:
+                raise pickle.UnpicklingError(f"numbers in {order} byte order")
+
+        def fetch(key: str, size: int) -> bytearray:
+            member = archive.getinfo(f"{folder}data/{key}")
+            if member.file_size != size or member.compress_type != zipfile.ZIP_STORED:
+                raise pickle.UnpicklingError(f"storage {key} does not have its {size} bytes")
+            return bytearray(archive.read(member))
+
+        with archive.open(pickles[0]) as stream:
+            return _Unpickler(stream, fetch).load()
+
+
+def _read_legacy(file: BinaryIO) -> Any:
+    """The format before PyTorch 1.6: five pickles in a row, then the numbers of each storage."""
+    available = file.seek(0, 2)
+    file.seek(0)
+    storages: dict[str, bytearray] = {}
+
+    def fetch(key: str, size: int) -> bytearray:
+        if size + sum(map(len, storages.values())) > available:
+            raise pickle.UnpicklingError(f"storage {key} of {size} bytes exceeds the file")
+        return storages.setdefault(key, bytearray(size))
+
+    def following() -> Any:
+        return _Unpickler(file, fetch).load()
+
+    if following() != _LEGACY_MAGIC or following() != _LEGACY_PROTOCOL:
+        raise pickle.UnpicklingError("a pickle, but not one of torch.save")
+    following()  # sizes of C types on the machine that wrote the file
+    content = following()
+    for key in following():
+        file.seek(8, 1)  # the number of elements, which the pickle has told
+        if file.readinto(storages[key]) != len(storages[key]):
+            raise pickle.UnpicklingError(f"storage {key} is cut off")
+    return content
+
+
+def _materialise(node: Any, done: dict[int, Any]) -> Any:
+    """The tree of ``node`` with tensors in place of their descriptions; each node once."""
+    if id(node) in done:
+        return done[id(node)]
+    if isinstance(node, _View):
+        done[id(node)] = node.tensor()
+    elif isinstance(node, dict):
+        done[id(node)] = node
+        for key, item in node.items():
+            node[key] = _materialise(item, done)
+    elif isinstance(node, list):
+        done[id(node)] = node
+        node[:] = [_materialise(item, done) for item in node]
+    elif isinstance(node, tuple):
+        done[id(node)] = tuple(_materialise(item, done) for item in node)
+    else:
+        return node
+    return done[id(node)]
