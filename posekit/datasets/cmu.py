@@ -63,7 +63,9 @@ TAKES = {
 SOUND_FRAMES = {"01_06": slice(0, 1970), "01_07": slice(0, 1395), "03_02": slice(22, None)}
 
 
-class _Take(NamedTuple):
+class Take(NamedTuple):
+    """A recording: CMU's subject, its name, and the group of motions that it belongs to."""
+
     subject: str
     name: str
     group: str
@@ -82,7 +84,7 @@ def load(split: str, *, root: Path, keypoints: str, size: str) -> PoseDataset:
         DatasetNotFound: no files; the message names the download.
         InvalidData: files that do not hold what they should.
     """
-    takes, read = _open(root)
+    takes, read = open_takes(root)
     takes = [take for take in takes if take.subject in SUBJECTS[split]]
     views = [(take, camera) for take in takes for camera in range(4)]
     views = choose(views, [take.name for take, _ in views], size)
@@ -116,8 +118,13 @@ def find_subjects(root: Path) -> Path | None:
     return next((folder for folder in folders if any(folder.glob("*/*.asf"))), None)
 
 
-def _open(root: Path) -> tuple[list[_Take], Callable[[str], np.ndarray]]:
-    """All takes on disk, and the function that reads one by name."""
+def open_takes(root: Path) -> tuple[list[Take], Callable[[str], np.ndarray]]:
+    """All takes on disk, and a function that reads one by name: (frames, 17, 3), metres, z up.
+
+    Raises:
+        DatasetNotFound: no files.
+        InvalidData: files that do not hold what they should.
+    """
     converted = find_converted(root)
     if converted:
         index = _read_index(converted.with_suffix(".json"))
@@ -126,7 +133,7 @@ def _open(root: Path) -> tuple[list[_Take], Callable[[str], np.ndarray]]:
     folder = find_subjects(root)
     if folder:
         takes = [
-            _Take(f"S{name[:2]}", name, group)
+            Take(f"S{name[:2]}", name, group)
             for group, names in TAKES.items()
             for name in names.split()
             if _motion(folder, name).is_file()
@@ -154,7 +161,7 @@ def _read_index(path: Path) -> dict[str, dict]:
 
 def _converted_takes(
     index: dict[str, dict], arrays: dict[str, np.ndarray], path: Path
-) -> list[_Take]:
+) -> list[Take]:
     for name, array in arrays.items():
         if name not in index:
             raise InvalidData(f"{path}: take {name} is not in {path.with_suffix('.json').name}.")
@@ -163,7 +170,7 @@ def _converted_takes(
                 f"{path}: {name} has shape {getattr(array, 'shape', None)}, expected (frames, 17, "
                 "3): 17 joints are due."
             )
-    return sorted(_Take(index[name]["subject"], name, index[name]["group"]) for name in arrays)
+    return sorted(Take(index[name]["subject"], name, index[name]["group"]) for name in arrays)
 
 
 def _motion(folder: Path, name: str) -> Path:
@@ -178,7 +185,7 @@ def _read_acclaim(folder: Path, name: str) -> np.ndarray:
 
 
 def _clips(
-    take: _Take, world: np.ndarray, split: str, keypoints: str, wanted: list[int]
+    take: Take, world: np.ndarray, split: str, keypoints: str, wanted: list[int]
 ) -> list[Clip]:
     cameras = rig(RIGS[split], SUBJECTS[split].index(take.subject))
     placed = place_in_room(world, take.name, cameras)
