@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 FRAMES_PER_SECOND = 50.0
@@ -38,6 +40,18 @@ def interpolate_keys(
     following = np.minimum(move + 1, len(keys) - 1)
     share = share.reshape(-1, *[1] * (keys.ndim - 1))
     return keys[move] + share * (keys[following] - keys[move])
+
+
+def cubic_path(time: np.ndarray, knots: Sequence[tuple[float, float, float]]) -> np.ndarray:
+    """(T,) piecewise cubic through (time, value, velocity) knots; constant beyond them."""
+    instants, values, speeds = np.array(knots).T
+    index = np.clip(np.searchsorted(instants, time, side="right") - 1, 0, len(instants) - 2)
+    span = instants[index + 1] - instants[index]
+    u = np.clip((time - instants[index]) / span, 0, 1)
+    rise = values[index + 1] - values[index]
+    here, there = speeds[index] * span, speeds[index + 1] * span
+    curve = values[index] + u * here + u**2 * (3 * rise - 2 * here - there)
+    return curve + u**3 * (here + there - 2 * rise)
 
 
 def ornstein_uhlenbeck(

@@ -1,0 +1,110 @@
+"""Synthetic motion: no file on disk, no licence form, the same bytes everywhere.
+
+Seven persons with the names, actions and cameras of Human3.6M move by kinematic rules and a
+measured walking cycle; their projections pass through a detector that errs like a real one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+
+from posekit.cameras import Camera, human36m_cameras
+from posekit.datasets.clips import Clip, PoseDataset, fingerprint
+from posekit.datasets.synthetic.detector import detect
+from posekit.datasets.synthetic.generate import generate_take
+from posekit.datasets.synthetic.person import draw_person, keyed_generator
+from posekit.datasets.synthetic.scripts import ACTIONS, HUMAN36M_ACTIONS
+from posekit.datasets.synthetic.signals import FRAMES_PER_SECOND
+from posekit.skeletons import HUMAN36M_17
+
+__all__ = ["ACTIONS", "HUMAN36M_ACTIONS", "SUBJECTS", "detect", "generate_take", "load"]
+
+SEED = "posekit"
+SUBJECTS = {"train": ("S1", "S5", "S6", "S7", "S8"), "test": ("S9", "S11")}
+
+
+class _Size(NamedTuple):
+    actions: tuple[str, ...]
+    takes: int
+    cameras: int
+    shortest: int
+    longest: int
+
+
+_STANDARD = _Size(HUMAN36M_ACTIONS, takes=2, cameras=4, shortest=400, longest=800)
+_SIZES = {
+    "smoke": _Size(("Eating", "Greeting", "Sitting", "Walking"), 2, 1, 120, 120),
+    "quick": _Size(HUMAN36M_ACTIONS, takes=1, cameras=1, shortest=160, longest=240),
+    "standard": _STANDARD,
+    "full": _STANDARD,
+}
+
+
+def load(split: str, *, root: Path, keypoints: str, size: str) -> PoseDataset:
+    """One split of the synthetic data set; called by ``load_dataset``.
+
+    Args:
+        split: "train" (S1, S5, S6, S7, S8) or "test" (S9, S11).
+        root: not used, nothing is read from disk.
+        keypoints: noise level of the 2D detector, one of ``detector.LEVELS``.
+        size: "smoke" (4 actions, 2 takes, 120 frames, 1 camera), "quick" (15 actions, 1 take,
+            about 200 frames, 1 camera), "standard" and "full" (15 actions, 2 takes, 400 to 800
+            frames, 4 cameras).
+    """
+    clips = tuple(
+        clip
+        for subject in SUBJECTS[split]
+        for action in _SIZES[size].actions
+        for take in range(1, _SIZES[size].takes + 1)
+        for clip in _clips(subject, action, take, keypoints, size)
+    )
+    return PoseDataset(
+        name="synthetic",
+        split=split,
+        keypoints=keypoints,
+        skeleton=HUMAN36M_17,
+        clips=clips,
+        fingerprint=fingerprint(clips, {"keypoints": keypoints, "size": size}),
+        evidence="synthetic",
+        notes=("Motion, cameras' views and detector errors are generated, not recorded.",),
+    )
+
+
+def _clips(subject: str, action: str, take: int, keypoints: str, size: str) -> Iterator[Clip]:
+    """The views of one take, one clip per camera."""
+    plan = _SIZES[size]
+    rng = keyed_generator(SEED, subject, action, take, "frames")
+    frames = int(rng.integers(plan.shortest, plan.longest + 1))
+    world = torch.from_numpy(generate_take(subject, action, take, frames, SEED))
+    cameras = list(human36m_cameras(subject).items())
+    # Smaller sizes still see every camera, in turn.
+    first = int(rng.integers(len(cameras))) if plan.cameras < len(cameras) else 0
+    for name, camera in cameras[first : first + plan.cameras]:
+        pose = camera.world_to_camera(world)
+        noise = keyed_generator(SEED, subject, action, take, name, keypoints)
+        yield Clip(
+            subject=subject,
+            action=action,
+            take=f"{action} {take}",
+            camera_name=name,
+            camera=camera,
+            keypoints=_observe(camera, pose, subject, keypoints, noise),
+            pose=pose,
+            valid=torch.ones(frames, dtype=torch.bool),
+            fps=FRAMES_PER_SECOND,
+        )
+
+
+def _observe(
+    camera: Camera, pose: torch.Tensor, subject: str, level: str, rng: np.random.Generator
+) -> torch.Tensor:
+    """(T, 17, 2) what the detector sees of a pose in the camera frame."""
+    stature = draw_person(subject, SEED).stature
+    height = camera.focal.mean() * stature / pose[:, 0, 2]
+    seen = detect(camera.project(pose).numpy(), level, rng, person_height=height.numpy())
+    return torch.from_numpy(seen[..., :2].astype(np.float32))

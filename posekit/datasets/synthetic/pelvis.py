@@ -1,0 +1,116 @@
+"""Where the pelvis goes: carried by the foot on the floor, on a course that stays in the room."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from posekit.datasets.synthetic.motion import Motion
+from posekit.datasets.synthetic.person import Person
+from posekit.datasets.synthetic.signals import (
+    FRAMES_PER_SECOND,
+    low_pass,
+    ornstein_uhlenbeck,
+)
+
+ROOM_RADIUS = 2.0
+CURVATURE_DEVIATION, CURVATURE_TIME = 25.0, 2.0
+"""Degrees per second and seconds of the wandering of a walker's heading."""
+
+_LARGEST_TURN = 75.0
+_PLAN_STEP = 10
+_HAND_OVER = 0.004
+"""Height difference of the ankles, metres, over which one foot takes over from the other."""
+
+
+def heading(
+    motion: Motion, start: np.ndarray, first: float, rng: np.random.Generator
+) -> np.ndarray:
+    """(T,) heading in radians, anticlockwise from the world's x axis.
+
+    Where the motion wanders, the turn rate is an Ornstein-Uhlenbeck process plus a pull towards
+    the centre of the room for a walker outside ``ROOM_RADIUS`` who does not face it already.
+
+    Args:
+        motion: the whole take; its planned speed decides the course.
+        start: (2,) first position in the room.
+        first: first heading.
+        rng: source of randomness.
+    """
+    frames = motion.frames
+    drift = ornstein_uhlenbeck(frames, CURVATURE_TIME, CURVATURE_DEVIATION, rng)[:, 0]
+    drift = np.deg2rad(motion["turn_rate"] + motion["wander"] * drift)
+    knots = np.arange(0, frames, _PLAN_STEP)
+    duration = _PLAN_STEP / FRAMES_PER_SECOND
+    wander, speed, turning = (
+        values[knots].tolist() for values in (motion["wander"], motion["speed"], drift)
+    )
+    pulls = np.empty(len(knots))
+    x, y, angle = float(start[0]), float(start[1]), first
+    pull = 0.0
+    # The pull depends on the place and the place on the pull: a loop over a fifth of a second at
+    # a time; everything per frame is vectorised below.
+    for k in range(len(knots)):
+        pull += 0.5 * (_pull(x, y, angle) * wander[k] - pull)
+        pulls[k] = pull
+        angle += duration * (pull + turning[k])
+        x += duration * speed[k] * math.cos(angle)
+        y += duration * speed[k] * math.sin(angle)
+    pull_rate = np.interp(np.arange(frames), knots, pulls)
+    return first + np.cumsum(pull_rate + drift) / FRAMES_PER_SECOND
+
+
+def trajectory(
+    person: Person, motion: Motion, joints: np.ndarray, angle: np.ndarray, start: np.ndarray
+) -> np.ndarray:
+    """(T, 3) pelvis in the world that keeps the supporting foot where it stands.
+
+    Args:
+        person: bone lengths.
+        motion: how far the feet carry (``grounded``), else the pelvis's own velocity and height.
+        joints: (T, 17, 3) joints relative to the pelvis, along the world's axes.
+        angle: (T,) heading, radians.
+        start: (2,) first position.
+    """
+    ankles = joints[:, [3, 6]]
+    right_higher = (ankles[:, 0, 2] - ankles[:, 1, 2]) / _HAND_OVER
+    left_share = 1 / (1 + np.exp(-np.clip(right_higher, -50, 50)))
+    share = np.stack([1 - left_share, left_share], axis=-1)
+    lowest = _soft_minimum(ankles[..., 2])
+
+    carried = -(share[1:, :, None] * np.diff(ankles[..., :2], axis=0)).sum(axis=1)
+    driven = _turn_left(motion["velocity"], angle)[1:] / FRAMES_PER_SECOND
+    grounded = motion["grounded"]
+    steps = grounded[1:, None] * carried + (1 - grounded[1:, None]) * driven
+
+    standing = person.foot_height - lowest
+    height = grounded * standing + (1 - grounded) * motion["height"]
+    path = np.empty((len(angle), 3))
+    path[0, :2] = start
+    path[1:, :2] = start + np.cumsum(steps, axis=0)
+    path[:, 2] = low_pass(np.maximum(height, standing))
+    return path
+
+
+def _pull(x: float, y: float, angle: float) -> float:
+    """Turn rate, radians per second, that leads back into the room."""
+    beyond = min(max(2 * math.hypot(x, y) / ROOM_RADIUS - 1, 0.0), 1.0)
+    towards = math.remainder(math.atan2(-y, -x) - angle, 2 * math.pi)
+    return beyond * math.radians(_LARGEST_TURN) * math.tanh(towards)
+
+
+def _soft_minimum(heights: np.ndarray) -> np.ndarray:
+    """(T,) smooth minimum over the two ankles, at most 1.4 mm below the true one."""
+    scale = _HAND_OVER / 2
+    lowest = heights.min(axis=-1)
+    return lowest - scale * np.log(np.exp((lowest[:, None] - heights) / scale).sum(axis=-1))
+
+
+def _turn_left(plane: np.ndarray, angle: np.ndarray) -> np.ndarray:
+    """(T, 2) forward and left components as world x and y."""
+    sine, cosine = np.sin(angle), np.cos(angle)
+    return np.stack(
+        [cosine * plane[:, 0] - sine * plane[:, 1], sine * plane[:, 0] + cosine * plane[:, 1]],
+        axis=-1,
+    )
