@@ -19,6 +19,7 @@ from posekit.datasets.archives import load_archive
 from posekit.datasets.asf_amc import FPS, read_take
 from posekit.datasets.clips import Clip, PoseDataset, fingerprint
 from posekit.datasets.sizes import choose, shorten
+from posekit.datasets.source import DATASETS, OnDisk
 from posekit.datasets.staging import place_in_room, rig, see
 from posekit.errors import DatasetNotFound, InvalidData
 from posekit.skeletons import HUMAN36M_17
@@ -27,7 +28,6 @@ ACKNOWLEDGEMENT = (
     "The data used in this project was obtained from mocap.cs.cmu.edu. "
     "The database was created with funding from NSF EIA-0196217."
 )
-PAGE = "http://mocap.cs.cmu.edu"
 CONVERTED = "cmu_h36m17.npz"
 SUBJECT_FOLDERS = ("all_asfamc/subjects", "subjects")
 
@@ -106,6 +106,26 @@ def load(split: str, *, root: Path, keypoints: str, size: str) -> PoseDataset:
     )
 
 
+def on_disk(root: Path) -> OnDisk:
+    """Which form of the data lies below ``root``, and how many takes posekit reads of it."""
+    converted, folder = find_converted(root), find_subjects(root)
+    if converted:
+        index = converted.with_suffix(".json")
+        if not index.is_file():
+            return OnDisk(converted.parent, (converted,), (index.name,), "")
+        takes = _read_index(index).values()
+        subjects = {take["subject"] for take in takes}
+        frames = sum(take["frames"] for take in takes)
+        contents = f"{len(subjects)} subjects, {len(takes)} takes, {frames} frames"
+        return OnDisk(converted.parent, (converted, index), (), contents)
+    if folder:
+        takes, _ = open_takes(root)
+        skeletons = {_motion(folder, take.name).parent for take in takes}
+        contents = f"{len(skeletons)} subjects, {len(takes)} takes"
+        return OnDisk(folder, tuple(_motion(folder, take.name) for take in takes), (), contents)
+    return OnDisk(None, (), (f"{SUBJECT_FOLDERS[0]}/NN/NN_MM.amc or {CONVERTED}",), "")
+
+
 def find_converted(root: Path) -> Path | None:
     """The archive of converted takes in ``root/cmu`` or ``root``, or None."""
     paths = (root / "cmu" / CONVERTED, root / CONVERTED)
@@ -143,7 +163,7 @@ def open_takes(root: Path) -> tuple[list[Take], Callable[[str], np.ndarray]]:
         f"CMU motion capture: neither Acclaim files ({root / 'cmu' / SUBJECT_FOLDERS[0]}/NN) nor "
         f"{CONVERTED} found in {root / 'cmu'} or {root} (POSEKIT_DATA names another folder). "
         f"Fetch the data, free for all uses, with 'posekit data download cmu --root {root}' or "
-        f"from {PAGE}; without them: '-p dataset synthetic'."
+        f"from {DATASETS['cmu'].page}; without them: '-p dataset synthetic'."
     )
 
 

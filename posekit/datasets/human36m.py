@@ -20,6 +20,7 @@ from posekit.datasets.archives import load_archive, member_names
 from posekit.datasets.checks import LARGEST_MISMATCH, check_pixels, projection_mismatch
 from posekit.datasets.clips import Clip, PoseDataset, fingerprint
 from posekit.datasets.sizes import choose, shorten
+from posekit.datasets.source import DATASETS, OnDisk
 from posekit.errors import DatasetNotFound, InvalidData, InvalidParameter
 from posekit.skeletons import HUMAN36M_17, HUMAN36M_32, coco_to_human36m, human36m_32_to_17
 
@@ -28,7 +29,6 @@ FPS = 50.0
 POSES_FILE = "data_3d_h36m.npz"
 KEYPOINTS_FILE = "data_2d_h36m_{}.npz"
 KEYPOINTS = {"gt": "gt", "cpn": "cpn_ft_h36m_dbb", "detectron": "detectron_ft_h36m"}
-PAGE = "http://vision.imar.ro/human3.6m/"
 DETECTIONS_PAGE = "https://dl.fbaipublicfiles.com/video-pose-3d/"
 STANDIN_MEMBER = "standin"
 STANDIN_NOTE = "STAND-IN: generated files in the layout of Human3.6M, not Human3.6M itself."
@@ -128,9 +128,8 @@ def locate(root: Path, keypoints: str) -> tuple[Path, Path]:
     searched = str(folder) if folder else f"{root / 'h36m'} or {root}"
     raise DatasetNotFound(
         f"Human3.6M: {' and '.join(missing)} not found in {searched} "
-        f"(POSEKIT_DATA names another folder). "
-        f"Register at {PAGE} and convert with VideoPose3D's prepare_data_h36m.py; detections are "
-        f"at {DETECTIONS_PAGE}. To try without them: '-p dataset synthetic', or "
+        f"(POSEKIT_DATA names another folder). Register at {DATASETS['h36m'].page} and convert "
+        f"with VideoPose3D's prepare_data_h36m.py; detections are at {DETECTIONS_PAGE}. To try without them: '-p dataset synthetic', or "
         f"'posekit data standin h36m --root {root}' for a labelled stand-in."
     )
 
@@ -150,6 +149,18 @@ def sources_on_disk(folder: Path) -> tuple[str, ...]:
     found = sorted(path.name for path in folder.glob(f"{prefix}*{suffix}"))
     sources = [name.removeprefix(prefix).removesuffix(suffix) for name in found]
     return tuple(short.get(source, source) for source in sources)
+
+
+def on_disk(root: Path) -> OnDisk:
+    """Which of the files lie in ``root/h36m`` or ``root``, and which 2D sources they give."""
+    folder = find_folder(root)
+    needed = (POSES_FILE, *(KEYPOINTS_FILE.format(KEYPOINTS[name]) for name in ("gt", "cpn")))
+    if folder is None:
+        return OnDisk(None, (), needed, "")
+    present = tuple(sorted(folder.glob("data_*d_h36m*.npz")))
+    missing = tuple(name for name in needed if not (folder / name).is_file())
+    mark = "STAND-IN, " if any(is_standin(path) for path in present) else ""
+    return OnDisk(folder, present, missing, f"{mark}2D: {', '.join(sources_on_disk(folder))}")
 
 
 def is_standin(path: Path) -> bool:

@@ -57,8 +57,8 @@ def see(world: Tensor, camera: Camera, level: str, key: str) -> tuple[Tensor, Te
         key: decides the detector's errors, with the level.
 
     Returns:
-        Keypoints, screen-normalised: (frames, 17, 2) at level "gt", else (frames, 17, 3) with the
-        confidence; and the pose (frames, 17, 3) in the camera frame, metres. float32.
+        Keypoints (frames, 17, 3), screen-normalised, with the confidence; and the pose
+        (frames, 17, 3) in the camera frame, metres. float32.
     """
     pose = camera.world_to_camera(world)
     keypoints = camera.project(pose)

@@ -28,6 +28,7 @@ from posekit.datasets.human36m import (
     is_standin,
 )
 from posekit.datasets.staging import place_in_room, see
+from posekit.datasets.synthetic.generate import generate_take
 from posekit.datasets.synthetic.person import keyed_generator
 from posekit.errors import InvalidParameter, StorageError
 from posekit.progress import Progress
@@ -38,7 +39,6 @@ MOTIONS = ("synthetic", "cmu")
 FRAMES = {"smoke": (60, 120), "quick": (150, 250), "standard": (400, 800)}
 LONGEST_TAIL = 4  # detections run on after the motion capture, as in some of the real takes
 README = "README-STAND-IN.txt"
-_EPOCH = (1980, 1, 1, 0, 0, 0)  # the same content gives the same file
 
 TakeMaker = Callable[[str, str, int, int], np.ndarray]
 """(subject, action, number of the take, frames) -> (frames, 17, 3) world positions in metres."""
@@ -172,8 +172,6 @@ def _pixels(world: torch.Tensor, subject: str, level: str, take: str) -> list[np
 
 
 def _synthetic(seed: str) -> TakeMaker:
-    from posekit.datasets.synthetic import generate_take
-
     return lambda subject, action, number, frames: generate_take(
         subject, action, number, frames, seed
     )
@@ -198,14 +196,12 @@ def _write_archive(path: Path, members: Mapping[str, Any]) -> None:
     """An npz as NumPy wrote the real files: 0-d object arrays pickled with protocol 3."""
     with (
         atomic_path(path) as temporary,
-        zipfile.ZipFile(temporary, "w", compresslevel=1) as archive,
+        zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive,
     ):
         for name, content in members.items():
-            entry = zipfile.ZipInfo(f"{name}.npy", _EPOCH)
-            entry.compress_type = zipfile.ZIP_DEFLATED
             held = np.array(None, dtype=object)
             held[()] = content
-            with archive.open(entry, "w", force_zip64=True) as file:
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as file:
                 header = {"descr": "|O", "fortran_order": False, "shape": ()}
                 np.lib.format.write_array_header_1_0(file, header)
                 pickle.dump(held, file, protocol=3)

@@ -1,0 +1,86 @@
+"""Which data sets are on disk: the table behind ``posekit data status``."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+
+from posekit.datasets import DATASETS
+from posekit.datasets.source import DataSource, OnDisk
+from posekit.errors import PosekitError
+from posekit.storage import data_root
+
+
+@dataclass(frozen=True)
+class DatasetStatus:
+    """One row of the table.
+
+    Attributes:
+        name: the name that ``load_dataset`` takes.
+        title: the name in print.
+        state: "generated", "found", "incomplete", "missing" or "damaged".
+        folder: where it lies, or where it is looked for.
+        files: (name, bytes) of what was found.
+        missing: names of files that are still needed.
+        contents: subjects, takes, 2D sources, as far as that is cheap to tell.
+        page: official page.
+        licence: terms in one sentence.
+        remedy: what to do next; empty where nothing is to be done.
+    """
+
+    name: str
+    title: str
+    state: str
+    folder: Path | None
+    files: tuple[tuple[str, int], ...]
+    missing: tuple[str, ...]
+    contents: str
+    page: str
+    licence: str
+    remedy: str
+
+    @property
+    def size(self) -> int:
+        """Bytes of all files together."""
+        return sum(size for _, size in self.files)
+
+
+def data_status(root: str | os.PathLike[str] | None = None) -> tuple[DatasetStatus, ...]:
+    """One row per data set, in the order of ``DATASETS``.
+
+    Args:
+        root: data folder; by default ``POSEKIT_DATA``, else ``./data``.
+    """
+    return tuple(_row(source, data_root(root)) for source in DATASETS.values())
+
+
+def _row(source: DataSource, root: Path) -> DatasetStatus:
+    if not source.files:
+        keypoints = f"made on demand, 2D: {', '.join(source.keypoints)}"
+        return _describe(source, "generated", OnDisk(None, (), (), keypoints), "")
+    try:
+        found = import_module(source.module).on_disk(root)
+    except PosekitError as error:
+        return _describe(source, "damaged", OnDisk(root, (), (), str(error)), source.remedy)
+    if found.folder is None:
+        looked_in = OnDisk(root / source.name, (), found.missing, "")
+        return _describe(source, "missing", looked_in, source.remedy)
+    state = "incomplete" if found.missing else "found"
+    return _describe(source, state, found, source.remedy if found.missing else "")
+
+
+def _describe(source: DataSource, state: str, found: OnDisk, remedy: str) -> DatasetStatus:
+    return DatasetStatus(
+        name=source.name,
+        title=source.title,
+        state=state,
+        folder=found.folder,
+        files=tuple((path.name, path.stat().st_size) for path in found.present),
+        missing=found.missing,
+        contents=found.contents,
+        page=source.page,
+        licence=source.licence,
+        remedy=remedy,
+    )
