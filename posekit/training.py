@@ -1,0 +1,417 @@
+"""Training of any lifter: one loop for the CPU, one GPU and several, resumable bit for bit."""
+
+from __future__ import annotations
+
+import logging
+import math
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from posekit.datasets.clips import PoseDataset
+from posekit.devices import choose_device
+from posekit.errors import InvalidData, InvalidParameter, PosekitError
+from posekit.losses import joint_weights, sequence_loss
+from posekit.models.layers import Lifter
+from posekit.progress import Progress
+from posekit.training_state import (
+    deferred_interrupt,
+    load_checkpoint,
+    random_state,
+    restore_random_state,
+    save_checkpoint,
+)
+from posekit.windows import ClipBank, Windows, evaluation_windows, training_windows
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
+
+LOG_ROWS = 200
+PRECISIONS = ("float32", "bf16")
+
+
+class TrainingError(PosekitError):
+    """The loss became NaN or infinite."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything besides the network, the data and the seed that decides a training run.
+
+    The defaults are KTPFormer's released run on Human3.6M (``run_ktpformer.py``).
+
+    Attributes:
+        learning_rate: of AdamW in the first epoch.
+        decay: factor on the learning rate after every epoch.
+        weight_decay, betas, eps: of AdamW.
+        epochs: passes over the data; every window comes once per pass, with ``flip`` twice.
+        max_steps: end after this many optimizer steps, if that comes first.
+        batch_size: windows per step, over all devices together.
+        flip: add the mirror image of every window.
+        joint_weighting: weight joints as published (``posekit.losses.joint_weights``).
+        consistency, velocity: factors of the temporal terms of the loss, 0 for none.
+        loss_seeded: scale gradients by the loss, as all released runs of MixSTE, KTPFormer and
+            D3DP do (``posekit.losses.backward_scaled_by_loss``).
+        precision: "float32", or "bf16" for autocast.
+    """
+
+    learning_rate: float = 8e-5
+    decay: float = 0.99
+    weight_decay: float = 0.1
+    betas: tuple[float, float] = (0.9, 0.999)
+    eps: float = 1e-8
+    epochs: int = 200
+    max_steps: int | None = None
+    batch_size: int = 8
+    flip: bool = True
+    joint_weighting: bool = True
+    consistency: float = 0.5
+    velocity: float = 2.0
+    loss_seeded: bool = True
+    precision: Literal["float32", "bf16"] = "float32"
+
+    def __post_init__(self) -> None:
+        for name in ("epochs", "batch_size", "max_steps"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise InvalidParameter(f"recipe: {name} is {value}; choose 1 or more.")
+        if self.learning_rate <= 0:
+            raise InvalidParameter(
+                f"recipe: learning_rate is {self.learning_rate}; choose a positive number."
+            )
+        if self.precision not in PRECISIONS:
+            raise InvalidParameter(
+                f"recipe: precision is {self.precision!r}; choose one of: {', '.join(PRECISIONS)}."
+            )
+
+
+@dataclass(frozen=True)
+class TrainingLog:
+    """What happened in a training run.
+
+    Attributes:
+        rows: means of the loss terms over up to ``LOG_ROWS`` stretches of the run, with epoch,
+            step (steps done), learning_rate and seconds (computing time so far, all parts of an
+            interrupted run together).
+        steps: optimizer steps done.
+        steps_per_epoch: steps of one pass over the data.
+        seconds: computing time.
+        frames_per_second: frames of input per second of training, mirrored ones included.
+    """
+
+    rows: tuple[dict[str, float], ...]
+    steps: int
+    steps_per_epoch: int
+    seconds: float
+    frames_per_second: float
+
+
+def seed_torch(seed: int) -> None:
+    """Seed what draws initial weights, stochastic depth, dropout and diffusion noise."""
+    torch.manual_seed(seed)
+
+
+def fit(
+    lifter: Lifter,
+    dataset: PoseDataset,
+    recipe: Recipe,
+    *,
+    seed: int,
+    device: str = "auto",
+    devices: int = 1,
+    folder: Path | None = None,
+    label: str = "training",
+    checkpoint_seconds: float = 60.0,
+) -> TrainingLog:
+    """Train a lifter in place; it is left in evaluation mode.
+
+    With a ``folder``, the run leaves a checkpoint there every ``checkpoint_seconds``, on Ctrl-C
+    and at its end. The same call continues from it: on one CPU, with the same number of threads,
+    to the same weights bit for bit as an uninterrupted run. A finished run is only loaded.
+
+    Args:
+        lifter: the network, with the weights to start from.
+        dataset: training clips with true poses.
+        recipe: how to train.
+        seed: of the order of the data and of all that is random inside the network.
+        device: see ``posekit.devices.choose_device``.
+        devices: processes that share each batch (on GPUs 0 to devices - 1); 1 for none.
+        folder: where ``checkpoint.pt`` and ``log.csv`` go; None for no files.
+        label: what to call the run in progress reports.
+        checkpoint_seconds: time between checkpoints.
+
+    Raises:
+        InvalidParameter: a window longer than the longest clip, or an unknown device.
+        InvalidData: clips without truth, or no window without invalid frames.
+        TrainingError: the loss is NaN or infinite.
+        InvalidCheckpoint: ``folder`` holds the checkpoint of another run.
+        StorageError: ``folder`` cannot be written.
+        KeyboardInterrupt: Ctrl-C; the checkpoint is written first.
+    """
+    _check_data(lifter, dataset)
+    fabric = _fabric(choose_device(device), devices)
+    run = _Run(lifter, dataset, recipe, seed, folder, label, checkpoint_seconds)
+    weights, facts = fabric.launch(run.train)
+    if devices > 1:  # trained in other processes, which had copies
+        lifter.load_state_dict({name: torch.from_numpy(value) for name, value in weights.items()})
+    lifter.eval()
+    return TrainingLog(**facts)
+
+
+def _fabric(device: torch.device, devices: int) -> Fabric:
+    # Imported here: it takes as long as torch itself, and only training needs it.
+    from lightning_fabric import Fabric
+    from lightning_fabric.plugins.environments import LightningEnvironment
+
+    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
+    several = devices > 1
+    chosen = devices if several or device.type == "cpu" else [device.index]
+    return Fabric(
+        accelerator=device.type,
+        devices=chosen,
+        strategy="ddp_spawn" if several else "auto",
+        # A cluster's scheduler is no business of a run that stays on one machine.
+        plugins=[LightningEnvironment()],
+    )
+
+
+def _check_data(lifter: Lifter, dataset: PoseDataset) -> None:
+    longest = max(dataset.clips, key=lambda clip: clip.frames)
+    if lifter.frames > longest.frames:
+        raise InvalidParameter(
+            f"frames is {lifter.frames}, and the longest clip of {dataset.name} {dataset.split}, "
+            f"{longest.name}, has {longest.frames} frames; choose frames <= {longest.frames}."
+        )
+    for clip in dataset.clips:
+        if clip.pose is None:
+            raise InvalidData(f"{clip.name}: no true pose to train on; choose another data set.")
+
+
+def _windows(lifter: Lifter, bank: ClipBank) -> Windows:
+    """Windows to train on: those whose scored frames are all valid."""
+    if lifter.output == "sequence":
+        windows = training_windows(bank.lengths, lifter.frames)
+    else:
+        windows = evaluation_windows(bank.lengths, lifter.frames, "centred")
+    windows = windows.to(bank.device)
+    windows = windows[bank.valid[windows.outputs].all(1)]
+    if len(windows) == 0:
+        raise InvalidData(
+            f"{bank.dataset.name}: every window of {lifter.frames} frames holds an invalid frame; "
+            "choose fewer frames."
+        )
+    return windows
+
+
+def epoch_order(samples: int, seed: int, epoch: int) -> np.ndarray:
+    """The order of an epoch's samples, (samples,): decided by seed and epoch alone."""
+    return np.random.default_rng((seed, epoch)).permutation(samples)
+
+
+class _Run:
+    """One training run, in one of the processes that share it."""
+
+    def __init__(
+        self,
+        lifter: Lifter,
+        dataset: PoseDataset,
+        recipe: Recipe,
+        seed: int,
+        folder: Path | None,
+        label: str,
+        checkpoint_seconds: float,
+    ) -> None:
+        self.lifter, self.dataset, self.recipe, self.seed = lifter, dataset, recipe, seed
+        self.folder = None if folder is None else Path(folder)
+        self.label, self.checkpoint_seconds = label, checkpoint_seconds
+        self.rows: list[dict[str, float]] = []
+        self.step, self.seconds_before = 0, 0.0
+        self.pending: list[Tensor] = []  # loss terms of the steps since the last row
+
+    def train(self, fabric: Fabric) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+        """The loop; returns weights (where a copy was trained) and the fields of the log."""
+        self._set_up(fabric)
+        self._resume()
+        self.start = self.last_checkpoint = time.monotonic()
+        with (
+            Progress(self.label, self.steps, done=self.step) as progress,
+            deferred_interrupt() as interrupt,
+        ):
+            for chosen in self._batches():
+                self._take_step(chosen)
+                if self.step % self.row_every == 0 or self.step == self.steps:
+                    self._add_row()
+                if fabric.is_global_zero:
+                    progress.advance(self._note())
+                if interrupt.requested:
+                    self._save()
+                    raise KeyboardInterrupt
+                if time.monotonic() - self.last_checkpoint >= self.checkpoint_seconds:
+                    self._save()
+        self._save()
+        if fabric.world_size == 1:
+            return {}, self._log()
+        # As arrays: tensors would travel as handles that die with this process.
+        state = self.lifter.state_dict()
+        return {name: value.cpu().numpy() for name, value in state.items()}, self._log()
+
+    def _set_up(self, fabric: Fabric) -> None:
+        recipe, lifter = self.recipe, self.lifter
+        self.fabric = fabric
+        seed_torch(self.seed + fabric.global_rank)
+        self.bank = ClipBank(self.dataset, fabric.device, lifter.in_channels)
+        self.windows = _windows(lifter, self.bank)
+        self.weights = joint_weights(lifter.skeleton) if recipe.joint_weighting else None
+        self.copies = 2 if recipe.flip else 1
+        self.steps_per_epoch = math.ceil(len(self.windows) * self.copies / recipe.batch_size)
+        self.steps = recipe.epochs * self.steps_per_epoch
+        if recipe.max_steps is not None:
+            self.steps = min(self.steps, recipe.max_steps)
+        self.row_every = math.ceil(self.steps / LOG_ROWS)
+        optimizer = torch.optim.AdamW(
+            lifter.to(fabric.device).train().parameters(),
+            lr=recipe.learning_rate,
+            betas=recipe.betas,
+            eps=recipe.eps,
+            weight_decay=recipe.weight_decay,
+            fused=True,
+        )
+        self.model, self.optimizer = fabric.setup(lifter, optimizer)
+        self.model.mark_forward_method("training_forward")
+
+    def _batches(self) -> Iterator[Tensor]:
+        """This process's share of every batch from the current step to the last."""
+        size, samples = self.recipe.batch_size, len(self.windows) * self.copies
+        order, order_epoch = np.empty(0), -1
+        while self.step < self.steps:
+            epoch, place = divmod(self.step, self.steps_per_epoch)
+            if epoch != order_epoch:
+                order, order_epoch = epoch_order(samples, self.seed, epoch), epoch
+            batch = order[place * size : (place + 1) * size]
+            # A short batch is filled from its start, so that every process has equal work.
+            share = math.ceil(len(batch) / self.fabric.world_size)
+            batch = np.resize(batch, share * self.fabric.world_size)
+            mine = batch[self.fabric.global_rank :: self.fabric.world_size]
+            yield torch.from_numpy(mine).to(self.bank.device)
+
+    def _take_step(self, chosen: Tensor) -> None:
+        recipe = self.recipe
+        for group in self.optimizer.param_groups:
+            group["lr"] = self._learning_rate()
+        windows = self.windows[chosen // self.copies]
+        batch = self.bank.gather(windows, chosen % 2 == 1 if recipe.flip else None)
+        # Not Fabric's mixed precision: it would round the keypoints themselves to bf16.
+        with torch.autocast(
+            self.bank.device.type, torch.bfloat16, enabled=recipe.precision == "bf16"
+        ):
+            prediction = self.model.training_forward(batch.keypoints, batch.pose)
+        loss = sequence_loss(
+            prediction.float(), batch.pose, self.weights, recipe.consistency, recipe.velocity
+        )
+        self.optimizer.zero_grad()
+        # Several processes seed with their common loss, as one process would.
+        seed = self.fabric.all_reduce(loss.total.detach()) if recipe.loss_seeded else None
+        self.fabric.backward(loss.total, gradient=seed)
+        self.optimizer.step()
+        self.pending.append(torch.stack(loss).detach())
+        self.step += 1
+
+    def _learning_rate(self) -> float:
+        return self.recipe.learning_rate * self.recipe.decay ** (self.step // self.steps_per_epoch)
+
+    def _note(self) -> str:
+        return f"loss {self.rows[-1]['total']:.4f}" if self.rows else ""
+
+    def _add_row(self) -> None:
+        self._check_pending()
+        means = torch.stack(self.pending).double().mean(0).tolist()
+        self.pending.clear()
+        last_epoch = (self.step - 1) // self.steps_per_epoch
+        self.rows.append(
+            {
+                "epoch": last_epoch + 1,
+                "step": self.step,
+                **dict(zip(("position", "consistency", "velocity", "total"), means, strict=True)),
+                "learning_rate": self.recipe.learning_rate * self.recipe.decay**last_epoch,
+                "seconds": round(self._seconds(), 3),
+            }
+        )
+
+    def _check_pending(self) -> None:
+        """Refuse a loss that is not finite; looked at late, so that a GPU need not wait."""
+        if not self.pending:
+            return
+        finite = torch.isfinite(torch.stack(self.pending)).all(1)
+        if not bool(finite.all()):
+            step = self.step - len(self.pending) + int((~finite).nonzero()[0]) + 1
+            raise TrainingError(
+                f"{self.label}: the loss is not finite at step {step} of {self.steps}; "
+                "choose a smaller learning rate, or precision float32."
+            )
+
+    def _seconds(self) -> float:
+        return self.seconds_before + time.monotonic() - self.start
+
+    def _log(self) -> dict[str, Any]:
+        seconds = self.rows[-1]["seconds"]
+        frames = self.steps * self.recipe.batch_size * self.lifter.frames
+        return {
+            "rows": tuple(self.rows),
+            "steps": self.step,
+            "steps_per_epoch": self.steps_per_epoch,
+            "seconds": seconds,
+            "frames_per_second": frames / max(seconds, 1e-9),
+        }
+
+    def _identity(self) -> dict[str, Any]:
+        recipe = {
+            name: list(value) if isinstance(value, tuple) else value
+            for name, value in asdict(self.recipe).items()
+        }
+        shapes = [f"{name} {tuple(v.shape)}" for name, v in self.lifter.state_dict().items()]
+        return {
+            "recipe": recipe,
+            "seed": self.seed,
+            "data": self.dataset.fingerprint,
+            "network": [type(self.lifter).__name__, self.lifter.frames, *shapes],
+        }
+
+    def _save(self) -> None:
+        self._check_pending()
+        self.last_checkpoint = time.monotonic()
+        if self.folder is None or not self.fabric.is_global_zero:
+            return
+        save_checkpoint(
+            self.folder,
+            {
+                "identity": self._identity(),
+                "step": self.step,
+                "model": self.lifter.state_dict(),
+                "optimizer": self.optimizer.state_dict(),
+                "random": random_state(self.bank.device),
+                "rows": self.rows,
+                "pending": [terms.cpu() for terms in self.pending],
+                "seconds": self._seconds(),
+            },
+        )
+        self.last_checkpoint = time.monotonic()
+
+    def _resume(self) -> None:
+        state = None if self.folder is None else load_checkpoint(self.folder, self._identity())
+        if state is None:
+            return
+        self.lifter.load_state_dict(state["model"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.step, self.seconds_before = state["step"], state["seconds"]
+        self.rows = list(state["rows"])
+        self.pending = [terms.to(self.bank.device) for terms in state["pending"]]
+        if self.fabric.is_global_zero:
+            restore_random_state(state["random"], self.bank.device)
+        else:  # only the first process's generator is stored
+            seed_torch(self.seed + self.fabric.global_rank + self.step)

@@ -1,0 +1,216 @@
+"""Training: the loop, its numbers, its errors."""
+
+import csv
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import tiny
+import torch
+
+from posekit.errors import InvalidCheckpoint, InvalidData, InvalidParameter, StorageError
+from posekit.losses import backward_scaled_by_loss, joint_weights, sequence_loss
+from posekit.skeletons import HUMAN36M_17, mirror_points
+from posekit.training import Recipe, TrainingError, epoch_order, fit, seed_torch
+from posekit.windows import ClipBank, training_windows
+
+RECIPE = Recipe(learning_rate=2e-3, epochs=3, batch_size=4)
+
+
+def _lifter(**options):
+    seed_torch(0)
+    return tiny.TinyLifter(**options)
+
+
+def _weights(lifter):
+    return {name: value.clone() for name, value in lifter.state_dict().items()}
+
+
+def _assert_equal(first, second):
+    assert first.keys() == second.keys()
+    for name in first:
+        assert torch.equal(first[name], second[name]), name
+
+
+def test_loss_falls_and_log_adds_up(tmp_path):
+    log = fit(
+        _lifter(), tiny.dataset(), replace(RECIPE, epochs=30), seed=1, device="cpu", folder=tmp_path
+    )
+    assert log.rows[-1]["total"] < 0.5 * log.rows[0]["total"]
+    # 40, 25 and 7 frames in windows of 9: 5 + 3 + 1 windows, each plain and mirrored.
+    assert log.steps_per_epoch == 5
+    assert log.steps == 150
+    assert [row["step"] for row in log.rows] == list(range(1, 151))
+    assert log.rows[-1]["epoch"] == 30
+    row = log.rows[-1]
+    total = row["position"] + 0.5 * row["consistency"] + 2.0 * row["velocity"]
+    assert total == pytest.approx(row["total"], rel=1e-5)
+    assert row["learning_rate"] == pytest.approx(2e-3 * 0.99**29)
+    with (tmp_path / "log.csv").open() as file:
+        written = list(csv.DictReader(file))
+    assert float(written[-1]["total"]) == row["total"]
+    assert len(written) == len(log.rows)
+
+
+def test_same_seed_same_weights_other_seed_other_weights():
+    results = []
+    for seed in (1, 1, 2):
+        lifter = _lifter()
+        fit(lifter, tiny.dataset(), RECIPE, seed=seed, device="cpu")
+        results.append(_weights(lifter))
+    _assert_equal(results[0], results[1])
+    assert not torch.equal(results[0]["layers.0.weight"], results[2]["layers.0.weight"])
+
+
+@pytest.mark.parametrize("loss_seeded", [True, False])
+def test_one_step_is_what_the_recipe_says(loss_seeded):
+    dataset = tiny.dataset()
+    lifter, expected = _lifter(dropout=0.0), _lifter(dropout=0.0)
+    recipe = replace(RECIPE, max_steps=1, batch_size=5, loss_seeded=loss_seeded)
+    fit(lifter, dataset, recipe, seed=3, device="cpu")
+
+    bank = ClipBank(dataset, torch.device("cpu"), 2)
+    windows = training_windows(bank.lengths, 9)
+    chosen = torch.from_numpy(epoch_order(18, 3, 0)[:5])
+    plain = bank.gather(windows[chosen // 2])
+    keypoints, pose = (
+        torch.stack(
+            [
+                mirror_points(sample, HUMAN36M_17) if index % 2 else sample
+                for index, sample in zip(chosen, part, strict=True)
+            ]
+        )
+        for part in plain
+    )
+    optimizer = torch.optim.AdamW(
+        expected.train().parameters(), lr=2e-3, weight_decay=0.1, eps=1e-8
+    )
+    loss = sequence_loss(expected(keypoints), pose, joint_weights(HUMAN36M_17)).total
+    if loss_seeded:
+        backward_scaled_by_loss(loss)
+    else:
+        loss.backward()
+    optimizer.step()
+    for name, value in expected.state_dict().items():
+        torch.testing.assert_close(lifter.state_dict()[name], value, rtol=1e-5, atol=1e-7)
+
+
+def test_order_is_a_permutation_decided_by_seed_and_epoch():
+    orders = {(seed, epoch): epoch_order(50, seed, epoch) for seed in (0, 1) for epoch in (0, 1)}
+    for order in orders.values():
+        assert sorted(order) == list(range(50))
+    assert len({tuple(order) for order in orders.values()}) == 4
+    np.testing.assert_array_equal(orders[0, 1], epoch_order(50, 0, 1))
+
+
+def test_frame_lifter_trains_on_centred_windows():
+    recipe = replace(RECIPE, consistency=0.0, velocity=0.0, flip=False, batch_size=72)
+    log = fit(_lifter(output="frame"), tiny.dataset(), recipe, seed=0, device="cpu")
+    assert log.steps_per_epoch == 1  # 72 frames, one window each
+
+
+def test_bf16_stays_close_to_float32():
+    results = []
+    for precision in ("float32", "bf16"):
+        recipe = replace(RECIPE, precision=precision, epochs=10)
+        log = fit(_lifter(), tiny.dataset(), recipe, seed=0, device="cpu")
+        results.append(log.rows[-1]["total"])
+    assert results[0] != results[1]
+    assert results[1] == pytest.approx(results[0], rel=0.1)
+
+
+def test_several_processes_take_the_same_step_as_one():
+    # With eps this large, AdamW's step is proportional to the gradient and not to its sign.
+    recipe = replace(RECIPE, learning_rate=1.0, eps=1.0, max_steps=1, batch_size=6)
+    results = []
+    for devices in (1, 2):
+        lifter = tiny.TinyLifter(dropout=0.0)
+        lifter.layers[1] = torch.nn.Identity()  # batch statistics are each process's own
+        seed_torch(5)
+        for value in lifter.parameters():
+            torch.nn.init.normal_(value, std=0.1)
+        fit(lifter, tiny.dataset(), recipe, seed=0, device="cpu", devices=devices)
+        results.append(_weights(lifter))
+    for name in results[0]:
+        torch.testing.assert_close(results[0][name], results[1][name], rtol=1e-4, atol=1e-6)
+
+
+def test_finished_run_is_loaded_and_not_run_again(tmp_path):
+    first, second = _lifter(), tiny.TinyLifter()
+    log = fit(first, tiny.dataset(), RECIPE, seed=1, device="cpu", folder=tmp_path)
+    again = fit(second, tiny.dataset(), RECIPE, seed=1, device="cpu", folder=tmp_path)
+    _assert_equal(_weights(first), _weights(second))
+    assert again.rows == log.rows
+
+
+def test_checkpoint_of_another_run_is_refused(tmp_path):
+    fit(_lifter(), tiny.dataset(), RECIPE, seed=1, device="cpu", folder=tmp_path)
+    with pytest.raises(InvalidCheckpoint, match="different seed"):
+        fit(_lifter(), tiny.dataset(), RECIPE, seed=2, device="cpu", folder=tmp_path)
+    (tmp_path / "checkpoint.pt").write_bytes(b"no checkpoint")
+    with pytest.raises(InvalidCheckpoint, match="no readable"):
+        fit(_lifter(), tiny.dataset(), RECIPE, seed=1, device="cpu", folder=tmp_path)
+
+
+def test_folder_that_cannot_be_written(tmp_path):
+    blocker = tmp_path / "file"
+    blocker.write_text("")
+    with pytest.raises(StorageError):
+        fit(_lifter(), tiny.dataset(), RECIPE, seed=1, device="cpu", folder=blocker / "run")
+    assert list(tmp_path.iterdir()) == [blocker]
+
+
+def test_full_disk_is_named_and_leaves_the_last_checkpoint(tmp_path, monkeypatch):
+    from pathlib import Path
+
+    def full(self, content):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(StorageError, match="disk is full"):
+        fit(_lifter(), tiny.dataset(), RECIPE, seed=1, device="cpu", folder=tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_diverged_training_names_the_step():
+    clips = list(tiny.dataset().clips)
+    recipe = replace(RECIPE, learning_rate=1e30)
+    with pytest.raises(TrainingError, match=r"not finite at step \d+ of 15"):
+        fit(_lifter(), tiny.dataset(*clips), recipe, seed=0, device="cpu")
+
+
+def test_window_longer_than_every_clip():
+    with pytest.raises(InvalidParameter, match=r"S9/Walking 1/0, has 40 frames; choose frames <="):
+        fit(_lifter(frames=41), tiny.dataset(), RECIPE, seed=0, device="cpu")
+
+
+def test_windows_with_invalid_frames_are_left_out():
+    good, bad = tiny.clip(18, take="Walking 1"), tiny.clip(18, take="Sitting 1")
+    marked = replace(bad, valid=torch.arange(18) != 3)
+    log = fit(
+        _lifter(), tiny.dataset(good, marked), replace(RECIPE, batch_size=1), seed=0, device="cpu"
+    )
+    assert log.steps_per_epoch == 2 * (2 + 1)
+    with pytest.raises(InvalidData, match="every window"):
+        fit(_lifter(frames=18), tiny.dataset(marked), RECIPE, seed=0, device="cpu")
+
+
+def test_clips_without_truth():
+    blind = replace(tiny.clip(18), pose=None)
+    with pytest.raises(InvalidData, match="no true pose"):
+        fit(_lifter(), tiny.dataset(blind), RECIPE, seed=0, device="cpu")
+
+
+@pytest.mark.parametrize(
+    "option",
+    [{"epochs": 0}, {"batch_size": 0}, {"learning_rate": 0.0}, {"precision": "fp16"}],
+    ids=lambda option: next(iter(option)),
+)
+def test_recipe_refuses(option):
+    with pytest.raises(InvalidParameter, match=next(iter(option))):
+        Recipe(**option)
+
+
+def test_unknown_device():
+    with pytest.raises(InvalidParameter, match="device"):
+        fit(_lifter(), tiny.dataset(), RECIPE, seed=0, device="tpu")
