@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from posekit.errors import InvalidData, InvalidParameter
+from posekit.memory import keep_freed_memory
 from posekit.skeletons import Skeleton
 
 Axis = Literal["joints", "frames"]
@@ -41,6 +42,7 @@ class Lifter(nn.Module):
         super().__init__()
         if frames < 1:
             raise InvalidParameter(f"frames is {frames}; a window holds at least 1 frame.")
+        keep_freed_memory()
         self.frames = frames
         self.skeleton = skeleton
         self.output = output
