@@ -103,8 +103,8 @@ def _clips(subject: str, action: str, take: int, keypoints: str, size: str) -> I
 def _observe(
     camera: Camera, pose: torch.Tensor, subject: str, level: str, rng: np.random.Generator
 ) -> torch.Tensor:
-    """(T, 17, 2) what the detector sees of a pose in the camera frame."""
+    """(T, 17, 3) what the detector sees of a pose in the camera frame, with its confidence."""
     stature = draw_person(subject, SEED).stature
     height = camera.focal.mean() * stature / pose[:, 0, 2]
     seen = detect(camera.project(pose).numpy(), level, rng, person_height=height.numpy())
-    return torch.from_numpy(seen[..., :2].astype(np.float32))
+    return torch.from_numpy(seen.astype(np.float32))

@@ -176,4 +176,5 @@ def _events(
     count = rng.poisson(rate * frames / ((shortest + longest) / 2))
     starts = np.sort(rng.integers(0, frames, count))
     stops = np.minimum(starts + rng.integers(shortest, longest + 1, count), frames)
-    return list(zip(starts.tolist(), stops.tolist(), rng.integers(0, kinds, count).tolist()))
+    chosen = rng.integers(0, kinds, count)
+    return list(zip(starts.tolist(), stops.tolist(), chosen.tolist(), strict=True))

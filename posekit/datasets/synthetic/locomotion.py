@@ -14,6 +14,7 @@ from importlib.resources import files
 
 import numpy as np
 
+from posekit.datasets.synthetic.kinematics import directions, positions
 from posekit.datasets.synthetic.motion import Motion
 from posekit.datasets.synthetic.person import Person, keyed_generator
 from posekit.datasets.synthetic.signals import sway
@@ -22,6 +23,11 @@ MEAN_SPEED, SPEED_DEVIATION = 1.30, 0.21
 MEAN_CYCLE = 1.114
 _FREE_SPEED = (0.7, 1.9)
 _STRIDE_PER_LEG = 1.72
+_STRIDE_CORRECTION = (0.75, 1.3)
+
+_HEEL_DOWN = (0.02, 0.12)
+"""Range of the phase at which the right foot takes over from the left, which leaves the floor."""
+_HAND_OVER = 0.15
 _SAGITTAL = ("hip_flexion", "knee_flexion", "shoulder_flexion", "elbow_flexion")
 _PAIRED = (*_SAGITTAL, "hip_abduction", "shoulder_abduction")
 _CENTRAL = ("pelvis_yaw", "pelvis_roll", "shoulder_yaw", "trunk_pitch", "trunk_roll")
@@ -70,20 +76,12 @@ def walk(
     """
     cycle = MEAN_CYCLE + _cycle_slope() * (speed - MEAN_SPEED)
     stride = speed * cycle / (_STRIDE_PER_LEG * person.leg)
+    # A person's own gait covers more or less ground than the average one at the same amplitude.
+    covered = _ground_covered(person, stride)
+    stride *= float(np.clip(speed * cycle / covered, *_STRIDE_CORRECTION))
     phase = rng.random() + time / cycle
-    phases = np.stack([phase, phase + 0.5], axis=-1)
-    gait = _gait(person)
-
-    motion = Motion(len(time))
-    for name in _PAIRED:
-        motion[name] = _series(_strided(name, gait[name], stride), phases)
-    for name in _CENTRAL:
-        motion[name] = _series(gait[name], phase)
-    for limb in ("hip", "shoulder"):
-        # Measured in the frontal plane; here it is the angle out of the sagittal plane.
-        frontal = np.deg2rad(motion[f"{limb}_abduction"])
-        forward = np.deg2rad(motion[f"{limb}_flexion"])
-        motion[f"{limb}_abduction"] = np.rad2deg(np.arctan(np.tan(frontal) * np.cos(forward)))
+    motion = _cycle(person, phase, stride)
+    motion["left_support"] = _left_support(person, phase)
     motion["hip_flexion"] += sway(time, 2, rng, amplitude=(0.1, 0.3))
     motion["neck_pitch"] = 8.0
     motion["grounded"] = 1.0
@@ -108,6 +106,7 @@ def run(person: Person, time: np.ndarray, rng: np.random.Generator, speed: float
     motion["shoulder_yaw"] = 10.0 * np.cos(2 * np.pi * phase)
     motion["trunk_pitch"] = _RUN_TRUNK_PITCH
     step = np.mod(phase, 0.5)
+    motion["left_support"] = np.mod(phase, 1.0) > 0.5
     motion["grounded"] = _plateau(step, *_RUN_STANCE)
     bounce = -np.cos(4 * np.pi * (step - np.mean(_RUN_STANCE)))
     motion["height"] = person.leg * (_RUN_HEIGHT + _RUN_BOUNCE * bounce)
@@ -115,6 +114,44 @@ def run(person: Person, time: np.ndarray, rng: np.random.Generator, speed: float
     motion["speed"] = speed
     motion["wander"] = 1.0
     return motion
+
+
+def _cycle(person: Person, phase: np.ndarray, stride: float) -> Motion:
+    """Angles of a person's walk at phases (T,); ``stride`` is the share of the average length."""
+    phases = np.stack([phase, phase + 0.5], axis=-1)
+    gait = _gait(person)
+    motion = Motion(len(phase))
+    for name in _PAIRED:
+        motion[name] = _series(_strided(name, gait[name], stride), phases)
+    for name in _CENTRAL:
+        motion[name] = _series(gait[name], phase)
+    for limb in ("hip", "shoulder"):
+        # Measured in the frontal plane; here it is the angle out of the sagittal plane.
+        frontal = np.deg2rad(motion[f"{limb}_abduction"])
+        forward = np.deg2rad(motion[f"{limb}_flexion"])
+        motion[f"{limb}_abduction"] = np.rad2deg(np.arctan(np.tan(frontal) * np.cos(forward)))
+    return motion
+
+
+def _left_support(person: Person, phase: np.ndarray) -> np.ndarray:
+    right_carries = np.sin(2 * np.pi * (phase - _heel_down(person)))
+    return 0.5 - 0.5 * np.tanh(right_carries / _HAND_OVER)
+
+
+@lru_cache(maxsize=256)
+def _heel_down(person: Person) -> float:
+    """Phase at which both feet move backwards alike under the pelvis: nobody slips."""
+    phase = np.linspace(*_HEEL_DOWN, 41)
+    joints = positions(person, directions(_cycle(person, phase, 1.0)))
+    backwards = -np.gradient(joints[:, [3, 6], 0], axis=0)
+    return float(phase[np.argmax(backwards.min(axis=1))])
+
+
+def _ground_covered(person: Person, stride: float) -> float:
+    """Metres that the supporting foot travels backwards under the pelvis in a whole cycle."""
+    phase = _heel_down(person) + np.array([0.0, 0.5])
+    right_ankle = positions(person, directions(_cycle(person, phase, stride)))[:, 3, 0]
+    return float(2 * (right_ankle[0] - right_ankle[1]))
 
 
 @lru_cache(maxsize=1)

@@ -41,6 +41,7 @@ _LAYOUT = {
     "wander": 1,  # share of the course that the room decides, see pelvis.py
     "speed": 1,  # planned forward speed, metres per second, for the course
     "grounded": 1,  # 1: the feet carry the pelvis; 0: it follows velocity and height below
+    "left_support": 1,  # share of the left foot in carrying; the right foot has the rest
     "velocity": 2,  # of the pelvis, forward and left, metres per second
     "height": 1,  # of the pelvis, metres
 }

@@ -18,10 +18,10 @@ ROOM_RADIUS = 2.0
 CURVATURE_DEVIATION, CURVATURE_TIME = 25.0, 2.0
 """Degrees per second and seconds of the wandering of a walker's heading."""
 
-_LARGEST_TURN = 75.0
+_LARGEST_TURN = 100.0
 _PLAN_STEP = 10
-_HAND_OVER = 0.004
-"""Height difference of the ankles, metres, over which one foot takes over from the other."""
+_SOFTNESS = 0.005
+"""Height difference of the ankles, metres, over which the lower one takes over the height."""
 
 
 def heading(
@@ -43,21 +43,20 @@ def heading(
     drift = np.deg2rad(motion["turn_rate"] + motion["wander"] * drift)
     knots = np.arange(0, frames, _PLAN_STEP)
     duration = _PLAN_STEP / FRAMES_PER_SECOND
-    wander, speed, turning = (
-        values[knots].tolist() for values in (motion["wander"], motion["speed"], drift)
-    )
+    wander, speed = (motion[name][knots].tolist() for name in ("wander", "speed"))
+    turning = (np.add.reduceat(drift, knots) / _PLAN_STEP).tolist()
     pulls = np.empty(len(knots))
     x, y, angle = float(start[0]), float(start[1]), first
     pull = 0.0
     # The pull depends on the place and the place on the pull: a loop over a fifth of a second at
     # a time; everything per frame is vectorised below.
     for k in range(len(knots)):
-        pull += 0.5 * (_pull(x, y, angle) * wander[k] - pull)
+        before, pull = pull, pull + 0.6 * (_pull(x, y, angle) * wander[k] - pull)
         pulls[k] = pull
-        angle += duration * (pull + turning[k])
+        angle += duration * ((before + pull) / 2 + turning[k])
         x += duration * speed[k] * math.cos(angle)
         y += duration * speed[k] * math.sin(angle)
-    pull_rate = np.interp(np.arange(frames), knots, pulls)
+    pull_rate = np.interp(np.arange(frames), knots + _PLAN_STEP, pulls, left=0.0)
     return first + np.cumsum(pull_rate + drift) / FRAMES_PER_SECOND
 
 
@@ -74,8 +73,7 @@ def trajectory(
         start: (2,) first position.
     """
     ankles = joints[:, [3, 6]]
-    right_higher = (ankles[:, 0, 2] - ankles[:, 1, 2]) / _HAND_OVER
-    left_share = 1 / (1 + np.exp(-np.clip(right_higher, -50, 50)))
+    left_share = motion["left_support"]
     share = np.stack([1 - left_share, left_share], axis=-1)
     lowest = _soft_minimum(ankles[..., 2])
 
@@ -89,8 +87,8 @@ def trajectory(
     path = np.empty((len(angle), 3))
     path[0, :2] = start
     path[1:, :2] = start + np.cumsum(steps, axis=0)
-    path[:, 2] = low_pass(np.maximum(height, standing))
-    return path
+    path[:, 2] = np.maximum(height, standing)
+    return low_pass(path)
 
 
 def _pull(x: float, y: float, angle: float) -> float:
@@ -101,10 +99,9 @@ def _pull(x: float, y: float, angle: float) -> float:
 
 
 def _soft_minimum(heights: np.ndarray) -> np.ndarray:
-    """(T,) smooth minimum over the two ankles, at most 1.4 mm below the true one."""
-    scale = _HAND_OVER / 2
+    """(T,) smooth minimum over the two ankles, at most 3.5 mm below the true one."""
     lowest = heights.min(axis=-1)
-    return lowest - scale * np.log(np.exp((lowest[:, None] - heights) / scale).sum(axis=-1))
+    return lowest - _SOFTNESS * np.log(np.exp((lowest[:, None] - heights) / _SOFTNESS).sum(axis=-1))
 
 
 def _turn_left(plane: np.ndarray, angle: np.ndarray) -> np.ndarray:

@@ -233,6 +233,7 @@ def _motion(person: Person, columns: dict[str, np.ndarray]) -> Motion:
         motion[name] = columns[name]
     for name in ("shoulder_flexion", "shoulder_abduction", "elbow_flexion"):
         motion[name] = np.stack([columns[f"right_{name}"], columns[f"left_{name}"]], axis=-1)
+    motion["left_support"] = 0.5
     plane = np.stack([columns["forward"], columns["left"]], axis=-1)
     motion["velocity"] = np.gradient(plane, axis=0) * FRAMES_PER_SECOND
     _bend_legs(person, motion, columns)

@@ -92,7 +92,7 @@ def low_pass(signal: np.ndarray, cutoff: float = 8.0) -> np.ndarray:
     weights = np.exp(-0.5 * (np.arange(-reach, reach + 1) / width) ** 2)
     weights /= weights.sum()
     padding = [(reach, reach)] + [(0, 0)] * (signal.ndim - 1)
-    padded = np.pad(signal, padding, mode="edge")
+    padded = np.pad(signal, padding, mode="reflect", reflect_type="odd")
     return sum(weight * padded[k : k + len(signal)] for k, weight in enumerate(weights))
 
 
