@@ -46,16 +46,18 @@ _HARMLESS = {
     ("collections", "defaultdict"),
     ("collections", "deque"),
     ("copyreg", "_reconstructor"),
-    ("copy_reg", "_reconstructor"),
+    ("builtins", "bytearray"),
+    ("builtins", "complex"),
     ("builtins", "object"),
     ("builtins", "slice"),
     ("datetime", "datetime"),
     ("datetime", "timedelta"),
     ("pathlib", "PosixPath"),
+    ("pathlib._local", "PosixPath"),
     ("pathlib", "WindowsPath"),
     ("types", "SimpleNamespace"),
 }
-_PYTHON_2_LIBRARY = {"__builtin__", "commands", "copy_reg"}
+_PYTHON_2_NAMES = {"__builtin__": "builtins", "copy_reg": "copyreg", "commands": "subprocess"}
 _BROKEN = (
     pickle.UnpicklingError,
     zipfile.BadZipFile,
@@ -142,21 +144,16 @@ def _size(items: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(items)
 
 
-def _kept() -> dict[tuple[str, str], Any]:
-    """What a checkpoint may call: containers and the construction of tensors."""
-    rebuild = {
-        ("torch._utils", "_rebuild_tensor"): _view,
-        ("torch._utils", "_rebuild_tensor_v2"): _view,
-        ("torch._utils", "_rebuild_parameter"): _parameter,
-        ("torch", "Size"): _size,
-        ("collections", "OrderedDict"): OrderedDict,
-    }
-    containers = {
-        (module, kind.__name__): kind
-        for module in ("builtins", "__builtin__")
-        for kind in (set, frozenset, list, dict, tuple, complex, bytearray)
-    }
-    return rebuild | containers | {("torch", name): name for name in _DTYPES}
+# What a checkpoint may call: the construction of tensors, and containers.
+_KEPT: dict[tuple[str, str], Any] = {
+    ("torch._utils", "_rebuild_tensor"): _view,
+    ("torch._utils", "_rebuild_tensor_v2"): _view,
+    ("torch._utils", "_rebuild_parameter"): _parameter,
+    ("torch", "Size"): _size,
+    ("collections", "OrderedDict"): OrderedDict,
+    **{("torch", name): name for name in _DTYPES},
+    **{("builtins", kind.__name__): kind for kind in (set, frozenset, list, dict, tuple)},
+}
 
 
 class _Unpickler(pickle.Unpickler):
@@ -165,14 +162,13 @@ class _Unpickler(pickle.Unpickler):
     def __init__(self, stream: BinaryIO, fetch: Callable[[str, int], bytearray]) -> None:
         super().__init__(stream, encoding="latin1")
         self._fetch = fetch
-        self._kept = _kept()
         self._storages: dict[str, _Storage] = {}
 
     def find_class(self, module: str, name: str) -> Any:
-        if (module, name) in self._kept:
-            return self._kept[module, name]
-        root = module.partition(".")[0]
-        own = root in sys.stdlib_module_names or root in _PYTHON_2_LIBRARY
+        module = _PYTHON_2_NAMES.get(module, module)
+        if (module, name) in _KEPT:
+            return _KEPT[module, name]
+        own = module.partition(".")[0] in sys.stdlib_module_names
         if own and (module, name) not in _HARMLESS:
             raise _CodeRequestedError(f"{module}.{name}")
         return type(name, (Placeholder,), {"__module__": module})
