@@ -127,10 +127,11 @@ def locate(root: Path, keypoints: str) -> tuple[Path, Path]:
         )
     searched = str(folder) if folder else f"{root / 'h36m'} or {root}"
     raise DatasetNotFound(
-        f"Human3.6M: {' and '.join(missing)} not found in {searched} "
-        f"(POSEKIT_DATA names another folder). Register at {DATASETS['h36m'].page} and convert "
-        f"with VideoPose3D's prepare_data_h36m.py; detections are at {DETECTIONS_PAGE}. To try without them: '-p dataset synthetic', or "
-        f"'posekit data standin h36m --root {root}' for a labelled stand-in."
+        f"Human3.6M: {' and '.join(missing)} not found in {searched} (POSEKIT_DATA names another "
+        f"folder). Register at {DATASETS['h36m'].page} and convert with VideoPose3D's "
+        f"prepare_data_h36m.py; detections are at {DETECTIONS_PAGE}. To try without them: "
+        f"'-p dataset synthetic', or 'posekit data standin h36m --root {root}' for a labelled "
+        "stand-in."
     )
 
 
