@@ -20,7 +20,7 @@ from posekit.datasets.synthetic.signals import FRAMES_PER_SECOND
 from posekit.errors import InvalidParameter
 
 _FADE = (0.4, 0.8)
-_START_RADIUS = 0.6
+_SPOT_DEVIATION = 0.2
 
 
 def generate_take(
@@ -58,10 +58,10 @@ def generate_take(
     motion.clamp()
     bones = smooth(directions(motion))
 
-    start = rng.normal(0, _START_RADIUS / 2, 2)
-    angle = heading(motion, start, rng.uniform(-np.pi, np.pi), rng)
+    angle = heading(motion, rng)
+    spot = rng.normal(0, _SPOT_DEVIATION, 2)
     joints = positions(person, Directions(*(_to_world(vector, angle) for vector in bones)))
-    joints += trajectory(person, motion, joints, angle, start)[:, None]
+    joints += trajectory(person, motion, joints, angle, spot)[:, None]
     return joints.astype(np.float32)
 
 

@@ -18,24 +18,22 @@ ROOM_RADIUS = 2.0
 CURVATURE_DEVIATION, CURVATURE_TIME = 25.0, 2.0
 """Degrees per second and seconds of the wandering of a walker's heading."""
 
-_LARGEST_TURN = 100.0
+_LARGEST_TURN = 110.0
+_FORESIGHT = 0.8
+"""Seconds that a walker looks ahead."""
 _PLAN_STEP = 10
 _SOFTNESS = 0.005
 """Height difference of the ankles, metres, over which the lower one takes over the height."""
 
 
-def heading(
-    motion: Motion, start: np.ndarray, first: float, rng: np.random.Generator
-) -> np.ndarray:
+def heading(motion: Motion, rng: np.random.Generator) -> np.ndarray:
     """(T,) heading in radians, anticlockwise from the world's x axis.
 
-    Where the motion wanders, the turn rate is an Ornstein-Uhlenbeck process plus a pull towards
-    the centre of the room for a walker outside ``ROOM_RADIUS`` who does not face it already.
+    Where the motion wanders, the turn rate is an Ornstein-Uhlenbeck process plus a pull back
+    towards the middle of the room, which grows with the distance from it.
 
     Args:
         motion: the whole take; its planned speed decides the course.
-        start: (2,) first position in the room.
-        first: first heading.
         rng: source of randomness.
     """
     frames = motion.frames
@@ -46,12 +44,14 @@ def heading(
     wander, speed = (motion[name][knots].tolist() for name in ("wander", "speed"))
     turning = (np.add.reduceat(drift, knots) / _PLAN_STEP).tolist()
     pulls = np.empty(len(knots))
-    x, y, angle = float(start[0]), float(start[1]), first
-    pull = 0.0
+    first = rng.uniform(-math.pi, math.pi)
+    x, y, angle, pull = 0.0, 0.0, first, 0.0
     # The pull depends on the place and the place on the pull: a loop over a fifth of a second at
     # a time; everything per frame is vectorised below.
     for k in range(len(knots)):
-        before, pull = pull, pull + 0.6 * (_pull(x, y, angle) * wander[k] - pull)
+        ahead = speed[k] * _FORESIGHT
+        wanted = _pull(x + ahead * math.cos(angle), y + ahead * math.sin(angle), angle)
+        before, pull = pull, pull + 0.6 * (wanted * wander[k] - pull)
         pulls[k] = pull
         angle += duration * ((before + pull) / 2 + turning[k])
         x += duration * speed[k] * math.cos(angle)
@@ -61,7 +61,7 @@ def heading(
 
 
 def trajectory(
-    person: Person, motion: Motion, joints: np.ndarray, angle: np.ndarray, start: np.ndarray
+    person: Person, motion: Motion, joints: np.ndarray, angle: np.ndarray, spot: np.ndarray
 ) -> np.ndarray:
     """(T, 3) pelvis in the world that keeps the supporting foot where it stands.
 
@@ -70,7 +70,7 @@ def trajectory(
         motion: how far the feet carry (``grounded``), else the pelvis's own velocity and height.
         joints: (T, 17, 3) joints relative to the pelvis, along the world's axes.
         angle: (T,) heading, radians.
-        start: (2,) first position.
+        spot: (2,) where in the room the middle of the path lies.
     """
     ankles = joints[:, [3, 6]]
     left_share = motion["left_support"]
@@ -84,16 +84,16 @@ def trajectory(
 
     standing = person.foot_height - lowest
     height = grounded * standing + (1 - grounded) * motion["height"]
-    path = np.empty((len(angle), 3))
-    path[0, :2] = start
-    path[1:, :2] = start + np.cumsum(steps, axis=0)
+    path = np.zeros((len(angle), 3))
+    path[1:, :2] = np.cumsum(steps, axis=0)
+    path[:, :2] += spot - (path[:, :2].min(axis=0) + path[:, :2].max(axis=0)) / 2
     path[:, 2] = np.maximum(height, standing)
     return low_pass(path)
 
 
 def _pull(x: float, y: float, angle: float) -> float:
     """Turn rate, radians per second, that leads back into the room."""
-    beyond = min(max(2 * math.hypot(x, y) / ROOM_RADIUS - 1, 0.0), 1.0)
+    beyond = min(max(1.5 * math.hypot(x, y) / ROOM_RADIUS - 0.5, 0.0), 1.0)
     towards = math.remainder(math.atan2(-y, -x) - angle, 2 * math.pi)
     return beyond * math.radians(_LARGEST_TURN) * math.tanh(towards)
 

@@ -91,7 +91,7 @@ def _stand(script: Script, seconds: float | None = None, *, lively: float = 1.0)
             neck_pitch=stance.neck_pitch + rng.normal(0, 5.0),
         )
         moves.append(Move(start, duration, posture))
-        start += duration + rng.uniform(0.4, 3.0)
+        start += duration + rng.uniform(0.3, 2.0)
     script.add(partial(_planted, stance, moves), length)
 
 
@@ -187,7 +187,7 @@ def _gestures(script: Script, rate: float, two_handed: float = 0.5) -> None:
         hold = rng.uniform(0.4, 1.2)
         arms = BOTH if script.chance(two_handed) else (script.arm(),)
         forward, outward, up = rng.uniform((0.15, -0.1, -0.4), (0.42, 0.25, -0.05))
-        beat = rng.uniform(0.0, 0.04)
+        beat = rng.uniform(0.01, 0.05)
         for arm in arms:
             place = reaching_place(script.person, forward, outward + rng.normal(0, 0.03), up)
             place = place._replace(beat=beat, rate=rng.uniform(1.0, 2.0))
@@ -281,7 +281,7 @@ def _phoning(script: Script) -> None:
     else:
         _stand(script)
     arm = script.arm()
-    _hold_throughout(script, arm, Place("head", 0.06, 0.08, -0.07, swivel=50.0))
+    _hold_throughout(script, arm, Place("head", 0.10, 0.08, -0.08, swivel=75.0))
 
 
 def _photo(script: Script) -> None:
@@ -346,8 +346,8 @@ def _purchases(script: Script) -> None:
 
 def _sitting(script: Script) -> None:
     _sit(script, draw_seat(script.person, script.rng))
-    if script.chance(0.5):
-        _gestures(script, 0.25)
+    if script.chance(0.7):
+        _gestures(script, 0.4)
 
 
 def _sitting_down(script: Script) -> None:
