@@ -1,0 +1,199 @@
+"""Executing one run: data, network, training, evaluation, files.
+
+A run computes with one thread on a CPU, whatever the machine offers, so that its numbers do not
+depend on the number of cores; a study keeps all cores busy by running several runs at once.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors.torch import save
+
+from posekit.datasets import PoseDataset, load_dataset
+from posekit.errors import InvalidData
+from posekit.evaluation import Evaluation, evaluate
+from posekit.models import build
+from posekit.models.layers import Lifter
+from posekit.protocols import PROTOCOLS
+from posekit.provenance import environment, peak_memory_megabytes
+from posekit.runs import RunStore, StoredRun, write_arrays, write_json
+from posekit.storage import atomic_path
+from posekit.training import Recipe, fit
+
+# Metrics whose values per clip are kept for paired statistics.
+PAIRED_METRICS = ("mpjpe", "p_mpjpe", "mpjve")
+
+
+@dataclass(frozen=True)
+class Job:
+    """One run to execute: its configuration, and where things lie on this machine."""
+
+    id: str
+    config: Mapping[str, Any]
+    runs: Path
+    data: Path
+    device: str
+
+
+def execute(job: Job) -> StoredRun:
+    """Train and evaluate one configuration, or return the run if another process finished it.
+
+    Raises:
+        PosekitError: data that changed, training that diverged, a folder that cannot be written.
+    """
+    store = RunStore(job.runs)
+    with store.working_folder(job.id) as folder:
+        finished = store.load(job.id)
+        if finished is None:
+            with one_thread():
+                _execute(job, folder)
+            store.finish(job.id, folder)
+            finished = store.load(job.id)
+    assert finished is not None
+    return finished
+
+
+def _execute(job: Job, folder: Path) -> None:
+    started = time.monotonic()
+    config = job.config
+    train, test = (_split(job, split) for split in ("train", "test"))
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(config["seed"])
+        lifter = build(config["model"], skeleton=train.skeleton, **config["options"])
+    fit(
+        lifter,
+        train,
+        Recipe(**config["recipe"]),
+        seed=config["seed"],
+        device=job.device,
+        folder=folder,
+    )
+    test = scored_part(test, **{key: config["evaluation"][key] for key in ("cameras", "frames")})
+    estimates = evaluations(lifter, test, config["evaluation"], job.device, config["seed"])
+    write_json(folder / "config.json", config)
+    write_json(folder / "metrics.json", _metrics(estimates, test))
+    write_arrays(folder / "per_clip.npz", _per_clip(estimates))
+    with atomic_path(folder / "weights.safetensors") as path:
+        path.write_bytes(save(_contiguous(lifter)))
+    write_json(
+        folder / "environment.json",
+        {
+            **environment(job.device),
+            "seconds": round(time.monotonic() - started, 2),
+            "peak_memory_mb": peak_memory_megabytes(job.device),
+        },
+    )
+
+
+def evaluations(
+    lifter: Lifter, test: PoseDataset, how: Mapping[str, Any], device: str, seed: int
+) -> dict[str, Evaluation]:
+    """Evaluations by estimate: ``prediction``, or ``<aggregation>@<iteration>`` of hypotheses."""
+    if how["hypotheses"] is None:
+        return {"prediction": evaluate(lifter, test, protocol=PROTOCOLS["mixste"], device=device)}
+    from posekit.evaluation import evaluate_hypotheses
+
+    found = evaluate_hypotheses(
+        lifter,
+        test,
+        hypotheses=how["hypotheses"],
+        iterations=how["iterations"],
+        device=device,
+        seed=seed,
+    )
+    return {f"{name}@{step}": evaluation for (name, step), evaluation in found.items()}
+
+
+def scored_part(dataset: PoseDataset, *, cameras: int | None, frames: int | None) -> PoseDataset:
+    """The part of a test split that a scaled profile scores.
+
+    Args:
+        dataset: the whole split.
+        cameras: views of each take, in turn from take to take; None for all.
+        frames: frames from the middle of each clip; None for all.
+    """
+    if cameras is None and frames is None:
+        return dataset
+    takes: dict[tuple[str, str], list[Any]] = {}
+    for clip in dataset.clips:
+        takes.setdefault((clip.subject, clip.take), []).append(clip)
+    chosen = []
+    for number, views in enumerate(takes.values()):
+        count = min(len(views), cameras or len(views))
+        chosen += [views[(number + step) % len(views)] for step in range(count)]
+    clips = []
+    for clip in chosen:
+        length = min(clip.frames, frames or clip.frames)
+        start = (clip.frames - length) // 2
+        clips.append(clip.cut(start, start + length))
+    return replace(dataset, clips=tuple(clips))
+
+
+@lru_cache(maxsize=8)
+def load_split(name: str, split: str, keypoints: str, size: str, root: Path) -> PoseDataset:
+    """``load_dataset``, once per process."""
+    return load_dataset(name, split, root=root, keypoints=keypoints, size=size)
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Compute with one thread inside the block."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
+def _split(job: Job, split: str) -> PoseDataset:
+    config = job.config
+    dataset = load_split(config["dataset"], split, config["keypoints"], config["size"], job.data)
+    if dataset.fingerprint != config["data"][split]:
+        raise InvalidData(
+            f"the {split} split of {dataset.name} changed while the study ran; start it again."
+        )
+    return dataset
+
+
+def _metrics(estimates: Mapping[str, Evaluation], test: PoseDataset) -> dict[str, Any]:
+    first = next(iter(estimates.values()))
+    return {
+        "evidence": test.evidence,
+        "card": dict(first.card),
+        "estimates": {
+            name: {
+                "aggregate": evaluation.metrics,
+                "per_action": evaluation.per_action,
+                "per_joint": {"mpjpe": evaluation.per_joint},
+            }
+            for name, evaluation in estimates.items()
+        },
+    }
+
+
+def _per_clip(estimates: Mapping[str, Evaluation]) -> dict[str, np.ndarray]:
+    first = next(iter(estimates.values()))
+    arrays = {
+        "clips": np.array(first.clips),
+        "actions": np.array(first.clip_actions),
+        "frames": np.asarray(first.clip_frames),
+    }
+    for name, evaluation in estimates.items():
+        for metric in PAIRED_METRICS:
+            if metric in evaluation.per_clip:
+                arrays[f"{name}/{metric}"] = np.asarray(evaluation.per_clip[metric])
+    return arrays
+
+
+def _contiguous(lifter: Lifter) -> dict[str, torch.Tensor]:
+    return {name: value.detach().cpu().contiguous() for name, value in lifter.state_dict().items()}

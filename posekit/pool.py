@@ -1,0 +1,140 @@
+"""Executing several runs: processes of one thread on a CPU, one after the other on a GPU."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+import time
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+
+import torch
+
+from posekit.errors import PosekitError
+from posekit.execution import Job, execute
+from posekit.progress import Progress
+
+# Starting a worker costs about as much as this many seconds of computing.
+WORKER_SECONDS = 5.0
+
+# Seconds per frame and block of training on one CPU core, for a width C: LINEAR * C + SQUARE * C^2
+# (measured at widths 16 to 64, and at 512 with the released implementation).
+LINEAR, SQUARE = 1.5e-6, 8e-9
+GPU_SPEEDUP, GPU_SECONDS_PER_STEP = 400.0, 0.015
+
+
+class RunFailedError(PosekitError):
+    """One or more runs of a study failed; the others are kept."""
+
+
+def execute_all(jobs: Sequence[Job], *, label: str, workers: int | None = None) -> None:
+    """Execute runs, with progress.
+
+    Args:
+        jobs: the runs.
+        label: what to call them in progress reports.
+        workers: processes; by default one per core, and none if they would not pay off.
+
+    Raises:
+        PosekitError: the only job failed.
+        RunFailedError: some of several jobs failed, or a process was killed.
+    """
+    if not jobs:
+        return
+    workers = workers or _workers(jobs)
+    failures: list[str] = []
+    with Progress(label, len(jobs)) as progress:
+        if workers == 1:
+            for job in jobs:
+                _attempt(job, failures, alone=len(jobs) == 1)
+                progress.advance(job.id)
+        else:
+            _execute_in_processes(jobs, workers, failures, progress)
+    if failures:
+        raise RunFailedError(f"{len(failures)} of {len(jobs)} runs failed: {'; '.join(failures)}")
+
+
+def estimated_seconds(job: Job) -> float:
+    """Rough computing time of a run, to plan with: one CPU core, or one GPU."""
+    options, recipe = job.config["options"], job.config["recipe"]
+    width, blocks = options["embed_dim"], 2 * options["depth"]
+    per_frame = blocks * (LINEAR * width + SQUARE * width**2)
+    steps = recipe.get("max_steps") or recipe["epochs"] * _steps_per_epoch(job)
+    frames = steps * recipe["batch_size"] * options["frames"]
+    if torch.device(job.device).type == "cpu":
+        return per_frame * frames
+    return max(per_frame * frames / GPU_SPEEDUP, steps * GPU_SECONDS_PER_STEP)
+
+
+def _steps_per_epoch(job: Job) -> int:
+    """Steps of one epoch of Human3.6M's training split: 1.56 million frames, each also mirrored."""
+    per_step = job.config["recipe"]["batch_size"] * job.config["options"]["frames"]
+    return max(1, 2 * 1_560_000 // per_step)
+
+
+def _workers(jobs: Sequence[Job]) -> int:
+    if torch.device(jobs[0].device).type != "cpu":
+        return 1
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    if sum(estimated_seconds(job) for job in jobs) < WORKER_SECONDS:
+        return 1
+    return max(1, min(cores or 1, len(jobs)))
+
+
+def _attempt(job: Job, failures: list[str], *, alone: bool) -> None:
+    try:
+        execute(job)
+    except PosekitError as error:
+        if alone:
+            raise
+        failures.append(f"{job.id}: {error}")
+
+
+def _execute_in_processes(
+    jobs: Sequence[Job], workers: int, failures: list[str], progress: Progress
+) -> None:
+    others = set(multiprocessing.active_children())
+    context = multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(workers, context, initializer=_start_worker, initargs=(os.getpid(),))
+    try:
+        futures = {pool.submit(_execute_quietly, job): job for job in jobs}
+        for future in as_completed(futures):
+            error = future.result()
+            if error is not None:
+                failures.append(f"{futures[future].id}: {error}")
+            progress.advance(futures[future].id)
+    except BrokenProcessPool as error:
+        raise RunFailedError(
+            "a process that computed a run was killed, perhaps for want of memory; finished runs "
+            "are kept: start the same command again."
+        ) from error
+    finally:
+        # On Ctrl-C the workers end at once; what they were computing resumes from its checkpoint.
+        pool.shutdown(wait=False, cancel_futures=True)
+        for process in set(multiprocessing.active_children()) - others:
+            process.terminate()
+
+
+def _execute_quietly(job: Job) -> str | None:
+    """Execute a run in a worker; the message of its failure, if it fails as foreseen."""
+    try:
+        execute(job)
+    except PosekitError as error:
+        return str(error)
+    return None
+
+
+def _start_worker(parent: int) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    torch.set_num_threads(1)
+    threading.Thread(target=_end_with_parent, args=(parent,), daemon=True).start()
+
+
+def _end_with_parent(parent: int) -> None:
+    """A worker whose parent was killed would wait for work for ever."""
+    while os.getppid() == parent:
+        time.sleep(1)
+    os._exit(1)

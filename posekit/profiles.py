@@ -1,0 +1,216 @@
+"""Profiles: one published configuration at four scales.
+
+A profile scales every row of every table by the same rules, so that rows keep their order and
+differences between rows keep their meaning. All rows of a scaled profile see the same number of
+training frames at the same learning rate; only ``paper`` keeps each network's own recipe.
+
+Frames and widths are divided, attention blocks are halved (the pair of blocks that holds
+KTPFormer's priors counts), and heads stay at least ``HEAD_WIDTH`` wide. The learning rate of a
+scaled profile is not the published one: a few hundred steps need a larger one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from posekit.errors import InvalidParameter
+from posekit.papers import RowRun
+
+HEAD_WIDTH = 8
+
+WITHOUT_LICENCE_FORM = ("synthetic", "cmu")
+
+# KTPFormer's depth leaves out the pair of blocks that holds the priors.
+PRIOR_PAIRS = {"ktpformer": 1}
+
+
+@dataclass(frozen=True)
+class Profile:
+    """How far a published configuration is scaled down. None leaves a value as published.
+
+    Attributes:
+        name: "smoke", "quick", "standard" or "paper".
+        size: how much of the data set is used, see ``posekit.datasets.load_dataset``.
+        seeds: training seeds unless the user names others.
+        verdicts: whether runs of this profile carry verdicts on claims.
+        frames_divisor: divides the frames of a window.
+        width_divisor: divides the width of the network.
+        depth_divisor: divides the number of pairs of blocks.
+        steps: optimizer steps of a run.
+        frames_per_step: training frames of one optimizer step.
+        learning_rate: initial learning rate.
+        hypotheses: most hypotheses of a diffusion lifter.
+        iterations: most denoising steps.
+        test_cameras: views of one take that are scored.
+        test_frames: frames of a test clip that are scored, from its middle.
+    """
+
+    name: str
+    size: str
+    seeds: tuple[int, ...]
+    verdicts: bool
+    frames_divisor: int = 1
+    width_divisor: int = 1
+    depth_divisor: int = 1
+    steps: int | None = None
+    frames_per_step: int | None = None
+    learning_rate: float | None = None
+    hypotheses: int | None = None
+    iterations: int | None = None
+    test_cameras: int | None = None
+    test_frames: int | None = None
+
+    def configuration(self, run: RowRun) -> dict[str, Any]:
+        """What to run for a row: network, input, recipe and evaluation at this scale."""
+        options = self._options(run)
+        return {
+            "size": self.size,
+            "keypoints": run.keypoints,
+            "model": run.model,
+            "options": options,
+            "recipe": self._recipe(run),
+            "evaluation": {
+                "hypotheses": _at_most(run.hypotheses, self.hypotheses),
+                "iterations": _at_most(run.iterations, self.iterations),
+                "cameras": self.test_cameras,
+                "frames": self.test_frames,
+            },
+        }
+
+    def iteration(self, run: RowRun) -> int | None:
+        """The denoising step that a row shows, counted from 1, at this scale."""
+        if run.iterations is None:
+            return None
+        iterations = _at_most(run.iterations, self.iterations)
+        shown = run.iteration or run.iterations
+        return max(1, round(shown * iterations / run.iterations))
+
+    def _options(self, run: RowRun) -> dict[str, Any]:
+        options = dict(run.options)
+        prior = PRIOR_PAIRS.get(options.get("host", run.model), 0)
+        width = max(4, options["embed_dim"] // self.width_divisor)
+        if self.width_divisor > 1:
+            options["heads"] = max(1, min(options["heads"], width // HEAD_WIDTH))
+        options["embed_dim"] = width
+        options["frames"] = max(1, options["frames"] // self.frames_divisor)
+        options["depth"] = max(1, (options["depth"] + prior) // self.depth_divisor - prior)
+        return options
+
+    def _recipe(self, run: RowRun) -> dict[str, Any]:
+        recipe = dict(run.recipe)
+        frames_per_step = recipe.pop("frames_per_step")
+        if self.steps is not None:
+            # Every epoch has at least one step, so that the steps run out first.
+            recipe.update(epochs=self.steps, max_steps=self.steps, decay=1.0)
+            recipe["learning_rate"] = self.learning_rate
+            frames_per_step = self.frames_per_step
+        frames = self._options(run)["frames"]
+        return {**recipe, "batch_size": max(1, frames_per_step // frames)}
+
+
+PROFILES: dict[str, Profile] = {
+    profile.name: profile
+    for profile in (
+        Profile(
+            name="smoke",
+            size="smoke",
+            seeds=(0,),
+            verdicts=False,
+            frames_divisor=9,
+            width_divisor=32,
+            depth_divisor=2,
+            steps=12,
+            frames_per_step=108,
+            learning_rate=1e-3,
+            hypotheses=2,
+            iterations=2,
+            test_cameras=1,
+            test_frames=54,
+        ),
+        Profile(
+            name="quick",
+            size="quick",
+            seeds=(0,),
+            verdicts=False,
+            frames_divisor=9,
+            width_divisor=16,
+            depth_divisor=2,
+            steps=80,
+            frames_per_step=108,
+            learning_rate=1e-3,
+            hypotheses=3,
+            iterations=3,
+            test_cameras=1,
+            test_frames=81,
+        ),
+        Profile(
+            name="standard",
+            size="standard",
+            seeds=(0, 1, 2),
+            verdicts=True,
+            frames_divisor=3,
+            width_divisor=16,
+            depth_divisor=2,
+            steps=300,
+            frames_per_step=324,
+            learning_rate=1e-3,
+            hypotheses=5,
+            iterations=5,
+            test_cameras=1,
+            test_frames=243,
+        ),
+        Profile(name="paper", size="full", seeds=(0,), verdicts=True),
+    )
+}
+
+
+def resolve_profile(name: str, dataset: str, device: torch.device | str) -> Profile:
+    """The profile of that name; "auto" chooses by data set and device.
+
+    On data without a licence form "auto" is ``smoke``, so that a first look takes seconds. Whoever
+    names a licensed data set wants the paper: ``paper`` on a GPU, ``quick`` without one.
+
+    Raises:
+        InvalidParameter: no such profile.
+    """
+    if name == "auto":
+        if dataset in WITHOUT_LICENCE_FORM:
+            name = "smoke"
+        else:
+            name = "paper" if torch.device(device).type == "cuda" else "quick"
+    if name not in PROFILES:
+        raise InvalidParameter(
+            f"unknown profile {name!r}; choose one of: auto, {', '.join(PROFILES)}."
+        )
+    return PROFILES[name]
+
+
+def describe(configuration: Mapping[str, Any]) -> str:
+    """What was run, for print beside a measured figure."""
+    options, recipe = configuration["options"], configuration["recipe"]
+    pairs = options["depth"] + PRIOR_PAIRS.get(options.get("host", configuration["model"]), 0)
+    steps = recipe.get("max_steps")
+    length = f"{steps} steps" if steps else f"{recipe['epochs']} epochs"
+    parts = [
+        f"{options['frames']} frames",
+        f"width {options['embed_dim']}",
+        f"{pairs} pairs of blocks",
+        f"{length} of {recipe['batch_size']} windows",
+        f"learning rate {recipe['learning_rate']:g}",
+        f"{configuration['keypoints']} keypoints",
+    ]
+    hypotheses = configuration["evaluation"]["hypotheses"]
+    if hypotheses:
+        iterations = configuration["evaluation"]["iterations"]
+        parts.append(f"{hypotheses} hypotheses in {iterations} iterations")
+    return ", ".join(parts)
+
+
+def _at_most(published: int | None, limit: int | None) -> int | None:
+    if published is None or limit is None:
+        return published
+    return min(published, limit)

@@ -1,0 +1,398 @@
+"""A study: the runs behind a paper's tables, cached, and what they say.
+
+``Study("ktpformer", dataset="synthetic", profile="quick")`` knows which runs each table needs,
+executes those that are missing and reads tables and verdicts off all of them. A run is identified
+by its configuration, the fingerprints of its data and the version of the code that decides its
+numbers; rows of different tables that ask for the same run share it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from posekit import references
+from posekit.claims import PairedErrors, Verdict, judge, not_assessed, paired_errors
+from posekit.costs import Costs, published_costs
+from posekit.datasets import DATASETS
+from posekit.devices import choose_device
+from posekit.errors import InvalidParameter
+from posekit.execution import Job
+from posekit.fingerprints import data_fingerprints
+from posekit.papers import COST_METRICS, Claim, Paper, Row, RowRun, Table, load_paper
+from posekit.pool import estimated_seconds, execute_all
+from posekit.profiles import describe, resolve_profile
+from posekit.provenance import code_version
+from posekit.references import Reference
+from posekit.runs import RunStore, StoredRun, run_id
+from posekit.storage import data_root, runs_root
+
+# Columns of published tables under the name that an evaluation gives them.
+MEASURED_AS = {"acc_err": "acceleration"}
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One measured figure: mean over seeds, standard deviation over seeds (None for one seed)."""
+
+    value: float
+    spread: float | None
+    values: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class RowResult:
+    """One row of a table as measured.
+
+    Attributes:
+        row: the published row.
+        reference: metric -> figure of the stored reference run.
+        measured: metric -> figure of this study's runs; empty if they are missing.
+        reference_ran, ran: what was run for each.
+        not_run: why nothing was measured, "" if something was.
+    """
+
+    row: Row
+    reference: Mapping[str, Figure]
+    measured: Mapping[str, Figure]
+    reference_ran: str
+    ran: str
+    not_run: str
+
+    @property
+    def oracle(self) -> bool:
+        """Whether the figure is picked with the help of the truth."""
+        return self.row.run is not None and self.row.run.oracle
+
+
+@dataclass(frozen=True)
+class TableResult:
+    """One table as measured, with its protocol card."""
+
+    table: Table
+    rows: tuple[RowResult, ...]
+    evidence: str
+    protocol: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class PlannedRun:
+    """One run that tables need: which rows show it, whether it is stored, how long it takes."""
+
+    job: Job
+    rows: tuple[str, ...]
+    cached: bool
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All runs of a study or of some of its tables."""
+
+    runs: tuple[PlannedRun, ...]
+
+    @property
+    def missing(self) -> tuple[PlannedRun, ...]:
+        """The runs that are not stored yet."""
+        return tuple(run for run in self.runs if not run.cached)
+
+    @property
+    def seconds(self) -> float:
+        """Estimated computing time of the missing runs, one after the other."""
+        return sum(run.seconds for run in self.missing)
+
+
+class Study:
+    """A paper on one data set at one scale.
+
+    Args:
+        paper: key of the paper, see ``posekit.papers.list_papers``.
+        dataset: "synthetic", "cmu", "h36m".
+        profile: "auto", "smoke", "quick", "standard" or "paper".
+        seeds: training seeds, or how many of them; None or 0 leaves it to the profile.
+        device: see ``posekit.devices.choose_device``.
+        data: folder of data sets, see ``posekit.storage.data_root``.
+        runs: folder of runs, see ``posekit.storage.runs_root``.
+
+    Raises:
+        InvalidParameter: an unknown paper, data set, profile or device.
+    """
+
+    def __init__(
+        self,
+        paper: str,
+        dataset: str = "synthetic",
+        profile: str = "auto",
+        *,
+        seeds: int | Sequence[int] | None = None,
+        device: str = "auto",
+        data: str | os.PathLike[str] | None = None,
+        runs: str | os.PathLike[str] | None = None,
+    ) -> None:
+        self.paper: Paper = load_paper(paper)
+        if dataset not in DATASETS:
+            raise InvalidParameter(
+                f"unknown data set {dataset!r}; choose one of: {', '.join(DATASETS)}."
+            )
+        self.dataset = dataset
+        self.device = choose_device(device)
+        self.profile = resolve_profile(profile, dataset, self.device)
+        self.seeds = _seeds(seeds, self.profile.seeds)
+        self.data = Path(data_root(data))
+        self.store = RunStore(Path(runs_root(runs)))
+
+    # Runs ---------------------------------------------------------------------------------------
+
+    def job(self, row: Row, seed: int) -> Job:
+        """The run of a row with one seed.
+
+        Raises:
+            InvalidParameter: the row is published only.
+            DatasetNotFound: the data set is not on disk.
+        """
+        if row.run is None:
+            raise InvalidParameter(f"{row.path} cannot be run here: {row.not_run}.")
+        configuration = self.profile.configuration(row.run)
+        config = {
+            "dataset": self.dataset,
+            **configuration,
+            "seed": seed,
+            "data": self._fingerprints(configuration["keypoints"]),
+            "code": self.code(row.run),
+        }
+        return Job(run_id(config), config, self.store.root, self.data, str(self.device))
+
+    def code(self, run: RowRun) -> str:
+        """Version of the code that decides the numbers of a run."""
+        models = {run.model, run.options.get("host", run.model)}
+        return code_version(
+            "posekit.execution",
+            DATASETS[self.dataset].module,
+            *(f"posekit.models.{model}" for model in sorted(models)),
+        )
+
+    def plan(self, tables: Iterable[str] | None = None) -> Plan:
+        """The runs that tables need (all by default), longest first."""
+        wanted = [self.paper.table(name) for name in tables] if tables else self.paper.tables
+        rows: dict[str, list[str]] = {}
+        jobs: dict[str, Job] = {}
+        for row in (row for table in wanted for row in table.rows if row.run is not None):
+            for seed in self.seeds:
+                job = self.job(row, seed)
+                jobs[job.id] = job
+                rows.setdefault(job.id, []).append(row.path)
+        planned = [
+            PlannedRun(
+                job=job,
+                rows=tuple(dict.fromkeys(rows[name])),
+                cached=self.store.load(name) is not None,
+                seconds=estimated_seconds(job),
+            )
+            for name, job in jobs.items()
+        ]
+        return Plan(tuple(sorted(planned, key=lambda run: -run.seconds)))
+
+    def run_all(self, tables: Iterable[str] | None = None, *, workers: int | None = None) -> Plan:
+        """Execute the missing runs of tables (all by default); returns what was planned.
+
+        Runs are independent processes of one thread each on a CPU, and follow one another on a
+        GPU. An interrupted call is continued by the same call.
+
+        Raises:
+            PosekitError: a run failed; the others were finished first.
+        """
+        plan = self.plan(tables)
+        execute_all([run.job for run in plan.missing], label=self.title, workers=workers)
+        self._forget()
+        return plan
+
+    def run(self, path: str) -> tuple[StoredRun, ...]:
+        """The runs of the row ``table/row``, one per seed; missing ones are executed."""
+        row = self.paper.row(path)
+        jobs = [self.job(row, seed) for seed in self.seeds]
+        missing = [job for job in jobs if self.store.load(job.id) is None]
+        execute_all(missing, label=f"{self.title}, {path}")
+        self._forget()
+        stored = self._stored(row)
+        assert stored is not None
+        return stored
+
+    @property
+    def title(self) -> str:
+        """Paper, data set and profile, for print."""
+        return f"{self.paper.key} on {self.dataset}, profile {self.profile.name}"
+
+    @property
+    def basis(self) -> str:
+        """What this study's figures are for, beside a verdict."""
+        count = len(self.seeds)
+        return f"{self.dataset}, {self.profile.name}, {count} seed{'s' * (count != 1)}"
+
+    # Results ------------------------------------------------------------------------------------
+
+    def results(self, table_id: str) -> TableResult:
+        """A table with its published, reference and measured figures.
+
+        Rows whose runs are missing have no measured figures: call ``run_all`` first.
+        """
+        table = self.paper.table(table_id)
+        rows = tuple(self._row_result(row, table) for row in table.rows)
+        stored = [runs[0] for row in table.rows if row.run and (runs := self._stored(row))]
+        return TableResult(
+            table=table,
+            rows=rows,
+            evidence=stored[0].metrics["evidence"] if stored else "",
+            protocol=self._protocol(table, stored),
+        )
+
+    def verdicts(self) -> tuple[Verdict, ...]:
+        """The verdict on every claim of the paper.
+
+        From this study's runs if its profile carries verdicts and they are complete, otherwise
+        from the reference run on the same data set; each verdict says from which.
+        """
+        return tuple(self._verdict(claim) for claim in self.paper.claims)
+
+    @cached_property
+    def reference(self) -> Reference | None:
+        """The stored reference results on this data set, None if there are none."""
+        return references.read_references(self.paper.key).get(self.dataset)
+
+    @property
+    def reference_stale(self) -> bool:
+        """Whether code or data have changed since the reference results were made."""
+        if self.reference is None:
+            return False
+        return references.is_stale(self.reference, self)
+
+    def measured(self, row: Row) -> dict[str, Figure]:
+        """Metric -> figure of a row; empty without ``run:`` or while runs are missing."""
+        if row.run is None:
+            return {}
+        figures = {
+            name: Figure(value, None, (value,)) for name, value in self._costs(row.run).items()
+        }
+        runs = self._stored(row)
+        if runs is None:
+            return figures
+        estimate = self.estimate(row.run)
+        for name in runs[0].metrics["estimates"][estimate]["aggregate"]:
+            values = tuple(run.metrics["estimates"][estimate]["aggregate"][name] for run in runs)
+            figures[name] = Figure(float(np.mean(values)), _spread(values), values)
+        for column, name in MEASURED_AS.items():
+            if name in figures:
+                figures[column] = figures[name]
+        return figures
+
+    def estimate(self, run: RowRun) -> str:
+        """Under which name a run's metrics hold the row's figures."""
+        iteration = self.profile.iteration(run)
+        return run.estimate if iteration is None else f"{run.estimate}@{iteration}"
+
+    def _row_result(self, row: Row, table: Table) -> RowResult:
+        stored = self.reference.rows.get(row.path) if self.reference else None
+        wanted = dict(table.metric_units)
+        measured = {name: figure for name, figure in self.measured(row).items() if name in wanted}
+        return RowResult(
+            row=row,
+            reference={
+                name: Figure(float(np.mean(values)), _spread(values), tuple(values))
+                for name, values in (stored.figures.items() if stored else ())
+                if name in wanted
+            },
+            measured=measured,
+            reference_ran=stored.ran if stored else "",
+            ran=describe(self.profile.configuration(row.run)) if row.run else "",
+            not_run=row.not_run or "",
+        )
+
+    def _verdict(self, claim: Claim) -> Verdict:
+        if not claim.comparison:
+            return not_assessed(claim, claim.not_assessed)
+        counted = all(condition.metric in COST_METRICS for condition in claim.comparison)
+        rows = [self.paper.row(path) for item in claim.comparison for path in item.rows]
+        if counted:
+            return judge(claim, self._read, "counted at the published size")
+        complete = self.profile.verdicts and all(self._stored(row) for row in rows)
+        if complete:
+            return judge(claim, self._read, f"this run ({self.basis})")
+        if self.reference and claim.id in self.reference.verdicts:
+            return self.reference.verdict(claim.id, stale=self.reference_stale)
+        return not_assessed(
+            claim,
+            f"profile {self.profile.name} carries no verdict and no reference run on "
+            f"{self.dataset} is stored"
+            if not self.profile.verdicts
+            else "its runs are missing",
+        )
+
+    def _read(self, path: str, metric: str) -> PairedErrors | float:
+        row = self.paper.row(path)
+        assert row.run is not None
+        if metric in COST_METRICS:
+            return self._costs(row.run)[metric]
+        runs = self._stored(row)
+        assert runs is not None
+        key = f"{self.estimate(row.run)}/{metric}"
+        first = runs[0].per_clip
+        return paired_errors(
+            first["clips"].tolist(),
+            first["actions"].tolist(),
+            first["frames"],
+            np.stack([run.per_clip[key] for run in runs]),
+            self.seeds,
+        )
+
+    def _protocol(self, table: Table, stored: Sequence[StoredRun]) -> dict[str, str]:
+        card = dict(stored[0].metrics["card"]) if stored else {}
+        runs = [row.run for row in table.rows if row.run is not None]
+        frames = {self.profile.configuration(run)["options"]["frames"] for run in runs}
+        inputs = {run.keypoints for run in runs}
+        if runs:
+            card["2D input"] = ", ".join(sorted(inputs))
+            card["Frames per window"] = ", ".join(str(count) for count in sorted(frames))
+            oracle = any(run.oracle for run in runs)
+            card["Oracle choices"] = "the marked rows pick by the truth" if oracle else "none"
+            card["Checkpoint choice"] = "the last step; none is chosen on test data"
+        return card
+
+    def _costs(self, run: RowRun) -> Costs:
+        return published_costs(run)
+
+    def _stored(self, row: Row) -> tuple[StoredRun, ...] | None:
+        """The stored runs of a row, one per seed, or None if one is missing."""
+        if row.path not in self._found:
+            runs = [self.store.load(self.job(row, seed).id) for seed in self.seeds]
+            self._found[row.path] = None if None in runs else tuple(run for run in runs if run)
+        return self._found[row.path]
+
+    @cached_property
+    def _found(self) -> dict[str, tuple[StoredRun, ...] | None]:
+        return {}
+
+    def _forget(self) -> None:
+        self._found.clear()
+
+    def _fingerprints(self, keypoints: str) -> dict[str, str]:
+        return data_fingerprints(
+            self.dataset, keypoints, self.profile.size, self.data, self.store.root
+        )
+
+
+def _seeds(wanted: int | Sequence[int] | None, default: tuple[int, ...]) -> tuple[int, ...]:
+    if not wanted:
+        return default
+    seeds = tuple(range(wanted)) if isinstance(wanted, int) else tuple(wanted)
+    if any(seed < 0 for seed in seeds) or len(set(seeds)) < len(seeds):
+        raise InvalidParameter(f"seeds are {seeds}; give different numbers of 0 or more.")
+    return seeds
+
+
+def _spread(values: Sequence[Any]) -> float | None:
+    return float(np.std(values, ddof=1)) if len(values) > 1 else None
