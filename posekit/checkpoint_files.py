@@ -61,7 +61,7 @@ def read(path: str | os.PathLike[str]) -> CheckpointFile:
             f"{path}: cannot be read ({error.strerror or error}); check the path."
         ) from error
     state, entries = _find_state(content, path)
-    epoch, rate = entries.get("epoch"), entries.get("lr")
+    epoch, rate = entries.pop("epoch", None), entries.pop("lr", None)
     return CheckpointFile(
         path=path,
         sha256=sha256,
