@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 import math
 import time
@@ -257,11 +258,15 @@ class _Run:
         self._save()
         if fabric.world_size == 1:
             return {}, self._log()
+        fabric.barrier()
+        torch.distributed.destroy_process_group()
         # As arrays: tensors would travel as handles that die with this process.
         state = self.lifter.state_dict()
         return {name: value.cpu().numpy() for name, value in state.items()}, self._log()
 
     def _set_up(self, fabric: Fabric) -> None:
+        if fabric.world_size > 1:  # a spawned process gets its parent's memory, not a copy
+            self.lifter = copy.deepcopy(self.lifter)
         recipe, lifter = self.recipe, self.lifter
         self.fabric = fabric
         seed_torch(self.seed + fabric.global_rank)
@@ -316,8 +321,8 @@ class _Run:
         )
         self.optimizer.zero_grad()
         # Several processes seed with their common loss, as one process would.
-        seed = self.fabric.all_reduce(loss.total.detach()) if recipe.loss_seeded else None
-        self.fabric.backward(loss.total, gradient=seed)
+        common = self.fabric.all_reduce(loss.total.detach().clone())
+        self.fabric.backward(loss.total, gradient=common if recipe.loss_seeded else None)
         self.optimizer.step()
         self.pending.append(torch.stack(loss).detach())
         self.step += 1
