@@ -15,10 +15,10 @@ import torch
 
 from posekit.cameras import Camera, human36m_cameras
 from posekit.datasets.clips import Clip, PoseDataset, fingerprint
+from posekit.datasets.synthetic.actions import ACTIONS, HUMAN36M_ACTIONS
 from posekit.datasets.synthetic.detector import detect
 from posekit.datasets.synthetic.generate import generate_take
 from posekit.datasets.synthetic.person import draw_person, keyed_generator
-from posekit.datasets.synthetic.scripts import ACTIONS, HUMAN36M_ACTIONS
 from posekit.datasets.synthetic.signals import FRAMES_PER_SECOND
 from posekit.skeletons import HUMAN36M_17
 

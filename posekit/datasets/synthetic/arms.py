@@ -22,7 +22,7 @@ from posekit.datasets.synthetic.motion import Motion
 from posekit.datasets.synthetic.person import Person
 from posekit.datasets.synthetic.signals import interpolate_keys, keyed_ramp, soft_clamp
 
-RIGHT, LEFT = 0, 1
+RIGHT, LEFT = BOTH = 0, 1
 NEAREST, FARTHEST = 0.35, 0.97
 """Distance of a wrist from its shoulder, in arm lengths."""
 
@@ -195,7 +195,7 @@ def _spot(
         ],
         axis=-1,
     )
-    if place.anchor in _ANCHOR_JOINT:
+    if place.anchor == "nose":
         offset = turn_right(offset, motion["neck_yaw"])
     return own[place.anchor] + offset
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from posekit.datasets.synthetic.actions import ACTIONS, write_script
 from posekit.datasets.synthetic.arms import apply_reaches
 from posekit.datasets.synthetic.kinematics import (
     Directions,
@@ -15,7 +16,7 @@ from posekit.datasets.synthetic.kinematics import (
 from posekit.datasets.synthetic.motion import Motion, join, seconds
 from posekit.datasets.synthetic.pelvis import heading, trajectory
 from posekit.datasets.synthetic.person import draw_person, keyed_generator
-from posekit.datasets.synthetic.scripts import ACTIONS, Script, write_script
+from posekit.datasets.synthetic.scripts import Script
 from posekit.datasets.synthetic.signals import FRAMES_PER_SECOND
 from posekit.errors import InvalidParameter
 
