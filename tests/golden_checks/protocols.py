@@ -16,10 +16,10 @@ from torch import Tensor, nn
 from golden_checks.golden import Golden
 from posekit.cameras import Camera
 from posekit.datasets import Clip, PoseDataset, load_dataset
-from posekit.evaluation import Evaluation, score
 from posekit.models.layers import Lifter
 from posekit.prediction import Predictions, predict
 from posekit.protocols import MIXSTE, VIDEOPOSE3D, Protocol
+from posekit.scoring import Evaluation, score
 from posekit.skeletons import HUMAN36M_17, SKELETONS
 from posekit.windows import ClipBank, evaluation_windows
 
