@@ -42,7 +42,7 @@ def test_acclaim_folders_are_counted(tmp_path: Path) -> None:
     write_subject(folder, "02", {"02_01": 10, "02_04": 10, "02_99": 10})
     found = row("cmu", tmp_path)
     assert (found.state, found.folder, found.remedy) == ("found", folder, "")
-    assert found.contents == "1 subjects, 2 takes"
+    assert found.contents == "subjects: 1, takes: 2"
 
 
 def test_converted_takes_are_counted_and_their_index_is_needed(tmp_path: Path) -> None:
@@ -53,7 +53,7 @@ def test_converted_takes_are_counted_and_their_index_is_needed(tmp_path: Path) -
     index.write_text(json.dumps({"clips": {"a": {"subject": "S02", "frames": 9}}}))
     found = row("cmu", tmp_path)
     assert found.state == "found"
-    assert found.contents == "1 subjects, 1 takes, 9 frames"
+    assert found.contents == "subjects: 1, takes: 1, frames: 9"
     assert found.size == sum(path.stat().st_size for path in tmp_path.iterdir())
     index.write_text("[]")
     assert row("cmu", tmp_path).state == "damaged"

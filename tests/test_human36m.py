@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -157,6 +158,24 @@ def test_a_truncated_file_is_named(root: Path) -> None:
     path = root / "h36m" / POSES
     path.write_bytes(path.read_bytes()[:20_000])
     assert str(path) in refusal(root)
+
+
+class Attack:
+    """Pickles as a call of ``os.system``."""
+
+    def __init__(self, command: str) -> None:
+        self.command = command
+
+    def __reduce__(self) -> tuple:
+        return os.system, (self.command,)
+
+
+def test_a_file_that_would_run_code_is_refused_unrun(root: Path, tmp_path: Path) -> None:
+    witness = tmp_path / "it-was-run"
+    attack = Attack(f"touch {witness}")
+    change(root, POSES, lambda members: takes(members).update({"Walking": attack}))
+    assert "refused" in refusal(root)
+    assert not witness.exists()
 
 
 def takes(members: dict) -> dict:

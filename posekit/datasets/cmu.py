@@ -116,12 +116,12 @@ def on_disk(root: Path) -> OnDisk:
         takes = _read_index(index).values()
         subjects = {take["subject"] for take in takes}
         frames = sum(take["frames"] for take in takes)
-        contents = f"{len(subjects)} subjects, {len(takes)} takes, {frames} frames"
+        contents = f"subjects: {len(subjects)}, takes: {len(takes)}, frames: {frames}"
         return OnDisk(converted.parent, (converted, index), (), contents)
     if folder:
         takes, _ = open_takes(root)
         skeletons = {_motion(folder, take.name).parent for take in takes}
-        contents = f"{len(skeletons)} subjects, {len(takes)} takes"
+        contents = f"subjects: {len(skeletons)}, takes: {len(takes)}"
         return OnDisk(folder, tuple(_motion(folder, take.name) for take in takes), (), contents)
     return OnDisk(None, (), (f"{SUBJECT_FOLDERS[0]}/NN/NN_MM.amc or {CONVERTED}",), "")
 
