@@ -11,11 +11,21 @@ import os
 from importlib import import_module
 
 from posekit.datasets.clips import Clip, PoseDataset
-from posekit.datasets.source import DATASETS, DataSource
+from posekit.datasets.source import DATASETS, DataSource, OnDisk
 from posekit.errors import InvalidParameter
 from posekit.storage import data_root
 
-__all__ = ["DATASETS", "SIZES", "SPLITS", "Clip", "DataSource", "PoseDataset", "load_dataset"]
+__all__ = [
+    "DATASETS",
+    "SIZES",
+    "SPLITS",
+    "Clip",
+    "DataSource",
+    "OnDisk",
+    "PoseDataset",
+    "load_dataset",
+    "on_disk",
+]
 
 SPLITS = ("train", "test")
 SIZES = ("smoke", "quick", "standard", "full")
@@ -56,6 +66,21 @@ def load_dataset(
         raise _unknown(f"2D keypoints of {name}", keypoints, source.keypoints)
     module = import_module(source.module)
     return module.load(split, root=data_root(root), keypoints=keypoints, size=size)
+
+
+def on_disk(name: str, root: str | os.PathLike[str] | None = None) -> OnDisk:
+    """Which files of a data set lie below the data folder; none for generated data.
+
+    Raises:
+        InvalidParameter: an unknown name.
+        InvalidData: files that are damaged beyond listing.
+    """
+    source = DATASETS.get(name)
+    if source is None:
+        raise _unknown("data set", name, tuple(DATASETS))
+    if not source.files:
+        return OnDisk(None, (), (), f"made on demand, 2D: {', '.join(source.keypoints)}")
+    return import_module(source.module).on_disk(data_root(root))
 
 
 def _unknown(what: str, value: str, valid: tuple[str, ...]) -> InvalidParameter:

@@ -120,9 +120,12 @@ def on_disk(root: Path) -> OnDisk:
         return OnDisk(converted.parent, (converted, index), (), contents)
     if folder:
         takes, _ = open_takes(root)
-        skeletons = {_motion(folder, take.name).parent for take in takes}
+        skeletons = {_skeleton(folder, take.name) for take in takes}
+        motions = [_motion(folder, take.name) for take in takes]
+        missing = sorted(path.name for path in skeletons if not path.is_file())
+        present = [path for path in (*sorted(skeletons), *motions) if path.is_file()]
         contents = f"subjects: {len(skeletons)}, takes: {len(takes)}"
-        return OnDisk(folder, tuple(_motion(folder, take.name) for take in takes), (), contents)
+        return OnDisk(folder, tuple(present), tuple(missing), contents)
     return OnDisk(None, (), (f"{SUBJECT_FOLDERS[0]}/NN/NN_MM.amc or {CONVERTED}",), "")
 
 
@@ -197,8 +200,12 @@ def _motion(folder: Path, name: str) -> Path:
     return folder / name[:2] / f"{name}.amc"
 
 
+def _skeleton(folder: Path, name: str) -> Path:
+    return folder / name[:2] / f"{name[:2]}.asf"
+
+
 def _read_acclaim(folder: Path, name: str) -> np.ndarray:
-    skeleton = folder / name[:2] / f"{name[:2]}.asf"
+    skeleton = _skeleton(folder, name)
     if not skeleton.is_file():
         raise InvalidData(f"{skeleton} is missing; {name}.amc cannot be read without it.")
     return read_take(_motion(folder, name), skeleton)[SOUND_FRAMES.get(name, slice(None))]

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
 
-from posekit.datasets import DATASETS
+from posekit.datasets import DATASETS, on_disk
 from posekit.datasets.source import DataSource, OnDisk
 from posekit.errors import PosekitError
 from posekit.storage import data_root
@@ -57,13 +56,12 @@ def data_status(root: str | os.PathLike[str] | None = None) -> tuple[DatasetStat
 
 
 def _row(source: DataSource, root: Path) -> DatasetStatus:
-    if not source.files:
-        keypoints = f"made on demand, 2D: {', '.join(source.keypoints)}"
-        return _describe(source, "generated", OnDisk(None, (), (), keypoints), "")
     try:
-        found = import_module(source.module).on_disk(root)
+        found = on_disk(source.name, root)
     except PosekitError as error:
         return _describe(source, "damaged", OnDisk(root, (), (), str(error)), source.remedy)
+    if not source.files:
+        return _describe(source, "generated", found, "")
     if found.folder is None:
         looked_in = OnDisk(root / source.name, (), found.missing, "")
         return _describe(source, "missing", looked_in, source.remedy)
