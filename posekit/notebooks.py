@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from IPython.display import HTML, display
+from IPython.display import display
 
 from posekit import __version__
 from posekit.datasets import DATASETS, PoseDataset
@@ -30,6 +30,7 @@ class Settings:
     """The checked parameters of one notebook run.
 
     Attributes:
+        paper: key of the paper.
         dataset: a name in ``posekit.datasets.DATASETS``.
         profile: "auto", "smoke", "quick", "standard" or "paper".
         seeds: number of seeds; 0 leaves it to the profile.
@@ -38,12 +39,18 @@ class Settings:
         output_dir: folder of the runs and of the results file.
     """
 
+    paper: str
     dataset: str
     profile: str
     seeds: int
     checkpoint: Path | None
     device: torch.device
     output_dir: Path
+
+    @property
+    def results_file(self) -> Path:
+        """Where ``export`` writes the results."""
+        return self.output_dir / f"{self.paper}-{self.dataset}-{self.profile}.json"
 
 
 # Name -> (type, default) of every line in a parameters cell; the order is the order of the cell.
@@ -57,16 +64,21 @@ PARAMETERS: dict[str, tuple[type, Any]] = {
 }
 
 
-def parameters(namespace: Mapping[str, Any]) -> Settings:
+def parameters(namespace: Mapping[str, Any], paper: str) -> Settings:
     """Check the parameters of a notebook and give them back with their types.
+
+    The results file of an earlier run with the same parameters is taken away, so that a run that
+    fails leaves no old figures behind.
 
     Args:
         namespace: ``globals()`` of the notebook. Its input history shows the names that the
             parameters cell and papermill have just assigned, so that a misspelt one is found.
+        paper: key of the paper.
 
     Raises:
         InvalidParameter: a missing or unknown name, a wrong type such as the string "false", or
             an unknown choice; the message lists the valid ones.
+        StorageError: the output folder cannot be written.
     """
     for name in assigned_names(namespace.get("In", [])):
         if name not in PARAMETERS:
@@ -78,7 +90,8 @@ def parameters(namespace: Mapping[str, Any]) -> Settings:
         raise InvalidParameter(unknown("profile", values["profile"], PROFILES))
     if values["seeds"] < 0:
         raise InvalidParameter(f"seeds is {values['seeds']}; give 0 (as the profile) or more.")
-    return Settings(
+    settings = Settings(
+        paper=paper,
         dataset=values["dataset"],
         profile=values["profile"],
         seeds=values["seeds"],
@@ -86,6 +99,8 @@ def parameters(namespace: Mapping[str, Any]) -> Settings:
         device=choose_device(values["device"]),
         output_dir=runs_root(values["output_dir"]),
     )
+    _forget_results(settings.results_file)
+    return settings
 
 
 def assigned_names(history: list[str]) -> list[str]:
@@ -148,15 +163,14 @@ def evidence_note(evidence: str) -> str:
     return notes[evidence]
 
 
-def export(settings: Settings, paper: str, results: Mapping[str, Any]) -> Path:
+def export(settings: Settings, results: Mapping[str, Any]) -> Path:
     """Write the results of a notebook run, and show them to the report builder.
 
-    The file is ``<paper>-<dataset>-<profile>.json`` in ``settings.output_dir``. The executed
-    notebook carries the same content, so that it alone is enough for its report and its card.
+    The file is ``settings.results_file``. The executed notebook carries the same content, so
+    that it alone is enough for its report and its card.
 
     Args:
         settings: checked parameters.
-        paper: key of the paper.
         results: JSON content; keys that the report's index uses are "title", "headline",
             "evidence", "verdicts" (list of {"claim", "text", "verdict"}), "picture" (SVG text).
 
@@ -164,24 +178,30 @@ def export(settings: Settings, paper: str, results: Mapping[str, Any]) -> Path:
         InvalidData: content that JSON cannot carry, NaN included.
         StorageError: the folder cannot be written.
     """
-    content = {"paper": paper, "dataset": settings.dataset, "profile": settings.profile, **results}
+    content = {
+        "paper": settings.paper,
+        "dataset": settings.dataset,
+        "profile": settings.profile,
+        **results,
+    }
     try:
         text = json.dumps(content, indent=1, allow_nan=False)
     except (TypeError, ValueError) as error:
-        raise InvalidData(f"results of {paper} cannot be written as JSON: {error}.") from error
-    path = settings.output_dir / f"{paper}-{settings.dataset}-{settings.profile}.json"
-    with atomic_path(path) as temporary:
+        raise InvalidData(
+            f"results of {settings.paper} cannot be written as JSON: {error}."
+        ) from error
+    with atomic_path(settings.results_file) as temporary:
         temporary.write_text(text, encoding="utf-8")
-    shown = HTML(f"<p>Results written to <code>{path.name}</code>.</p>")
+    name = settings.results_file.name
     display(
         {
             RESULTS_MIME: json.loads(text),
-            "text/html": shown.data,
-            "text/plain": f"Results written to {path.name}.",
+            "text/html": f"<p>Results written to <code>{name}</code>.</p>",
+            "text/plain": f"Results written to {name}.",
         },
         raw=True,
     )
-    return path
+    return settings.results_file
 
 
 def _typed(name: str, namespace: Mapping[str, Any]) -> Any:
@@ -195,6 +215,13 @@ def _typed(name: str, namespace: Mapping[str, Any]) -> Any:
             f"expected {kind.__name__}."
         )
     return value
+
+
+def _forget_results(path: Path) -> None:
+    """Remove old results, and find out now rather than after training if the folder is closed."""
+    with atomic_path(path) as temporary:
+        temporary.write_text("{}", encoding="utf-8")
+    path.unlink()
 
 
 def _existing_file(name: str) -> Path | None:

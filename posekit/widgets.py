@@ -50,9 +50,9 @@ def motion_browser(clips: Mapping[str, Motion], skeleton: Skeleton) -> ipywidget
             )
         else:
             figure = error_per_joint({clip.value: mean_errors(prediction, target)}, skeleton)
-        with screen:
-            screen.clear_output(wait=True)
-            display({PLOTLY_MIME: json.loads(figure.to_json())}, raw=True)
+        # Assigned at once: `with screen:` would wait for ever under papermill, and flickers.
+        data = {PLOTLY_MIME: json.loads(figure.to_json())}
+        screen.outputs = ({"output_type": "display_data", "data": data, "metadata": {}},)
 
     for control in (clip, content, turn):
         control.observe(redraw, names="value")

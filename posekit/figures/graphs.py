@@ -12,20 +12,27 @@ from posekit.errors import InvalidData
 from posekit.figures.style import BLUE, GREY, ORANGE, SIDE_COLOURS, as_array, rounded, styled
 from posekit.skeletons import Skeleton
 
-# Where a joint stands relative to its parent in the drawing, by a word in its name, for the left
-# side; the right side is mirrored. Seen from the front, so that the person's left is on the right.
+# Where a joint stands relative to its parent in the drawing: a word in the joint's name, a word in
+# its parent's name ("" for any), and the step for the left side; the right side is mirrored.
+# Seen from the front, so that the person's left is on the right.
 _STEPS = (
-    (("hip",), (0.45, -0.25)),
-    (("knee",), (0.08, -1.0)),
-    (("ankle", "foot"), (0.05, -0.95)),
-    (("toe",), (0.3, -0.2)),
-    (("collar",), (0.25, 0.2)),
-    (("shoulder",), (0.6, -0.05)),
-    (("elbow",), (0.45, -0.6)),
-    (("wrist",), (0.25, -0.6)),
-    (("hand",), (0.15, -0.35)),
-    (("eye",), (0.2, 0.25)),
-    (("ear",), (0.3, 0.0)),
+    ("hip", "shoulder", (-0.15, -1.45)),
+    ("hip", "thorax", (0.45, -1.5)),
+    ("hip", "neck", (0.45, -1.5)),
+    ("hip", "", (0.45, -0.25)),
+    ("knee", "", (0.08, -1.0)),
+    ("ankle", "", (0.05, -0.95)),
+    ("foot", "ankle", (0.15, -0.25)),
+    ("foot", "", (0.05, -0.95)),
+    ("toe", "", (0.3, -0.2)),
+    ("collar", "", (0.25, 0.2)),
+    ("shoulder", "nose", (0.6, -0.5)),
+    ("shoulder", "", (0.6, -0.05)),
+    ("elbow", "", (0.35, -0.7)),
+    ("wrist", "", (0.2, -0.65)),
+    ("hand", "", (0.12, -0.3)),
+    ("eye", "", (0.2, 0.2)),
+    ("ear", "", (0.2, -0.05)),
 )
 _UPWARDS = (0.0, 0.62)
 
@@ -35,25 +42,32 @@ def skeleton_graph(skeleton: Skeleton, adjacency: ArrayLike | None = None) -> go
 
     Args:
         skeleton: drawn as a front view, left limbs in one colour and right limbs in another.
-        adjacency: (joints, joints); each non-zero pair is drawn with a width by its weight, so
-            that a graph with more or fewer links than the skeleton shows as such.
+        adjacency: (joints, joints); each non-zero pair that is no bone is drawn as a dotted arc
+            with a width by its weight, and a bone that it lacks is drawn thin.
 
     Raises:
         InvalidData: the adjacency has another size.
     """
     places = joint_places(skeleton)
+    bones = {tuple(sorted(bone)) for bone in skeleton.bones}
+    links = dict.fromkeys(bones, 1.0) if adjacency is None else _links(adjacency, skeleton)
     figure = go.Figure()
     for child, parent in skeleton.bones:
+        linked = tuple(sorted((child, parent))) in links
         figure.add_scatter(
             **_segment(places[child], places[parent]),
-            line={"width": 5, "color": SIDE_COLOURS[side(skeleton, child)]},
+            line={"width": 5 if linked else 1, "color": SIDE_COLOURS[side(skeleton, child)]},
         )
-    if adjacency is not None:
-        for first, second, weight in _links(adjacency, skeleton):
-            figure.add_scatter(
-                **_segment(places[first], places[second], bend=0.12),
-                line={"width": 1 + 3 * weight, "color": ORANGE, "dash": "dot"},
-            )
+    for first, second in links.keys() - bones:
+        figure.add_scatter(
+            **_segment(places[first], places[second], bend=0.2),
+            line={
+                "width": 1 + 2 * links[first, second],
+                "color": ORANGE,
+                "dash": "dot",
+                "shape": "spline",
+            },
+        )
     colours = [SIDE_COLOURS[side(skeleton, joint)] for joint in range(skeleton.joints)]
     figure.add_scatter(
         x=rounded(places[:, 0], 3),
@@ -61,7 +75,10 @@ def skeleton_graph(skeleton: Skeleton, adjacency: ArrayLike | None = None) -> go
         mode="markers+text",
         marker={"size": 13, "color": colours, "line": {"width": 1.5, "color": "white"}},
         text=[str(joint) for joint in range(skeleton.joints)],
-        textposition="middle right",
+        textposition=[
+            "middle left" if joint in skeleton.right else "middle right"
+            for joint in range(skeleton.joints)
+        ],
         customdata=list(skeleton.joint_names),
         hovertemplate="%{text}: %{customdata}<extra></extra>",
         showlegend=False,
@@ -107,6 +124,7 @@ def frame_chain(frames: int, *, shown: int = 9) -> go.Figure:
         mode="markers+text",
         marker={
             "size": [0 if hidden else 22 for hidden in gap],
+            "opacity": 1,
             "color": BLUE,
             "line": {"width": 1.5, "color": "white"},
         },
@@ -193,12 +211,15 @@ def joint_places(skeleton: Skeleton) -> np.ndarray:
 
 def _step(skeleton: Skeleton, joint: int) -> np.ndarray:
     name = skeleton.joint_names[joint].lower()
-    step = next((step for words, step in _STEPS if any(word in name for word in words)), _UPWARDS)
+    parent = skeleton.joint_names[skeleton.parents[joint]].lower()
+    fitting = (step for word, before, step in _STEPS if word in name and before in parent)
+    step = next(fitting, _UPWARDS)
     sign = {"left": 1, "right": -1, "middle": 0}[side(skeleton, joint)]
     return np.array([sign * step[0], step[1]])
 
 
-def _links(adjacency: ArrayLike, skeleton: Skeleton) -> list[tuple[int, int, float]]:
+def _links(adjacency: ArrayLike, skeleton: Skeleton) -> dict[tuple[int, int], float]:
+    """Pairs of linked joints, the smaller first, with weights scaled to at most 1."""
     weights = np.abs(as_array(adjacency))
     if weights.shape != (skeleton.joints, skeleton.joints):
         raise InvalidData(
@@ -209,7 +230,7 @@ def _links(adjacency: ArrayLike, skeleton: Skeleton) -> list[tuple[int, int, flo
     np.fill_diagonal(weights, 0)
     largest = weights.max() or 1.0
     pairs = np.argwhere(np.triu(weights) > 0)
-    return [(int(a), int(b), float(weights[a, b] / largest)) for a, b in pairs]
+    return {(int(a), int(b)): float(weights[a, b] / largest) for a, b in pairs}
 
 
 def _segment(start: np.ndarray, end: np.ndarray, bend: float = 0.0) -> dict:

@@ -60,8 +60,10 @@ def motion_viewer(
         traces = _body(predicted[frame], skeleton)
         if true is not None:
             traces += [_truth(true[frame], skeleton), _error_bars(errors[frame], skeleton)]
-        frames.append(go.Frame(name=_frame_name(frame, errors), data=traces))
-    figure = go.Figure(data=frames[0].data, frames=frames)
+        if not frames:
+            figure = go.Figure(data=traces)
+        frames.append(go.Frame(name=_frame_name(frame, errors), data=_moved(traces)))
+    figure.frames = frames
     everything = to_display(predicted if true is None else np.concatenate([predicted, true]))
     highest = 1.0 if errors is None else float(errors[chosen].max())
     return styled(
@@ -175,6 +177,14 @@ def _body(pose: NDArray[np.float64], skeleton: Skeleton) -> list[go.Scatter3d]:
     return traces
 
 
+def _moved(traces: list[go.Scatter3d | go.Bar]) -> list[dict]:
+    """What changes from frame to frame; the rest would only make the file bigger."""
+    axes = {"scatter3d": "xyz", "bar": "y"}
+    return [
+        {"type": trace.type, **{axis: trace[axis] for axis in axes[trace.type]}} for trace in traces
+    ]
+
+
 def _truth(pose: NDArray[np.float64], skeleton: Skeleton) -> go.Scatter3d:
     return go.Scatter3d(
         **_bone_lines(to_display(pose), list(skeleton.bones)),
@@ -198,10 +208,16 @@ def _error_bars(errors: NDArray[np.float64], skeleton: Skeleton) -> go.Bar:
 
 def _scene(points: NDArray[np.float64], azimuth: float, bottom: float) -> dict:
     """Axes whose ranges hold every frame, so that nothing jumps while it plays."""
-    low, high = points.min(axis=(0, 1)) - 0.05, points.max(axis=(0, 1)) + 0.05
+    low, high = points.min(axis=(0, 1)), points.max(axis=(0, 1))
+    # Room around the body: a box as deep and wide as 0.7 of its longest side can be turned.
+    missing = np.maximum(0, 0.7 * (high - low).max() - (high - low)) / 2 + 0.05
+    low, high = low - missing, high + missing
     axis = {"showbackground": False, "gridcolor": "rgba(128,136,148,0.35)", "nticks": 5}
     names = ("x: right (m)", "y: away (m)", "z: up (m)")
     ranges = zip("xyz", names, low, high, strict=True)
+    # plotly scales the box to volume 1; a tall box needs a camera that stands further off.
+    tallest = float((high - low).max() / np.prod(high - low) ** (1 / 3))
+    distance = 0.5 + 1.3 * tallest
     angle = np.deg2rad(azimuth)
     return {
         **{
@@ -212,9 +228,9 @@ def _scene(points: NDArray[np.float64], azimuth: float, bottom: float) -> dict:
         "domain": {"x": [0, 1], "y": [bottom, 1]},
         "camera": {
             "eye": {
-                "x": round(1.7 * float(np.cos(angle)), 3),
-                "y": round(1.7 * float(np.sin(angle)), 3),
-                "z": 0.5,
+                "x": round(distance * float(np.cos(angle)), 3),
+                "y": round(distance * float(np.sin(angle)), 3),
+                "z": 0.35,
             }
         },
     }
@@ -251,10 +267,10 @@ def _slider(names: list[str]) -> dict:
         "len": 0.84,
         "y": -0.22,
         "pad": {"t": 0},
-        "currentvalue": {"prefix": "frame ", "xanchor": "left"},
+        "currentvalue": {"prefix": "frame ", "xanchor": "left", "font": {"color": GREY}},
         "ticklen": 0,
         "minorticklen": 0,
-        "font": {"color": GREY},
+        "font": {"color": "rgba(0,0,0,0)"},  # the current value tells enough
         "bgcolor": "rgba(128,136,148,0.3)",
         "steps": [
             {"label": name, "method": "animate", "args": [[name], _animation(0)]} for name in names

@@ -19,18 +19,30 @@ SIDE_COLOURS = {"left": BLUE, "right": RED, "middle": GREY}
 SERIES = (BLUE, RED, GREEN, PURPLE, ORANGE, SKY)
 
 # Mid-grey text and grid on nothing: legible on white and on near-black alike.
-_AXIS = {"gridcolor": "rgba(128,136,148,0.25)", "zerolinecolor": "rgba(128,136,148,0.5)"}
+_AXIS = {
+    "gridcolor": "rgba(128,136,148,0.25)",
+    "zerolinecolor": "rgba(128,136,148,0.5)",
+    "title": {"font": {"size": 13}},
+    "automargin": True,
+}
 TEMPLATE = go.layout.Template(
     layout={
         "font": {"family": "system-ui, sans-serif", "size": 13, "color": GREY},
         "paper_bgcolor": "rgba(0,0,0,0)",
         "plot_bgcolor": "rgba(0,0,0,0)",
         "colorway": SERIES,
-        "margin": {"l": 60, "r": 20, "t": 50, "b": 50},
-        "title": {"x": 0, "xref": "container", "font": {"size": 15}},
+        "margin": {"l": 60, "r": 20, "t": 70, "b": 50},
+        "title": {
+            "x": 0.01,
+            "xref": "container",
+            "y": 0.985,
+            "yanchor": "top",
+            "font": {"size": 15},
+        },
+        "modebar": {"bgcolor": "rgba(0,0,0,0)", "color": "rgba(128,136,148,0.6)"},
         "legend": {"orientation": "h", "y": 1, "yanchor": "bottom", "x": 0},
-        "xaxis": {**_AXIS, "automargin": True},
-        "yaxis": {**_AXIS, "automargin": True},
+        "xaxis": _AXIS,
+        "yaxis": _AXIS,
     }
 )
 

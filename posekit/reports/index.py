@@ -1,0 +1,99 @@
+"""The index page: one card per executed notebook, what is missing, data status, provenance."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from posekit.datasets import DATASETS
+from posekit.provenance import environment
+from posekit.reports.page import failure, read_notebook, render, report_facts, results
+from posekit.reports.running import available_notebooks
+from posekit.storage import atomic_path
+from posekit.tables import Card, Grid
+
+# Most telling first.
+_ORDER = ("reproduced", "contradicted", "undecided", "not assessed")
+
+
+@dataclass(frozen=True)
+class PaperCard:
+    """What the index shows of one executed notebook."""
+
+    page: str
+    title: str
+    headline: str
+    picture: str
+    verdicts: Mapping[str, int]
+    facts: Mapping[str, str]
+    failure: str
+
+
+def build_index(executed: Path, target: Path, status: Grid) -> Path:
+    """Write the index page over the executed notebooks in a folder.
+
+    Args:
+        executed: holds ``<paper>-<dataset>.ipynb``; the reports stand beside ``target`` under the
+            same names.
+        target: the HTML file.
+        status: the table of data sets on this machine.
+
+    Raises:
+        StorageError: the target cannot be written.
+    """
+    notebooks = sorted(path for path in executed.glob("*.ipynb") if not path.name.startswith("."))
+    run = {path.stem.rpartition("-")[0] for path in notebooks}
+    missing = [
+        f"{name}: no run yet; run posekit report {name}"
+        for name in available_notebooks()
+        if name not in run
+    ]
+    page = render(
+        "index.html.j2",
+        title="Reports",
+        cards=[_card(path) for path in notebooks],
+        missing=missing,
+        data_status=status._repr_html_(),
+        provenance=provenance_card().to_html(),
+    )
+    with atomic_path(target) as temporary:
+        temporary.write_text(page, encoding="utf-8")
+    return target
+
+
+def provenance_card(device: str = "cpu") -> Card:
+    """Commit, versions and hardware of this process, for people."""
+    content: dict[str, Any] = environment(device)
+    entries = {}
+    for name, value in content.items():
+        if isinstance(value, Mapping):
+            value = ", ".join(f"{key} {version}" for key, version in value.items())
+        entries[name] = "not recorded" if value is None else str(value)
+    return Card("Machine and code", entries)
+
+
+def verdict_counts(verdicts: list[Mapping[str, Any]]) -> dict[str, int]:
+    """How many claims got each verdict, the most telling verdict first."""
+    counts = Counter(verdict["verdict"] for verdict in verdicts)
+    return {verdict: counts[verdict] for verdict in _ORDER if counts[verdict]}
+
+
+def _card(path: Path) -> PaperCard:
+    notebook = read_notebook(path)
+    found = results(notebook)
+    facts = report_facts(notebook)
+    dataset = facts.get("data set", "")
+    if dataset in DATASETS:
+        facts["data set"] = DATASETS[dataset].title
+    return PaperCard(
+        page=f"{path.stem}.html",
+        title=found.get("title") or path.stem,
+        headline=found.get("headline", ""),
+        picture=found.get("picture", ""),
+        verdicts=verdict_counts(found.get("verdicts", [])),
+        facts=facts,
+        failure=failure(notebook),
+    )
