@@ -18,7 +18,8 @@ from posekit.cameras import Camera
 from posekit.datasets.clips import PoseDataset
 from posekit.devices import choose_device
 from posekit.errors import InvalidData, InvalidParameter
-from posekit.models.d3dp import D3DP, ORACLES, Aggregation, j_agg, j_best, p_agg, p_best
+from posekit.hypotheses import ORACLES, Aggregation, j_agg, j_best, p_agg, p_best
+from posekit.models.d3dp import D3DP
 from posekit.models.layers import Lifter
 from posekit.prediction import Predictions, predict
 from posekit.progress import Progress
@@ -38,7 +39,7 @@ __all__ = [
     "score",
 ]
 
-AGGREGATIONS = ("J-Best", "P-Best", "P-Agg", "J-Agg")
+AGGREGATIONS = ("j_best", "p_best", "p_agg", "j_agg")
 
 
 def evaluate(
@@ -134,8 +135,8 @@ def evaluate_hypotheses(
         device: see ``posekit.devices.choose_device``.
 
     Returns:
-        (aggregation, iteration from 1) -> evaluation; its card marks oracle choices, which bound
-        a method and are none.
+        (name of ``AGGREGATIONS``, iteration from 1) -> evaluation. Its card marks oracle choices,
+        which bound a method and are none.
 
     Raises:
         InvalidParameter: a protocol that this evaluation cannot follow.
