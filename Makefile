@@ -54,15 +54,16 @@ $(stamp): pyproject.toml .constraints.txt
 	  $(PYTHON) -c 'import ensurepip' 2>/dev/null || { \
 	    echo "posekit: $(PYTHON) has no venv module; on Debian or Ubuntu:" \
 	      "apt-get install python3-venv"; exit 2; }; \
-	  if $(PYTHON) -c 'import torch' 2>/dev/null; then shared=--system-site-packages; fi; \
+	  shared=; $(PYTHON) -c 'import sys, torch; sys.exit(sys.prefix != sys.base_prefix)' \
+	    2>/dev/null && shared=--system-site-packages; \
 	  $(PYTHON) -m venv $$shared $(VENV); \
 	fi; \
 	if ! $(python) -c 'import torch' 2>/dev/null; then \
 	  echo "posekit: installing $(TORCH) (half a minute to a minute) ..."; \
-	  $(python) -m pip install --quiet --disable-pip-version-check -c .constraints.txt $(TORCH); \
+	  $(python) -m pip install -qq --disable-pip-version-check -c .constraints.txt $(TORCH); \
 	fi; \
 	echo "posekit: installing posekit with its notebooks and tests (about a minute) ..."; \
-	$(python) -m pip install --quiet --disable-pip-version-check -c .constraints.txt \
+	$(python) -m pip install -qq --disable-pip-version-check -c .constraints.txt \
 	  -e '.[notebooks,test]'; \
 	touch $(stamp); \
 	echo "posekit: ready after $$(( $$(date +%s) - began )) s; the next time skips this."
