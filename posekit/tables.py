@@ -259,7 +259,7 @@ class ComparisonTable(Shown):
                 f'<td class="pk-n"><span class="pk-none">{escape(_absent(row, column))}</span></td>'
             )
         run = {"reference": row.reference, "measured": row.measured}.get(column, {}).get(metric)
-        spread = f" ± {format_value(run.spread)}" if run and run.spread is not None else ""
+        spread = f" ± {run.spread:.1f}" if run and run.spread is not None else ""
         ran = f' title="{escape(run.ran)}"' if run and run.ran else ""
         delta = ""
         if self.baseline:
@@ -310,7 +310,7 @@ def format_value(value: str | float | None) -> str:
         return str(value)
     if isinstance(value, int):
         return f"{value:,}".replace("-", MINUS)
-    digits = 1 if abs(value) >= 1 else 3
+    digits = 0 if abs(value) >= 10_000 else 1 if abs(value) >= 1 else 3
     return f"{value:,.{digits}f}".replace("-", MINUS)
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from posekit.datasets import DATASETS
+from posekit.datasets.status import data_status
 from posekit.provenance import environment
 from posekit.reports.page import failure, read_notebook, render, report_facts, results
 from posekit.reports.running import available_notebooks
@@ -32,14 +33,13 @@ class PaperCard:
     failure: str
 
 
-def build_index(executed: Path, target: Path, status: Grid) -> Path:
+def build_index(executed: Path, target: Path) -> Path:
     """Write the index page over the executed notebooks in a folder.
 
     Args:
         executed: holds ``<paper>-<dataset>.ipynb``; the reports stand beside ``target`` under the
             same names.
         target: the HTML file.
-        status: the table of data sets on this machine.
 
     Raises:
         StorageError: the target cannot be written.
@@ -56,12 +56,25 @@ def build_index(executed: Path, target: Path, status: Grid) -> Path:
         title="Reports",
         cards=[_card(path) for path in notebooks],
         missing=missing,
-        data_status=status._repr_html_(),
-        provenance=provenance_card().to_html(),
+        data_status=data_table()._repr_html_(),
+        provenance=provenance_card()._repr_html_(),
     )
     with atomic_path(target) as temporary:
         temporary.write_text(page, encoding="utf-8")
     return target
+
+
+def data_table() -> Grid:
+    """Which data sets are on this machine, and what to do about the others.
+
+    Folders are left out: reports are published.
+    """
+    rows = [
+        (row.title, row.state, row.contents or "-", row.licence, row.page or "-")
+        for row in data_status()
+    ]
+    note = "posekit data status tells which files are missing and how to get them."
+    return Grid("Data sets", ("data set", "state", "contents", "licence", "page"), rows, note=note)
 
 
 def provenance_card(device: str = "cpu") -> Card:

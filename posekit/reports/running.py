@@ -56,6 +56,11 @@ def notebooks_folder() -> Path:
     return root / "notebooks"
 
 
+def reports_folder() -> Path:
+    """The folder of executed notebooks and HTML pages in the repository."""
+    return notebooks_folder().parent / "reports"
+
+
 def available_notebooks() -> tuple[str, ...]:
     """Names of the notebooks that exist, in alphabetical order."""
     return tuple(sorted(path.stem for path in notebooks_folder().glob("*.ipynb")))

@@ -1,0 +1,365 @@
+"""The command line.
+
+Heavy imports stand inside the commands, so that ``--help`` and completion answer at once.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import click
+
+from posekit import __version__
+from posekit.errors import PosekitError
+
+if TYPE_CHECKING:
+    from posekit.datasets.status import DatasetStatus
+
+OK, FAILED, MISTAKE, INTERRUPTED = 0, 1, 2, 130
+
+EPILOGUE = """\b
+Exit codes: 0 all went well; 1 a notebook or a run failed, the others were finished;
+2 a mistake in the command or in a file, told in one line; 130 stopped by Ctrl-C.
+
+\b
+Completion of commands, papers and data sets with the Tab key:
+  bash  eval "$(_POSEKIT_COMPLETE=bash_source posekit)"   in ~/.bashrc
+  zsh   eval "$(_POSEKIT_COMPLETE=zsh_source posekit)"    in ~/.zshrc
+  fish  _POSEKIT_COMPLETE=fish_source posekit | source    in ~/.config/fish/config.fish
+"""
+
+
+class Known(click.ParamType):
+    """A name out of a list that is only read when it is needed."""
+
+    def __init__(self, kind: str, choices: Callable[[], Sequence[str]]) -> None:
+        self.name = kind
+        self.choices = choices
+
+    def convert(
+        self, value: Any, parameter: click.Parameter | None, context: click.Context | None
+    ) -> str:
+        """The name itself, or a usage error with the nearest valid one."""
+        choices = list(self.choices())
+        if value in choices:
+            return value
+        near = difflib.get_close_matches(str(value), choices, n=1)
+        hint = f"did you mean {near[0]!r}? " if near else ""
+        return self.fail(f"unknown {value!r}; {hint}choose one of: {', '.join(choices)}.")
+
+    def shell_complete(
+        self, context: click.Context, parameter: click.Parameter, incomplete: str
+    ) -> list[click.shell_completion.CompletionItem]:
+        """Names that begin with what has been typed."""
+        return [
+            click.shell_completion.CompletionItem(choice)
+            for choice in self.choices()
+            if choice.startswith(incomplete)
+        ]
+
+
+def _datasets() -> Sequence[str]:
+    from posekit.datasets import DATASETS
+
+    return tuple(DATASETS)
+
+
+def _models() -> Sequence[str]:
+    from posekit.models import MODELS
+
+    return tuple(MODELS)
+
+
+def _notebooks() -> Sequence[str]:
+    from posekit.reports.running import available_notebooks
+
+    return available_notebooks()
+
+
+def _papers() -> Sequence[str]:
+    from posekit.papers import list_papers
+
+    return list_papers()
+
+
+def _profiles() -> Sequence[str]:
+    from posekit.profiles import PROFILES
+
+    return ("auto", *PROFILES)
+
+
+def _scale_options(command: Callable) -> Callable:
+    """Options that decide what is run: data set, profile, seeds, device."""
+    for option in (
+        click.option("--device", default="auto", help="auto, cpu, cuda, cuda:1 ...  [auto]"),
+        click.option(
+            "--seeds", default=0, type=click.IntRange(0), help="Seeds per row; 0 as the profile."
+        ),
+        click.option(
+            "--profile",
+            default="auto",
+            type=Known("profile", _profiles),
+            help="smoke (seconds), quick (minutes), standard (an hour, verdicts), paper.  [auto]",
+        ),
+        click.option(
+            "--dataset",
+            default="synthetic",
+            type=Known("data set", _datasets),
+            help="synthetic, cmu or h36m.  [synthetic]",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+@click.group(epilog=EPILOGUE, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="posekit")
+def posekit() -> None:
+    """A reproducibility workbook for 3D human pose estimation.
+
+    \b
+    posekit report                      run all notebooks, write reports/html/index.html
+    posekit report ktpformer --dataset cmu --profile standard
+    posekit data status                 which data sets are here, how to get the others
+    posekit plan ktpformer              the runs that a report needs, and which are stored
+    """
+
+
+@posekit.command(short_help="Execute notebooks, write their reports.")
+@click.argument("papers", nargs=-1, type=Known("notebook", _notebooks))
+@_scale_options
+@click.option("--checkpoint", default="", help="A file of the authors to evaluate as well.")
+@click.option(
+    "--update-reference",
+    is_flag=True,
+    help="Keep the results as the stored reference run (profile standard or larger).",
+)
+def report(
+    papers: tuple[str, ...],
+    dataset: str,
+    profile: str,
+    seeds: int,
+    device: str,
+    checkpoint: str,
+    update_reference: bool,
+) -> None:
+    """Execute paper notebooks and write their HTML reports (all of them by default).
+
+    A notebook that fails is kept with its error and linked; the others go on.
+
+    \b
+    posekit report
+    posekit report ktpformer --profile standard --seeds 3 --update-reference
+    """
+    from posekit.reports import build_index, build_report, run_notebook
+    from posekit.reports.running import reports_folder
+
+    folder = reports_folder()
+    values = {"dataset": dataset, "profile": profile, "seeds": seeds, "device": device}
+    values["checkpoint"] = str(Path(checkpoint).expanduser().resolve()) if checkpoint else ""
+    failed = {}
+    for paper in papers or _notebooks():
+        click.echo(f"{paper}: running on {dataset}, profile {profile} ...")
+        run = run_notebook(paper, values, folder / "executed")
+        page = build_report(run.notebook, folder / "html" / f"{run.notebook.stem}.html")
+        state = f"failed: {run.error}" if run.error else "done"
+        click.echo(f"{paper}: {state} after {run.seconds:.0f} s, see {page}")
+        if run.error:
+            failed[paper] = run.error
+        elif update_reference and paper in _papers():
+            click.echo(f"{paper}: reference results in {_update_reference(paper, **values)}")
+    index = build_index(folder / "executed", folder / "html" / "index.html")
+    click.echo(f"index of all reports: {index}")
+    if failed:
+        for paper, error in failed.items():
+            click.echo(f"failed: {paper}: {error}", err=True)
+        raise click.exceptions.Exit(FAILED)
+
+
+def _update_reference(
+    paper: str, dataset: str, profile: str, seeds: int, device: str, checkpoint: str
+) -> Path:
+    from posekit.references import write_reference
+    from posekit.study import Study
+
+    return write_reference(Study(paper, dataset, profile, seeds=seeds, device=device))
+
+
+@posekit.command(short_help="The runs that reports need, and which are stored.")
+@click.argument("papers", nargs=-1, type=Known("paper", _papers))
+@_scale_options
+@click.option("--json", "as_json", is_flag=True, help="One JSON object per run, for schedulers.")
+def plan(
+    papers: tuple[str, ...], dataset: str, profile: str, seeds: int, device: str, as_json: bool
+) -> None:
+    """Show the runs that reports need, which of them are stored, and how long the rest takes."""
+    from posekit.study import Study
+
+    for paper in papers or _papers():
+        study = Study(paper, dataset, profile, seeds=seeds, device=device)
+        planned = study.plan()
+        for run in planned.runs if as_json else ():
+            content = {"run": run.job.id, "paper": paper, "rows": run.rows, "stored": run.cached}
+            click.echo(json.dumps({**content, "seconds": round(run.seconds, 1)}))
+        if as_json:
+            continue
+        rows = [
+            (run.job.id, "stored" if run.cached else f"{run.seconds:.0f} s", _shortened(run.rows))
+            for run in planned.runs
+        ]
+        click.echo(aligned(("run", "time", "shown in"), rows))
+        click.echo(
+            f"{study.title}: {len(planned.runs)} runs, {len(planned.missing)} to do, "
+            f"about {planned.seconds:.0f} s on one core.\n"
+        )
+
+
+@posekit.command(short_help="Measure a network's speed and memory.")
+@click.argument("model", type=Known("model", _models))
+@click.option("--frames", default=243, type=click.IntRange(1), show_default=True)
+@click.option("--width", default=512, type=click.IntRange(1), show_default=True)
+@click.option("--depth", type=click.IntRange(1), help="Pairs of blocks.  [as published]")
+@click.option("--heads", default=8, type=click.IntRange(1), show_default=True)
+@click.option("--batch", default=1, type=click.IntRange(1), show_default=True)
+@click.option("--samples", default=5, type=click.IntRange(1), show_default=True)
+@click.option("--device", default="auto", help="auto, cpu, cuda, cuda:1 ...  [auto]")
+def bench(model: str, **options: Any) -> None:
+    """Measure a network's speed, memory and share of the machine's matrix-product rate.
+
+    \b
+    posekit bench ktpformer
+    posekit bench mixste --frames 27 --width 64 --depth 4 --batch 32
+    """
+    from posekit.profiling import bench_table, describe_machine
+
+    machine = describe_machine(options["device"])
+    click.echo(", ".join(f"{name} {value}" for name, value in machine.items() if value is not None))
+    columns = ("pass", "precision", "mode", "frames/s", "ms", "of peak", "memory", "MPJPE change")
+    widths = (9, 9, 8, 9, 9, 7, 9, 12)
+    click.echo(_fixed(columns, widths))
+    for row in bench_table(model, **options):
+        mode = "compiled" if row.compiled else "eager"
+        if row.note:
+            click.echo(_fixed((row.mode, row.precision, mode, row.note), widths))
+            continue
+        change = "-" if row.mpjpe_change is None else f"{row.mpjpe_change:+.3f} mm"
+        figures = (
+            f"{row.frames_per_second:,.0f}",
+            f"{1000 * row.latency:,.1f}",
+            f"{row.share:.0%}",
+            f"{row.memory / 2**20:,.0f} MB",
+            change,
+        )
+        click.echo(_fixed((row.mode, row.precision, mode, *figures), widths))
+
+
+@posekit.command("list", short_help="List the papers.")
+def list_papers() -> None:
+    """List the papers: title, venue, tables, claims, and whether a notebook is there."""
+    from posekit.papers import load_paper
+
+    there = _notebooks()
+    rows = []
+    for key in _papers():
+        paper = load_paper(key)
+        short = paper.title.partition(":")[0]
+        counts = (str(len(paper.tables)), str(len(paper.claims)))
+        notebook = f"notebooks/{key}.ipynb" if key in there else "not yet"
+        rows.append((key, short, f"{paper.venue} {paper.year}", *counts, notebook))
+    click.echo(aligned(("paper", "title", "venue", "tables", "claims", "notebook"), rows))
+
+
+@posekit.group()
+def data() -> None:
+    """Data sets: what is on disk, how to get what is not."""
+
+
+@data.command()
+def status() -> None:
+    """Show which data sets are here, and what to do about the missing ones."""
+    from posekit.datasets.status import data_status
+
+    found = data_status()
+    rows = [(row.name, row.state, _size(row), row.contents) for row in found]
+    click.echo(aligned(("data set", "state", "size", "contents"), rows))
+    for row in found:
+        if row.remedy:
+            click.echo(f"\n{row.name} ({row.title}), {row.licence}\n  {row.remedy}")
+
+
+@data.command()
+@click.argument("name", type=click.Choice(["cmu"]))
+@click.option("--sha256", help="Expected hash of the archive, from a copy you trust.")
+def download(name: str, sha256: str | None) -> None:
+    """Fetch a free data set from its official page; continues where it was interrupted."""
+    from posekit.datasets.download import download_cmu
+    from posekit.storage import data_root
+
+    folder = download_cmu(data_root(), expected_sha256=sha256, report=click.echo)
+    click.echo(f"{name}: ready in {folder}; try posekit report --dataset {name}")
+
+
+@data.command()
+@click.argument("name", type=click.Choice(["h36m"]))
+@click.option("--root", type=click.Path(path_type=Path), help="Data folder.  [POSEKIT_DATA]")
+@click.option("--motion", default="synthetic", type=click.Choice(["synthetic", "cmu"]))
+@click.option("--size", default="quick", type=click.Choice(["smoke", "quick", "standard"]))
+def standin(name: str, root: Path | None, motion: str, size: str) -> None:
+    """Write a STAND-IN: the exact files of a licensed data set with other motion in them.
+
+    Everything that is computed from it is labelled STAND-IN.
+
+    \b
+    posekit data standin h36m --root /tmp/standin
+    POSEKIT_DATA=/tmp/standin posekit report ktpformer --dataset h36m --profile smoke
+    """
+    from posekit.datasets.standin import write_standin
+    from posekit.storage import data_root
+
+    click.echo(f"{name}: writing a stand-in from {motion} motion, up to a minute ...")
+    folder = write_standin(data_root(root), motion=motion, size=size)
+    click.echo(f"{name}: STAND-IN in {folder}; use it with POSEKIT_DATA={folder.parent}")
+
+
+def aligned(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A plain text table, columns as wide as their widest cell."""
+    lines = [columns, *rows]
+    widths = [max(len(line[place]) for line in lines) for place in range(len(columns))]
+    return "\n".join(_fixed(line, widths) for line in lines)
+
+
+def _shortened(names: Sequence[str]) -> str:
+    more = f" and {len(names) - 2} more" if len(names) > 2 else ""
+    return ", ".join(names[:2]) + more
+
+
+def _fixed(cells: Sequence[str], widths: Sequence[int]) -> str:
+    return "  ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=False)).rstrip()
+
+
+def _size(row: DatasetStatus) -> str:
+    return f"{row.size / 1e6:,.1f} MB" if row.size else "-"
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run the command line and end the process with its exit code."""
+    try:
+        code = posekit.main(arguments, prog_name="posekit", standalone_mode=False)
+        sys.exit(code or OK)
+    except click.exceptions.NoArgsIsHelpError as error:
+        error.show()
+        sys.exit(MISTAKE)
+    except click.ClickException as error:
+        click.echo(f"posekit: {error.format_message()}", err=True)
+        sys.exit(MISTAKE)
+    except PosekitError as error:
+        click.echo(f"posekit: {error}", err=True)
+        sys.exit(MISTAKE)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("posekit: stopped; the same command goes on where it was.", err=True)
+        sys.exit(INTERRUPTED)
