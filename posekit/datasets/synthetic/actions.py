@@ -40,7 +40,7 @@ def _discussion(script: Script) -> None:
     if script.seconds > 8 and script.chance(0.5):
         walk_about(script, 2.0, speed=0.8)
     stand(script)
-    gestures(script, script.rng.uniform(0.5, 1.0))
+    gestures(script, script.rng.uniform(0.6, 1.0))
 
 
 def _eating(script: Script) -> None:

@@ -70,8 +70,8 @@ def stand(script: Script, seconds: float | None = None, *, lively: float = 1.0) 
     rng, stance = script.rng, script.stance
     moves, start = [], rng.uniform(0.2, 1.0)
     while start < length:
-        duration = rng.uniform(0.6, 1.2)
-        shift = rng.normal(0, 0.025) * lively
+        duration = rng.uniform(0.5, 1.0)
+        shift = rng.normal(0, 0.03) * lively
         posture = stance._replace(
             left=shift,
             forward=rng.normal(0, 0.01),
@@ -82,7 +82,7 @@ def stand(script: Script, seconds: float | None = None, *, lively: float = 1.0) 
             neck_pitch=stance.neck_pitch + rng.normal(0, 5.0),
         )
         moves.append(Move(start, duration, posture))
-        start += duration + rng.uniform(0.3, 2.0)
+        start += duration + rng.uniform(0.2, 1.5)
     script.add(partial(_planted, stance, moves), length)
 
 
@@ -108,7 +108,7 @@ def sit(script: Script, seat: Seat) -> None:
     rng, length = script.rng, script.remaining
     moves: list[Move] = []
     standing = script.stance
-    down = length > 7 and script.chance(0.6)
+    down = length > 4.5 and script.chance(0.6)
     up = length > 10 and script.chance(0.5)
     first = standing if down else seat.postures[0]
     start = rng.uniform(0.3, 1.0)
@@ -125,7 +125,7 @@ def sit(script: Script, seat: Seat) -> None:
         )
         duration = rng.uniform(0.9, 1.5)
         moves.append(Move(start, duration, posture))
-        start += duration + rng.uniform(0.8, 3.0)
+        start += duration + rng.uniform(0.5, 2.0)
     if up:
         ready = Move(0.0, 0.6, seat.postures[0])
         _append(moves, start, [ready, *(step for step in seat.way_up(standing))])
@@ -178,10 +178,10 @@ def gestures(script: Script, rate: float, two_handed: float = 0.5) -> None:
         hold = rng.uniform(0.4, 1.2)
         arms = BOTH if script.chance(two_handed) else (script.arm(),)
         forward, outward, up = rng.uniform((0.15, -0.1, -0.4), (0.42, 0.25, -0.05))
-        beat = rng.uniform(0.01, 0.05)
+        beat = rng.uniform(0.02, 0.06)
         for arm in arms:
             place = reaching_place(script.person, forward, outward + rng.normal(0, 0.03), up)
-            place = place._replace(beat=beat, rate=rng.uniform(1.0, 2.0))
+            place = place._replace(beat=beat, rate=rng.uniform(1.2, 2.4))
             script.reaches.append(Reach(arm, place, start, start + 0.5 + hold))
         start += max(0.5 + hold, rng.exponential(1 / rate))
 

@@ -60,9 +60,11 @@ def draw_seat(person: Person, rng: np.random.Generator) -> Seat:
 
 
 def floor_seat(person: Person, rng: np.random.Generator) -> Seat:
-    """On the floor: knees up, legs stretched or crossed; way down through a squat."""
+    """On the floor: knees up, legs stretched or loosely crossed; way down through a squat.
+
+    Ankles are so far ahead of the pelvis that hips stay within their 120 degrees.
+    """
     stand = upright(person, rng)
-    height = FLOOR_SEAT + PELVIS_ABOVE_SEAT
     squat = stand._replace(
         forward=-0.22,
         height=0.36,
@@ -71,26 +73,27 @@ def floor_seat(person: Person, rng: np.random.Generator) -> Seat:
         knees_outward=18.0,
     ).arms(30.0, 15.0, 25.0)
     plain = stand._replace(
-        forward=-0.45,
-        height=height,
+        forward=-0.86 * person.leg,
+        height=FLOOR_SEAT + PELVIS_ABOVE_SEAT,
         trunk_pitch=rng.uniform(8, 16),
         neck_pitch=4.0,
         knees_outward=rng.uniform(6, 14),
         grounded=0.0,
-    ).arms(flexion=42.0, abduction=14.0, elbow=28.0)
+    ).arms(flexion=38.0, abduction=14.0, elbow=28.0)
+    ahead = 0.12 * person.leg
     stretched = plain._replace(
-        right_ankle_forward=0.30,
-        left_ankle_forward=0.26,
+        right_ankle_forward=ahead,
+        left_ankle_forward=ahead - 0.02,
         trunk_pitch=-8.0,
         neck_pitch=12.0,
     ).arms(-18.0, 14.0, 10.0)
-    one_up = plain._replace(right_ankle_forward=0.32)
+    one_up = plain._replace(right_ankle_forward=ahead)
     crossed = plain._replace(
-        right_ankle_forward=-0.12,
-        left_ankle_forward=-0.16,
-        right_ankle_outward=-0.10,
-        left_ankle_outward=-0.06,
-        knees_outward=58.0,
+        right_ankle_forward=-0.17 * person.leg,
+        left_ankle_forward=-0.20 * person.leg,
+        right_ankle_outward=-0.08,
+        left_ankle_outward=-0.04,
+        knees_outward=66.0,
     ).arms(14.0, 12.0, 45.0)
     way_down = [
         Move(0.0, rng.uniform(1.2, 1.6), squat),
