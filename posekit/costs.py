@@ -1,30 +1,87 @@
-"""What the published configuration of a row costs, counted and not timed."""
+"""What a network weighs and what one pass costs, counted from shapes alone."""
 
 from __future__ import annotations
 
-import json
-from functools import cache
+import copy
+from dataclasses import dataclass
+from typing import Any, Literal
 
 import torch
+from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
 
 from posekit.models import build
-from posekit.papers import RowRun
-from posekit.skeletons import HUMAN36M_17
+from posekit.models.ktpformer import GraphConvolution
+from posekit.models.layers import Lifter
+from posekit.skeletons import HUMAN36M_17, Skeleton
 
-Costs = dict[str, float]
+Mode = Literal["inference", "training"]
 
 
-def published_costs(run: RowRun) -> Costs:
-    """Parameters in millions and multiply-accumulates in billions of one forward pass.
+@dataclass(frozen=True)
+class Size:
+    """What a network weighs and what one forward pass of one sequence costs.
 
-    ``macs`` counts all matrix products, ``macs_linear`` linear layers and convolutions only, the
-    convention of most papers. For a diffusion lifter: one hypothesis, one step, no flip.
+    Attributes:
+        parameters: learned values.
+        layer_macs: multiply-accumulates of linear and convolution layers only, the count that
+            papers usually print.
+        product_macs: multiply-accumulates of all matrix products, with those of attention and of
+            graph convolutions.
     """
-    return _costs(run.model, json.dumps(dict(run.options), sort_keys=True))
+
+    parameters: int
+    layer_macs: int
+    product_macs: int
 
 
-@cache
-def _costs(model: str, options: str) -> Costs:
+def size_of(model: str, *, skeleton: Skeleton = HUMAN36M_17, **options: Any) -> Size:
+    """``measure_size`` of a model by name, on the meta device: no memory, whatever its size."""
     with torch.device("meta"):
-        lifter = build(model, skeleton=HUMAN36M_17, **json.loads(options))
-    return {"params": sum(p.numel() for p in lifter.parameters()) / 1e6, "macs": 1.0}
+        return measure_size(build(model, skeleton=skeleton, **options))
+
+
+def measure_size(network: Lifter) -> Size:
+    """Count parameters and the multiply-accumulates of one pass over one sequence.
+
+    The pass is ``training_forward``: for a diffusion lifter, one denoising of one hypothesis, as
+    its papers count. A graph convolution counts both of its mixing products, D and O, as dense
+    (nodes x nodes) matrices, as the release of KTPFormer computes them and its published cost
+    implies; posekit multiplies by the diagonal D elementwise.
+    """
+    layers, products = _count_macs(network, "training", batch=1)
+    parameters = sum(parameter.numel() for parameter in network.parameters())
+    return Size(parameters, layers, products)
+
+
+def count_products(network: Lifter, mode: Mode, batch: int) -> int:
+    """Multiply-accumulates of all matrix products of one forward pass over a batch."""
+    return _count_macs(network, mode, batch)[1]
+
+
+def _count_macs(network: Lifter, mode: Mode, batch: int) -> tuple[int, int]:
+    """MACs of linear and convolution layers and of all products, from shapes alone."""
+    network = copy.deepcopy(network).to("meta").eval()
+    layers = diagonal_products = 0
+
+    def count_layer(module: nn.Module, _inputs: Any, output: Tensor) -> None:
+        nonlocal layers
+        layers += output.numel() * module.weight[0].numel()
+
+    def count_diagonal(module: nn.Module, _inputs: Any, output: Tensor) -> None:
+        nonlocal diagonal_products
+        diagonal_products += len(module.adjacency) * output.numel()
+
+    for module in network.modules():
+        if isinstance(module, nn.Linear | nn.Conv1d | nn.Conv2d):
+            module.register_forward_hook(count_layer)
+        if isinstance(module, GraphConvolution):
+            module.register_forward_hook(count_diagonal)
+    shape = (batch, network.frames, network.skeleton.joints)
+    keypoints = torch.zeros(*shape, network.in_channels, device="meta")
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        if mode == "training":
+            network.training_forward(keypoints, torch.zeros(*shape, 3, device="meta"))
+        else:
+            network(keypoints)
+    return layers, counter.get_total_flops() // 2 + diagonal_products
