@@ -2,128 +2,43 @@
 
 from __future__ import annotations
 
-import ast
-import difflib
 import json
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 from IPython.display import display
 
-from posekit import __version__
-from posekit.datasets import DATASETS, PoseDataset
-from posekit.devices import choose_device
-from posekit.errors import InvalidData, InvalidParameter
-from posekit.storage import atomic_path, runs_root
+from posekit import __version__, checkpoints
+from posekit.checkpoint_report import checkpoint_table, identity_card
+from posekit.datasets import DATASETS, PoseDataset, load_dataset
+from posekit.errors import InvalidData
+from posekit.parameters import Settings, parameters
+from posekit.prediction import Predictions
+from posekit.provenance import environment, peak_memory_megabytes
+from posekit.storage import atomic_path
+from posekit.study import Study
 from posekit.tables import card
+from posekit.widgets import Motion
 
-PROFILES = ("auto", "smoke", "quick", "standard", "paper")
+__all__ = [
+    "RESULTS_MIME",
+    "Settings",
+    "banner",
+    "checkpoint_report",
+    "clips_to_view",
+    "environment_entries",
+    "evidence_note",
+    "export",
+    "parameters",
+    "provenance",
+    "study",
+]
+
 RESULTS_MIME = "application/vnd.posekit.results+json"
-
-
-@dataclass(frozen=True)
-class Settings:
-    """The checked parameters of one notebook run.
-
-    Attributes:
-        paper: key of the paper.
-        dataset: a name in ``posekit.datasets.DATASETS``.
-        profile: "auto", "smoke", "quick", "standard" or "paper".
-        seeds: number of seeds; 0 leaves it to the profile.
-        checkpoint: an author's file to evaluate instead of training, or None.
-        device: where to compute.
-        output_dir: folder of the runs and of the results file.
-    """
-
-    paper: str
-    dataset: str
-    profile: str
-    seeds: int
-    checkpoint: Path | None
-    device: torch.device
-    output_dir: Path
-
-    @property
-    def results_file(self) -> Path:
-        """Where ``export`` writes the results."""
-        return self.output_dir / f"{self.paper}-{self.dataset}-{self.profile}.json"
-
-
-# Name -> (type, default) of every line in a parameters cell; the order is the order of the cell.
-PARAMETERS: dict[str, tuple[type, Any]] = {
-    "dataset": (str, "synthetic"),
-    "profile": (str, "auto"),
-    "seeds": (int, 0),
-    "checkpoint": (str, ""),
-    "device": (str, "auto"),
-    "output_dir": (str, ""),
-}
-
-
-def parameters(namespace: Mapping[str, Any], paper: str) -> Settings:
-    """Check the parameters of a notebook and give them back with their types.
-
-    The results file of an earlier run with the same parameters is taken away, so that a run that
-    fails leaves no old figures behind.
-
-    Args:
-        namespace: ``globals()`` of the notebook. Its input history shows the names that the
-            parameters cell and papermill have just assigned, so that a misspelt one is found.
-        paper: key of the paper.
-
-    Raises:
-        InvalidParameter: a missing or unknown name, a wrong type such as the string "false", or
-            an unknown choice; the message lists the valid ones.
-        StorageError: the output folder cannot be written.
-    """
-    for name in assigned_names(namespace.get("In", [])):
-        if name not in PARAMETERS:
-            raise InvalidParameter(unknown("parameter", name, PARAMETERS))
-    values = {name: _typed(name, namespace) for name in PARAMETERS}
-    if values["dataset"] not in DATASETS:
-        raise InvalidParameter(unknown("data set", values["dataset"], DATASETS))
-    if values["profile"] not in PROFILES:
-        raise InvalidParameter(unknown("profile", values["profile"], PROFILES))
-    if values["seeds"] < 0:
-        raise InvalidParameter(f"seeds is {values['seeds']}; give 0 (as the profile) or more.")
-    settings = Settings(
-        paper=paper,
-        dataset=values["dataset"],
-        profile=values["profile"],
-        seeds=values["seeds"],
-        checkpoint=_existing_file(values["checkpoint"]),
-        device=choose_device(values["device"]),
-        output_dir=runs_root(values["output_dir"]),
-    )
-    _forget_results(settings.results_file)
-    return settings
-
-
-def assigned_names(history: list[str]) -> list[str]:
-    """Names assigned by the cells of plain ``name = literal`` lines just before the last one.
-
-    ``history`` is IPython's ``In``: its last entry is the cell that runs now; the parameters cell
-    and papermill's injected one stand before it. Looking only there spares a notebook in which
-    later cells have already made other variables.
-    """
-    names: list[str] = []
-    for source in reversed(history[:-1]):
-        found = _literal_assignments(source)
-        if found is None:
-            break
-        names = found + names
-    return names
-
-
-def unknown(kind: str, value: str, choices: Mapping[str, Any] | tuple[str, ...]) -> str:
-    """One line about an unknown name: the nearest valid one, and all of them."""
-    near = difflib.get_close_matches(str(value), list(choices), n=1)
-    hint = f"did you mean {near[0]!r}? " if near else ""
-    return f"unknown {kind} {value!r}; {hint}choose one of: {', '.join(choices)}."
+MOST_FRAMES = 240  # of a clip in the viewer
 
 
 def banner(settings: Settings, dataset: PoseDataset) -> None:
@@ -146,6 +61,73 @@ def banner(settings: Settings, dataset: PoseDataset) -> None:
             label=dataset.evidence,
         )
     )
+
+
+def study(settings: Settings) -> Study:
+    """The study that the settings ask for.
+
+    Raises:
+        DatasetNotFound: the data set is not on disk; the message says how to get it, or how to
+            run without it.
+    """
+    made = Study(
+        settings.paper,
+        settings.dataset,
+        settings.profile,
+        seeds=settings.seeds,
+        device=str(settings.device),
+        runs=settings.output_dir,
+    )
+    load_dataset(made.dataset, "test", root=made.data, size="smoke")
+    return made
+
+
+def checkpoint_report(settings: Settings, study: Study) -> None:
+    """The identity card of the checkpoint given and its errors, or how to give one."""
+    if settings.checkpoint is None:
+        print("No checkpoint given. Pass one with: -p checkpoint FILE")
+        return
+    loaded = checkpoints.load(settings.checkpoint)
+    display(identity_card(loaded.identity), checkpoint_table(loaded, study))
+
+
+def clips_to_view(predictions: Predictions, *, count: int = 4) -> dict[str, Motion]:
+    """Some clips to look at: clip -> (prediction, truth), each (frames, joints, 3), metres.
+
+    The first frames of each; the clips are spread over the data set, so that actions differ.
+    """
+    windows, bank = predictions.windows, predictions.bank
+    poses = predictions.poses(flip=predictions.flipped is not None)
+    clips = bank.dataset.clips
+    step = max(1, len(clips) // count)
+    shown = {}
+    for number in range(0, len(clips), step)[:count]:
+        ours = windows.clip == number
+        once = ~(windows.padding | windows.overlap)[ours]
+        rows = windows.outputs[ours][once][:MOST_FRAMES]
+        shown[clips[number].name] = (poses[ours][once][:MOST_FRAMES], bank.pose[rows])
+    return shown
+
+
+def provenance(settings: Settings, study: Study) -> None:
+    """Show code, versions, machine and parameters behind the figures."""
+    entries = environment_entries(settings.device)
+    entries["parameters"] = ", ".join(
+        f"{name} {getattr(settings, name)}" for name in ("dataset", "profile", "seeds")
+    )
+    entries["scale"] = study.basis
+    entries["peak memory"] = f"{peak_memory_megabytes(settings.device):,.0f} MB"
+    display(card("Provenance", entries))
+
+
+def environment_entries(device: torch.device | str = "cpu") -> dict[str, str]:
+    """Commit, versions and hardware of this process as texts, for a card."""
+    entries = {}
+    for name, value in environment(device).items():
+        if isinstance(value, Mapping):
+            value = ", ".join(f"{key} {version}" for key, version in value.items())
+        entries[name] = "not recorded" if value is None else str(value)
+    return entries
 
 
 def evidence_note(evidence: str) -> str:
@@ -202,51 +184,3 @@ def export(settings: Settings, results: Mapping[str, Any]) -> Path:
         raw=True,
     )
     return settings.results_file
-
-
-def _typed(name: str, namespace: Mapping[str, Any]) -> Any:
-    kind, _ = PARAMETERS[name]
-    if name not in namespace:
-        raise InvalidParameter(f"parameter {name!r} is missing; run the parameters cell first.")
-    value = namespace[name]
-    if type(value) is not kind:
-        raise InvalidParameter(
-            f"parameter {name!r} is {value!r} of type {type(value).__name__}; "
-            f"expected {kind.__name__}."
-        )
-    return value
-
-
-def _forget_results(path: Path) -> None:
-    """Remove old results, and find out now rather than after training if the folder is closed."""
-    with atomic_path(path) as temporary:
-        temporary.write_text("{}", encoding="utf-8")
-    path.unlink()
-
-
-def _existing_file(name: str) -> Path | None:
-    if not name:
-        return None
-    path = Path(name).expanduser()
-    if not path.is_file():
-        raise InvalidParameter(f"checkpoint {name}: no such file; give the path of a .bin or .pth.")
-    return path.resolve()
-
-
-def _literal_assignments(source: str) -> list[str] | None:
-    """Names of a cell that consists of ``name = literal`` only; None for any other cell."""
-    try:
-        statements = ast.parse(source).body
-    except SyntaxError:
-        return None
-    names = []
-    for statement in statements:
-        target = statement.targets[0] if isinstance(statement, ast.Assign) else None
-        if not isinstance(target, ast.Name):
-            return None
-        try:
-            ast.literal_eval(statement.value)
-        except ValueError:
-            return None
-        names.append(target.id)
-    return names

@@ -10,7 +10,7 @@ from typing import Any
 
 from posekit.datasets import DATASETS
 from posekit.datasets.status import data_status
-from posekit.provenance import environment
+from posekit.notebooks import environment_entries
 from posekit.reports.page import failure, read_notebook, render, report_facts, results
 from posekit.reports.running import available_notebooks
 from posekit.storage import atomic_path
@@ -57,7 +57,7 @@ def build_index(executed: Path, target: Path) -> Path:
         cards=[_card(path) for path in notebooks],
         missing=missing,
         data_status=data_table()._repr_html_(),
-        provenance=provenance_card()._repr_html_(),
+        provenance=Card("Machine and code", environment_entries())._repr_html_(),
     )
     with atomic_path(target) as temporary:
         temporary.write_text(page, encoding="utf-8")
@@ -75,17 +75,6 @@ def data_table() -> Grid:
     ]
     note = "posekit data status tells which files are missing and how to get them."
     return Grid("Data sets", ("data set", "state", "contents", "licence", "page"), rows, note=note)
-
-
-def provenance_card(device: str = "cpu") -> Card:
-    """Commit, versions and hardware of this process, for people."""
-    content: dict[str, Any] = environment(device)
-    entries = {}
-    for name, value in content.items():
-        if isinstance(value, Mapping):
-            value = ", ".join(f"{key} {version}" for key, version in value.items())
-        entries[name] = "not recorded" if value is None else str(value)
-    return Card("Machine and code", entries)
 
 
 def verdict_counts(verdicts: list[Mapping[str, Any]]) -> dict[str, int]:
