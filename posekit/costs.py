@@ -54,7 +54,7 @@ def measure_size(network: Lifter) -> Size:
     return Size(parameters, layers, products)
 
 
-def count_products(network: Lifter, mode: Mode, batch: int) -> int:
+def count_products(network: Lifter, mode: Mode = "training", batch: int = 1) -> int:
     """Multiply-accumulates of all matrix products of one forward pass over a batch."""
     return _count_macs(network, mode, batch)[1]
 

@@ -20,12 +20,13 @@ from safetensors.torch import save
 
 from posekit.datasets import PoseDataset, load_dataset
 from posekit.errors import InvalidData
-from posekit.evaluation import Evaluation, evaluate
+from posekit.evaluation import evaluate, evaluate_hypotheses
 from posekit.models import build
 from posekit.models.layers import Lifter
 from posekit.protocols import PROTOCOLS
 from posekit.provenance import environment, peak_memory_megabytes
 from posekit.runs import RunStore, StoredRun, write_arrays, write_json
+from posekit.scoring import Evaluation
 from posekit.storage import atomic_path
 from posekit.training import Recipe, fit
 
@@ -100,7 +101,6 @@ def evaluations(
     """Evaluations by estimate: ``prediction``, or ``<aggregation>@<iteration>`` of hypotheses."""
     if how["hypotheses"] is None:
         return {"prediction": evaluate(lifter, test, protocol=PROTOCOLS["mixste"], device=device)}
-    from posekit.evaluation import evaluate_hypotheses
 
     found = evaluate_hypotheses(
         lifter,

@@ -19,7 +19,6 @@ import numpy as np
 
 from posekit import references
 from posekit.claims import PairedErrors, Verdict, judge, not_assessed, paired_errors
-from posekit.costs import Costs, published_costs
 from posekit.datasets import DATASETS
 from posekit.devices import choose_device
 from posekit.errors import InvalidParameter
@@ -29,6 +28,7 @@ from posekit.papers import COST_METRICS, Claim, Paper, Row, RowRun, Table, load_
 from posekit.pool import estimated_seconds, execute_all
 from posekit.profiles import describe, resolve_profile
 from posekit.provenance import code_version
+from posekit.published_costs import published_costs
 from posekit.references import Reference
 from posekit.runs import RunStore, StoredRun, run_id
 from posekit.storage import data_root, runs_root
@@ -170,11 +170,10 @@ class Study:
 
     def code(self, run: RowRun) -> str:
         """Version of the code that decides the numbers of a run."""
-        models = {run.model, run.options.get("host", run.model)}
         return code_version(
             "posekit.execution",
             DATASETS[self.dataset].module,
-            *(f"posekit.models.{model}" for model in sorted(models)),
+            *(f"posekit.models.{model}" for model in sorted(run.models)),
         )
 
     def plan(self, tables: Iterable[str] | None = None) -> Plan:
@@ -272,15 +271,26 @@ class Study:
         return references.is_stale(self.reference, self)
 
     def measured(self, row: Row) -> dict[str, Figure]:
-        """Metric -> figure of a row; empty without ``run:`` or while runs are missing."""
+        """Metric -> figure of a row's table; errors are missing while runs are.
+
+        Costs are counted at the published size, without a run.
+        """
         if row.run is None:
             return {}
-        figures = {
-            name: Figure(value, None, (value,)) for name, value in self._costs(row.run).items()
-        }
+        wanted = self.paper.table(row.table).metric_units
+        figures = {}
+        if set(COST_METRICS) & set(wanted):
+            for name, value in self._costs(row.run).items():
+                figures[name] = Figure(value, None, (value,))
+        figures |= self._errors(row)
+        return {name: figure for name, figure in figures.items() if name in wanted}
+
+    def _errors(self, row: Row) -> dict[str, Figure]:
+        assert row.run is not None
         runs = self._stored(row)
         if runs is None:
-            return figures
+            return {}
+        figures = {}
         estimate = self.estimate(row.run)
         for name in runs[0].metrics["estimates"][estimate]["aggregate"]:
             values = tuple(run.metrics["estimates"][estimate]["aggregate"][name] for run in runs)
@@ -297,16 +307,14 @@ class Study:
 
     def _row_result(self, row: Row, table: Table) -> RowResult:
         stored = self.reference.rows.get(row.path) if self.reference else None
-        wanted = dict(table.metric_units)
-        measured = {name: figure for name, figure in self.measured(row).items() if name in wanted}
         return RowResult(
             row=row,
             reference={
                 name: Figure(float(np.mean(values)), _spread(values), tuple(values))
                 for name, values in (stored.figures.items() if stored else ())
-                if name in wanted
+                if name in table.metric_units
             },
-            measured=measured,
+            measured=self.measured(row),
             reference_ran=stored.ran if stored else "",
             ran=describe(self.profile.configuration(row.run)) if row.run else "",
             not_run=row.not_run or "",
@@ -362,8 +370,8 @@ class Study:
             card["Checkpoint choice"] = "the last step; none is chosen on test data"
         return card
 
-    def _costs(self, run: RowRun) -> Costs:
-        return published_costs(run)
+    def _costs(self, run: RowRun) -> dict[str, float]:
+        return published_costs(run, self.store.root)
 
     def _stored(self, row: Row) -> tuple[StoredRun, ...] | None:
         """The stored runs of a row, one per seed, or None if one is missing."""

@@ -55,6 +55,11 @@ class RowRun:
         """Whether the figure picks among hypotheses by their distance to the truth."""
         return self.estimate in ORACLE_ESTIMATES
 
+    @property
+    def models(self) -> frozenset[str]:
+        """Names of the networks involved: the model, and the host inside it if it has one."""
+        return frozenset((self.model, self.options.get("host", self.model)))
+
 
 @dataclass(frozen=True)
 class Row:

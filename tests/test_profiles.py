@@ -1,0 +1,100 @@
+"""Profiles scale published configurations by the same rules for every row."""
+
+import pytest
+
+from posekit.errors import InvalidParameter
+from posekit.papers import load_paper
+from posekit.profiles import PROFILES, describe, resolve_profile
+
+PAPER = load_paper("ktpformer")
+SCALED = [name for name in PROFILES if name != "paper"]
+
+
+def configuration(profile, path):
+    return PROFILES[profile].configuration(PAPER.row(path).run)
+
+
+def test_the_paper_profile_keeps_the_published_configuration():
+    config = configuration("paper", "h36m-cpn/ktpformer-243")
+    assert config["size"] == "full"
+    assert config["options"] == PAPER.row("h36m-cpn/ktpformer-243").run.options
+    recipe = config["recipe"]
+    assert (recipe["epochs"], recipe["batch_size"]) == (200, 8)
+    assert (recipe["learning_rate"], recipe["decay"]) == (8e-5, 0.99)
+    assert configuration("paper", "h36m-cpn/mixste-243")["recipe"]["batch_size"] == 4
+
+
+@pytest.mark.parametrize("profile", SCALED)
+def test_rows_of_a_table_keep_their_order(profile):
+    frames = [configuration(profile, f"frames/{n}")["options"]["frames"] for n in (27, 81, 243)]
+    assert frames == sorted(set(frames))
+    depths = [
+        configuration(profile, f"depth-width/depth-{n}-width-512")["options"]["depth"]
+        for n in (6, 8, 10)
+    ]
+    assert depths == sorted(set(depths))
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_both_networks_have_equally_many_blocks(profile):
+    ktpformer = configuration(profile, "h36m-cpn/ktpformer-243")["options"]["depth"]
+    mixste = configuration(profile, "h36m-cpn/mixste-243")["options"]["depth"]
+    assert ktpformer + 1 == mixste
+
+
+@pytest.mark.parametrize("profile", SCALED)
+def test_all_rows_get_the_same_budget(profile):
+    configs = [PROFILES[profile].configuration(row.run) for row in PAPER.rows if row.run]
+    schedules = {
+        (c["recipe"]["max_steps"], c["recipe"]["learning_rate"], c["recipe"]["decay"], c["size"])
+        for c in configs
+    }
+    assert len(schedules) == 1
+    longest = PROFILES[profile].frames_per_step
+    for config in configs:
+        frames = config["recipe"]["batch_size"] * config["options"]["frames"]
+        assert 0.5 * longest < frames <= max(longest, config["options"]["frames"])
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_heads_divide_the_width(profile):
+    for row in (row for row in PAPER.rows if row.run):
+        options = PROFILES[profile].configuration(row.run)["options"]
+        assert options["embed_dim"] % options["heads"] == 0
+
+
+def test_iterations_of_a_diffusion_row_scale_with_the_sampling():
+    profile = PROFILES["standard"]
+    rows = [PAPER.row(f"d3dp-3dhp-aggregation/j-agg-iteration-{n}").run for n in (1, 10)]
+    assert [profile.iteration(run) for run in rows] == [1, profile.iterations]
+    assert profile.iteration(PAPER.row("frames/27").run) is None
+
+
+def test_loss_terms_survive_scaling():
+    plain = configuration("quick", "mixste-loss/mpjpe")["recipe"]
+    assert (plain["joint_weighting"], plain["consistency"], plain["velocity"]) == (False, 0, 0)
+    assert configuration("quick", "mixste-loss/weighted-plus-velocity")["recipe"]["velocity"] == 2
+
+
+def test_what_was_run_is_said():
+    text = describe(configuration("quick", "h36m-diffusion/d3dp-j-agg"))
+    for part in ("27 frames", "width 32", "4 pairs", "cpn keypoints", "hypotheses"):
+        assert part in text
+
+
+@pytest.mark.parametrize(
+    ("dataset", "device", "expected"),
+    [
+        ("synthetic", "cpu", "smoke"),
+        ("cmu", "cuda", "smoke"),
+        ("h36m", "cpu", "quick"),
+        ("h36m", "cuda", "paper"),
+    ],
+)
+def test_auto_depends_on_data_and_device(dataset, device, expected):
+    assert resolve_profile("auto", dataset, device).name == expected
+
+
+def test_an_unknown_profile_lists_the_known_ones():
+    with pytest.raises(InvalidParameter, match="auto, smoke, quick, standard, paper"):
+        resolve_profile("fast", "synthetic", "cpu")
