@@ -9,11 +9,12 @@ import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from torch import Tensor
+from torch.multiprocessing import ProcessRaisedException
 
 from posekit.datasets.clips import PoseDataset
 from posekit.devices import choose_device
@@ -21,75 +22,28 @@ from posekit.errors import InvalidData, InvalidParameter, PosekitError
 from posekit.losses import joint_weights, sequence_loss
 from posekit.models.layers import Lifter
 from posekit.progress import Progress
+from posekit.recipes import Recipe
 from posekit.training_state import (
+    LOG_FILE,
     deferred_interrupt,
     load_checkpoint,
     random_state,
     restore_random_state,
     save_checkpoint,
+    write_log,
 )
 from posekit.windows import ClipBank, Windows, evaluation_windows, training_windows
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
+__all__ = ["Recipe", "TrainingError", "TrainingLog", "epoch_order", "fit", "seed_torch"]
+
 LOG_ROWS = 200
-PRECISIONS = ("float32", "bf16")
 
 
 class TrainingError(PosekitError):
-    """The loss became NaN or infinite."""
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """Everything besides the network, the data and the seed that decides a training run.
-
-    The defaults are KTPFormer's released run on Human3.6M (``run_ktpformer.py``).
-
-    Attributes:
-        learning_rate: of AdamW in the first epoch.
-        decay: factor on the learning rate after every epoch.
-        weight_decay, betas, eps: of AdamW.
-        epochs: passes over the data; every window comes once per pass, with ``flip`` twice.
-        max_steps: end after this many optimizer steps, if that comes first.
-        batch_size: windows per step, over all devices together.
-        flip: add the mirror image of every window.
-        joint_weighting: weight joints as published (``posekit.losses.joint_weights``).
-        consistency, velocity: factors of the temporal terms of the loss, 0 for none.
-        loss_seeded: scale gradients by the loss, as all released runs of MixSTE, KTPFormer and
-            D3DP do (``posekit.losses.backward_scaled_by_loss``).
-        precision: "float32", or "bf16" for autocast.
-    """
-
-    learning_rate: float = 8e-5
-    decay: float = 0.99
-    weight_decay: float = 0.1
-    betas: tuple[float, float] = (0.9, 0.999)
-    eps: float = 1e-8
-    epochs: int = 200
-    max_steps: int | None = None
-    batch_size: int = 8
-    flip: bool = True
-    joint_weighting: bool = True
-    consistency: float = 0.5
-    velocity: float = 2.0
-    loss_seeded: bool = True
-    precision: Literal["float32", "bf16"] = "float32"
-
-    def __post_init__(self) -> None:
-        for name in ("epochs", "batch_size", "max_steps"):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                raise InvalidParameter(f"recipe: {name} is {value}; choose 1 or more.")
-        if self.learning_rate <= 0:
-            raise InvalidParameter(
-                f"recipe: learning_rate is {self.learning_rate}; choose a positive number."
-            )
-        if self.precision not in PRECISIONS:
-            raise InvalidParameter(
-                f"recipe: precision is {self.precision!r}; choose one of: {', '.join(PRECISIONS)}."
-            )
+    """Training cannot go on: the loss is not finite, or one of several processes failed."""
 
 
 @dataclass(frozen=True)
@@ -150,15 +104,20 @@ def fit(
     Raises:
         InvalidParameter: a window longer than the longest clip, or an unknown device.
         InvalidData: clips without truth, or no window without invalid frames.
-        TrainingError: the loss is NaN or infinite.
+        TrainingError: the loss is NaN or infinite, or one of several processes failed.
         InvalidCheckpoint: ``folder`` holds the checkpoint of another run.
         StorageError: ``folder`` cannot be written.
         KeyboardInterrupt: Ctrl-C; the checkpoint is written first.
     """
     _check_data(lifter, dataset)
-    fabric = _fabric(choose_device(device), devices)
+    place = choose_device(device)
+    _check_devices(place, devices)
     run = _Run(lifter, dataset, recipe, seed, folder, label, checkpoint_seconds)
-    weights, facts = fabric.launch(run.train)
+    try:
+        weights, facts = _fabric(place, devices).launch(run.train)
+    except ProcessRaisedException as error:
+        cause = str(error).strip().splitlines()[-1]
+        raise TrainingError(f"{label}: one of {devices} processes failed: {cause}") from error
     if devices > 1:  # trained in other processes, which had copies
         lifter.load_state_dict({name: torch.from_numpy(value) for name, value in weights.items()})
     lifter.eval()
@@ -180,6 +139,14 @@ def _fabric(device: torch.device, devices: int) -> Fabric:
         # A cluster's scheduler is no business of a run that stays on one machine.
         plugins=[LightningEnvironment()],
     )
+
+
+def _check_devices(device: torch.device, devices: int) -> None:
+    available = torch.cuda.device_count() if device.type == "cuda" else devices
+    if not 1 <= devices <= available:
+        raise InvalidParameter(
+            f"devices is {devices}; choose a number from 1 to {max(1, available)}."
+        )
 
 
 def _check_data(lifter: Lifter, dataset: PoseDataset) -> None:
@@ -291,19 +258,22 @@ class _Run:
         self.model.mark_forward_method("training_forward")
 
     def _batches(self) -> Iterator[Tensor]:
-        """This process's share of every batch from the current step to the last."""
+        """This process's samples of every step, from the current one to the last."""
         size, samples = self.recipe.batch_size, len(self.windows) * self.copies
-        order, order_epoch = np.empty(0), -1
+        world, rank = self.fabric.world_size, self.fabric.global_rank
+        order, order_epoch = torch.empty(0), -1
         while self.step < self.steps:
             epoch, place = divmod(self.step, self.steps_per_epoch)
             if epoch != order_epoch:
-                order, order_epoch = epoch_order(samples, self.seed, epoch), epoch
+                order_epoch = epoch
+                order = torch.from_numpy(epoch_order(samples, self.seed, epoch))
+                order = order.to(self.bank.device)
             batch = order[place * size : (place + 1) * size]
-            # A short batch is filled from its start, so that every process has equal work.
-            share = math.ceil(len(batch) / self.fabric.world_size)
-            batch = np.resize(batch, share * self.fabric.world_size)
-            mine = batch[self.fabric.global_rank :: self.fabric.world_size]
-            yield torch.from_numpy(mine).to(self.bank.device)
+            if world > 1:
+                # A short batch is filled from its start, so that every process has equal work.
+                filled = math.ceil(len(batch) / world) * world
+                batch = batch[torch.arange(rank, filled, world, device=batch.device) % len(batch)]
+            yield batch
 
     def _take_step(self, chosen: Tensor) -> None:
         recipe = self.recipe
@@ -408,8 +378,12 @@ class _Run:
         self.last_checkpoint = time.monotonic()
 
     def _resume(self) -> None:
-        state = None if self.folder is None else load_checkpoint(self.folder, self._identity())
+        if self.folder is None:
+            return
+        state = load_checkpoint(self.folder, self._identity())
         if state is None:
+            if self.fabric.is_global_zero:  # a folder that cannot be written shows at once
+                write_log(self.folder / LOG_FILE, [])
             return
         self.lifter.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])

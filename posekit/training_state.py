@@ -19,6 +19,16 @@ from posekit.storage import atomic_path
 
 CHECKPOINT_FILE = "checkpoint.pt"
 LOG_FILE = "log.csv"
+LOG_FIELDS = (
+    "epoch",
+    "step",
+    "position",
+    "consistency",
+    "velocity",
+    "total",
+    "learning_rate",
+    "seconds",
+)
 
 
 def random_state(device: torch.device) -> dict[str, torch.Tensor]:
@@ -55,7 +65,7 @@ def save_checkpoint(folder: Path, state: Mapping[str, Any]) -> None:
 
 
 def write_log(path: Path, rows: Sequence[Mapping[str, float]]) -> None:
-    """Write log rows as CSV.
+    """Write log rows with ``LOG_FIELDS`` as CSV.
 
     Raises:
         StorageError: the folder cannot be written, or the disk is full.
@@ -64,7 +74,7 @@ def write_log(path: Path, rows: Sequence[Mapping[str, float]]) -> None:
         atomic_path(path) as temporary,
         temporary.open("w", newline="", encoding="utf-8") as file,
     ):
-        writer = csv.DictWriter(file, fieldnames=list(rows[0]) if rows else [])
+        writer = csv.DictWriter(file, fieldnames=LOG_FIELDS)
         writer.writeheader()
         writer.writerows(rows)
 

@@ -1,13 +1,8 @@
-"""An interrupted training run ends with the same weights as an uninterrupted one, bit for bit.
+"""An interrupted training run ends with the same weights as an uninterrupted one, bit for bit."""
 
-Run as a script, this file is the run that the test kills.
-"""
-
-import os
+import multiprocessing
 import random
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -17,7 +12,7 @@ import torch
 
 from posekit.training import Recipe, fit, seed_torch
 
-KILLS = 3
+KILLS = 4
 
 
 class InterruptedLifter(tiny.TinyLifter):
@@ -40,7 +35,7 @@ class InterruptedLifter(tiny.TinyLifter):
 InterruptedLifter.__name__ = tiny.TinyLifter.__name__
 
 
-def _train(lifter, folder, epochs=60, checkpoint_seconds=0.0):
+def _train(lifter, folder, epochs=40, checkpoint_seconds=0.0):
     recipe = Recipe(learning_rate=1e-3, epochs=epochs, batch_size=4)
     return fit(
         lifter,
@@ -97,22 +92,31 @@ def test_a_crash_loses_nothing_but_time(tmp_path):
 
 def test_sigkill_at_random_moments(tmp_path):
     """Checkpoints follow each other without pause, so that some kills hit one being written."""
+    processes = multiprocessing.get_context("forkserver")
+    processes.set_forkserver_preload(["tiny", "posekit.training", "lightning_fabric"])
     generator = random.Random(time.time_ns())
-    reference = _start(tmp_path / "reference")
-    killed = tmp_path / "killed"
     for _ in range(KILLS):
-        before = _modified(killed)
-        process = _start(killed)
-        while _modified(killed) == before and process.poll() is None:
-            time.sleep(0.01)
-        time.sleep(generator.uniform(0.0, 0.5))
+        before = _modified(tmp_path)
+        process = processes.Process(target=_train_in_process, args=(tmp_path,))
+        process.start()
+        while _modified(tmp_path) == before and process.is_alive():
+            time.sleep(0.005)
+        time.sleep(generator.uniform(0.0, 0.4))
         process.kill()
-        process.wait()
-    assert _start(killed).wait() == 0
-    assert reference.wait() == 0
-    first, second = (torch.load(f / "weights.pt") for f in (tmp_path / "reference", killed))
-    for name, value in first.items():
-        assert torch.equal(value, second[name]), name
+        process.join()
+    process = processes.Process(target=_train_in_process, args=(tmp_path,))
+    process.start()
+    process.join()
+    assert process.exitcode == 0
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    whole = _fresh()
+    _train(whole, None)
+    torch.set_num_threads(threads)
+    killed = tiny.TinyLifter()
+    killed.load_state_dict(torch.load(tmp_path / "weights.pt"))
+    _assert_same(whole, killed)
 
 
 def _modified(folder: Path) -> int:
@@ -120,15 +124,8 @@ def _modified(folder: Path) -> int:
     return path.stat().st_mtime_ns if path.exists() else 0
 
 
-def _start(folder: Path) -> subprocess.Popen:
-    return subprocess.Popen(
-        [sys.executable, __file__, str(folder)],
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        stdout=subprocess.DEVNULL,
-    )
-
-
-if __name__ == "__main__":
-    trained = _fresh()
-    _train(trained, Path(sys.argv[1]))
-    torch.save(trained.state_dict(), Path(sys.argv[1]) / "weights.pt")
+def _train_in_process(folder: Path) -> None:
+    torch.set_num_threads(1)
+    lifter = _fresh()
+    _train(lifter, folder)
+    torch.save(lifter.state_dict(), folder / "weights.pt")

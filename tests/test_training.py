@@ -2,6 +2,7 @@
 
 import csv
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -152,24 +153,25 @@ def test_checkpoint_of_another_run_is_refused(tmp_path):
         fit(_lifter(), tiny.dataset(), RECIPE, seed=1, device="cpu", folder=tmp_path)
 
 
-def test_folder_that_cannot_be_written(tmp_path):
+def test_folder_that_cannot_be_written_shows_before_the_first_step(tmp_path):
     blocker = tmp_path / "file"
     blocker.write_text("")
-    with pytest.raises(StorageError):
-        fit(_lifter(), tiny.dataset(), RECIPE, seed=1, device="cpu", folder=blocker / "run")
+    lifter = _lifter()
+    before = _weights(lifter)
+    with pytest.raises(StorageError, match="choose another folder"):
+        fit(lifter, tiny.dataset(), RECIPE, seed=1, device="cpu", folder=blocker / "run")
+    _assert_equal(before, _weights(lifter))
     assert list(tmp_path.iterdir()) == [blocker]
 
 
-def test_full_disk_is_named_and_leaves_the_last_checkpoint(tmp_path, monkeypatch):
-    from pathlib import Path
-
+def test_full_disk_is_named_and_leaves_no_broken_checkpoint(tmp_path, monkeypatch):
     def full(self, content):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(Path, "write_bytes", full)
     with pytest.raises(StorageError, match="disk is full"):
         fit(_lifter(), tiny.dataset(), RECIPE, seed=1, device="cpu", folder=tmp_path)
-    assert list(tmp_path.iterdir()) == []
+    assert [path.name for path in tmp_path.iterdir()] == ["log.csv"]
 
 
 def test_diverged_training_names_the_step():
@@ -212,5 +214,9 @@ def test_recipe_refuses(option):
 
 
 def test_unknown_device():
-    with pytest.raises(InvalidParameter, match="device"):
+    with pytest.raises(InvalidParameter, match="auto, cpu, cuda"):
         fit(_lifter(), tiny.dataset(), RECIPE, seed=0, device="tpu")
+    with pytest.raises(InvalidParameter, match="finds"):
+        fit(_lifter(), tiny.dataset(), RECIPE, seed=0, device="cuda:99")
+    with pytest.raises(InvalidParameter, match="devices is 0"):
+        fit(_lifter(), tiny.dataset(), RECIPE, seed=0, device="cpu", devices=0)
