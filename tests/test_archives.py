@@ -7,6 +7,7 @@ import io
 import os
 import pickle
 import struct
+import tracemalloc
 import zipfile
 from pathlib import Path
 
@@ -152,6 +153,7 @@ FORGERIES = {
     "count instead of bytes": pickled(np.arange(4, dtype="u1")).replace(
         b"C\x04\x00\x01\x02\x03", b"J\x00\x00\x00\x40"
     ),
+    "state of a function": b"\x80\x03cnumpy.core.multiarray\nscalar\n}b.",
     "truncated": pickled(community_file())[:-40],
     "empty": b"",
     "persistent id": b"\x80\x03X\x01\x00\x00\x00xQ.",
@@ -163,6 +165,13 @@ FORGERIES = {
 def test_forged_pickles_are_refused(name: str) -> None:
     with pytest.raises(InvalidData, match="refused"):
         restricted_load(io.BytesIO(FORGERIES[name]), "file.npz")
+
+
+def test_a_forged_memo_reserves_no_memory() -> None:
+    tracemalloc.start()
+    assert restricted_load(io.BytesIO(b"\x80\x03]r\xff\xff\xff\x07."), "file.npz") == []
+    assert tracemalloc.get_traced_memory()[1] < 1 << 20
+    tracemalloc.stop()
 
 
 def npy(header: str, body: bytes = b"", length: int | None = None) -> bytes:
