@@ -56,6 +56,13 @@ def _clip_centred_starts(frames):
     return starts
 
 
+def _frame_starts(before):
+    def starts(length):
+        return [frame - before for frame in range(length)]
+
+    return starts
+
+
 @settings(max_examples=30, deadline=None)
 @given(LENGTHS, FRAMES)
 def test_training_windows(lengths, frames):
@@ -85,8 +92,7 @@ def test_sequence_and_clip_centred_windows(lengths, frames):
 def test_windows_of_one_frame(lengths, frames):
     for rule, before in (("centred", frames // 2), ("causal", frames - 1)):
         windows = evaluation_windows(lengths, frames, rule)
-        starts = lambda length, before=before: [frame - before for frame in range(length)]  # noqa: E731
-        assert windows.inputs.tolist() == _expected(lengths, frames, starts)
+        assert windows.inputs.tolist() == _expected(lengths, frames, _frame_starts(before))
         assert windows.outputs.tolist() == [[row] for row in range(sum(lengths))]
         assert not windows.padding.any()
 
