@@ -1,4 +1,4 @@
-"""What a network weighs and what one pass costs, counted from shapes alone."""
+"""What a network weighs and what one pass costs, counted and not timed."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
 from posekit.models import build
@@ -60,8 +61,13 @@ def count_products(network: Lifter, mode: Mode = "training", batch: int = 1) -> 
 
 
 def _count_macs(network: Lifter, mode: Mode, batch: int) -> tuple[int, int]:
-    """MACs of linear and convolution layers and of all products, from shapes alone."""
-    network = copy.deepcopy(network).to("meta").eval()
+    """MACs of linear and convolution layers and of all products.
+
+    A training pass is counted from shapes alone. An inference pass runs: sampling of a diffusion
+    lifter draws noise, which the meta device cannot.
+    """
+    place = torch.device("meta") if mode == "training" else next(network.parameters()).device
+    network = copy.deepcopy(network).to(place).eval()
     layers = diagonal_products = 0
 
     def count_layer(module: nn.Module, _inputs: Any, output: Tensor) -> None:
@@ -78,10 +84,12 @@ def _count_macs(network: Lifter, mode: Mode, batch: int) -> tuple[int, int]:
         if isinstance(module, GraphConvolution):
             module.register_forward_hook(count_diagonal)
     shape = (batch, network.frames, network.skeleton.joints)
-    keypoints = torch.zeros(*shape, network.in_channels, device="meta")
-    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+    keypoints = torch.zeros(*shape, network.in_channels, device=place)
+    # The counter knows plain products, not every fused attention kernel.
+    plain_attention = sdpa_kernel(SDPBackend.MATH)
+    with torch.no_grad(), plain_attention, FlopCounterMode(display=False) as counter:
         if mode == "training":
-            network.training_forward(keypoints, torch.zeros(*shape, 3, device="meta"))
+            network.training_forward(keypoints, torch.zeros(*shape, 3, device=place))
         else:
             network(keypoints)
     return layers, counter.get_total_flops() // 2 + diagonal_products
