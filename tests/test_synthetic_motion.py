@@ -234,6 +234,13 @@ def test_accelerations_are_those_of_people(takes: dict) -> None:
     assert percentiles(HUMAN36M_ACTIONS)[2] < 35
 
 
+def test_no_joint_jumps(takes: dict) -> None:
+    for (_, action, _), pose in takes.items():
+        if action in HUMAN36M_ACTIONS:
+            acceleration = np.linalg.norm(np.diff(pose, 2, axis=0), axis=-1) * FPS**2
+            assert acceleration.max() < 120
+
+
 def test_persons_differ_and_keep_to_the_measured_ranges() -> None:
     persons = [draw_person(f"P{k}", "posekit") for k in range(400)]
     stature = np.array([person.stature for person in persons])

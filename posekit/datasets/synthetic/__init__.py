@@ -6,7 +6,7 @@ measured walking cycle; their projections pass through a detector that errs like
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,10 +19,20 @@ from posekit.datasets.synthetic.actions import ACTIONS, HUMAN36M_ACTIONS
 from posekit.datasets.synthetic.detector import detect
 from posekit.datasets.synthetic.generate import generate_take
 from posekit.datasets.synthetic.person import draw_person, keyed_generator
+from posekit.datasets.synthetic.rigs import draw_rig
 from posekit.datasets.synthetic.signals import FRAMES_PER_SECOND
 from posekit.skeletons import HUMAN36M_17
 
-__all__ = ["ACTIONS", "HUMAN36M_ACTIONS", "SUBJECTS", "detect", "generate_take", "load"]
+__all__ = [
+    "ACTIONS",
+    "HUMAN36M_ACTIONS",
+    "SUBJECTS",
+    "detect",
+    "draw_rig",
+    "generate_take",
+    "load",
+    "record",
+]
 
 SEED = "posekit"
 SUBJECTS = {"train": ("S1", "S5", "S6", "S7", "S8"), "test": ("S9", "S11")}
@@ -56,12 +66,15 @@ def load(split: str, *, root: Path, keypoints: str, size: str) -> PoseDataset:
             about 200 frames, 1 camera), "standard" and "full" (15 actions, 2 takes, 400 to 800
             frames, 4 cameras).
     """
+    plan = _SIZES[size]
     clips = tuple(
         clip
         for subject in SUBJECTS[split]
-        for action in _SIZES[size].actions
-        for take in range(1, _SIZES[size].takes + 1)
-        for clip in _clips(subject, action, take, keypoints, size)
+        for action in plan.actions
+        for take in range(1, plan.takes + 1)
+        for clip in record(
+            subject, action, take, *_plan(subject, action, take, plan), keypoints=keypoints
+        )
     )
     return PoseDataset(
         name="synthetic",
@@ -75,36 +88,61 @@ def load(split: str, *, root: Path, keypoints: str, size: str) -> PoseDataset:
     )
 
 
-def _clips(subject: str, action: str, take: int, keypoints: str, size: str) -> Iterator[Clip]:
-    """The views of one take, one clip per camera."""
-    plan = _SIZES[size]
+def record(
+    subject: str,
+    action: str,
+    take: int,
+    frames: int,
+    cameras: Mapping[str, Camera],
+    keypoints: str = "cpn",
+    seed: str = SEED,
+) -> list[Clip]:
+    """One take seen by any cameras, as one clip per camera.
+
+    Args:
+        subject, action, take, frames, seed: as for ``generate_take``.
+        cameras: by name, for instance ``human36m_cameras("S9")`` or ``draw_rig("outdoor", rng)``.
+        keypoints: noise level of the 2D detector, one of ``detector.LEVELS``.
+
+    Raises:
+        InvalidParameter: an unknown action or noise level, or less than one frame.
+    """
+    world = torch.from_numpy(generate_take(subject, action, take, frames, seed))
+    stature = draw_person(subject, seed).stature
+    clips = []
+    for name, camera in cameras.items():
+        pose = camera.world_to_camera(world)
+        noise = keyed_generator(seed, subject, action, take, name, keypoints)
+        clips.append(
+            Clip(
+                subject=subject,
+                action=action,
+                take=f"{action} {take}",
+                camera_name=name,
+                camera=camera,
+                keypoints=_observe(camera, pose, stature, keypoints, noise),
+                pose=pose,
+                valid=torch.ones(frames, dtype=torch.bool),
+                fps=FRAMES_PER_SECOND,
+            )
+        )
+    return clips
+
+
+def _plan(subject: str, action: str, take: int, size: _Size) -> tuple[int, dict[str, Camera]]:
+    """Frames and cameras of one take of the data set."""
     rng = keyed_generator(SEED, subject, action, take, "frames")
-    frames = int(rng.integers(plan.shortest, plan.longest + 1))
-    world = torch.from_numpy(generate_take(subject, action, take, frames, SEED))
+    frames = int(rng.integers(size.shortest, size.longest + 1))
     cameras = list(human36m_cameras(subject).items())
     # Smaller sizes still see every camera, in turn.
-    first = int(rng.integers(len(cameras))) if plan.cameras < len(cameras) else 0
-    for name, camera in cameras[first : first + plan.cameras]:
-        pose = camera.world_to_camera(world)
-        noise = keyed_generator(SEED, subject, action, take, name, keypoints)
-        yield Clip(
-            subject=subject,
-            action=action,
-            take=f"{action} {take}",
-            camera_name=name,
-            camera=camera,
-            keypoints=_observe(camera, pose, subject, keypoints, noise),
-            pose=pose,
-            valid=torch.ones(frames, dtype=torch.bool),
-            fps=FRAMES_PER_SECOND,
-        )
+    first = int(rng.integers(len(cameras))) if size.cameras < len(cameras) else 0
+    return frames, dict(cameras[first : first + size.cameras])
 
 
 def _observe(
-    camera: Camera, pose: torch.Tensor, subject: str, level: str, rng: np.random.Generator
+    camera: Camera, pose: torch.Tensor, stature: float, level: str, rng: np.random.Generator
 ) -> torch.Tensor:
     """(T, 17, 3) what the detector sees of a pose in the camera frame, with its confidence."""
-    stature = draw_person(subject, SEED).stature
     height = camera.focal.mean() * stature / pose[:, 0, 2]
     seen = detect(camera.project(pose).numpy(), level, rng, person_height=height.numpy())
     return torch.from_numpy(seen.astype(np.float32))

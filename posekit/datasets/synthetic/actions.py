@@ -109,7 +109,9 @@ def _posing(script: Script) -> None:
     while start < script.seconds:
         stop = start + rng.uniform(1.5, 3.5)
         for arm in BOTH:
-            direction = rng.normal(size=3) * (0.5, 0.6, 0.8) + (0.5, 0.5, 0.1)
+            # In front and outside: elsewhere the elbow has no one way to go.
+            forward, outward = np.abs(rng.normal(0.5, 0.5, 2)) + 0.1
+            direction = np.array([forward, outward, rng.normal(0.1, 0.8)])
             direction *= rng.uniform(0.45, 0.95) / np.sqrt((direction**2).sum())
             place = reaching_place(script.person, *(direction * script.person.arm))
             script.reaches.append(Reach(arm, place, start, stop))

@@ -161,10 +161,10 @@ def _follow(
     poles = np.stack([_pole(place, own, arm) for place in plan.places])
     move, share = keyed_ramp(time, plan.starts, plan.durations)
     frame, share = np.arange(len(time)), share[:, None]
-    left, next_ = spots[move, frame], spots[move + 1, frame]
-    reach = (1 - share) * left + share * next_
+    origin, goal = spots[move, frame], spots[move + 1, frame]
+    reach = (1 - share) * origin + share * goal
     # Hands pass in front of the body, not through it.
-    travel = np.sqrt(((next_ - left) ** 2).sum(axis=-1))
+    travel = np.sqrt(((goal - origin) ** 2).sum(axis=-1))
     reach[:, 0] += _ARC * travel * 4 * (share * (1 - share))[:, 0]
     pole = (1 - share) * poles[move, frame] + share * poles[move + 1, frame]
     reach = _within_reach(reach, person.arm)

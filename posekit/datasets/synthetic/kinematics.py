@@ -57,7 +57,7 @@ def directions(motion: Motion) -> Directions:
         -motion["shoulder_rotation"],
     )
     return Directions(
-        hip_line=_pelvis_line(motion["pelvis_yaw"], motion["pelvis_roll"]),
+        hip_line=pelvis_line(motion["pelvis_yaw"], motion["pelvis_roll"]),
         lower_trunk=lower,
         upper_trunk=upper,
         shoulder_line=chest[1],
@@ -142,6 +142,13 @@ def limb_angles(
     return flexion, abduction, rotation, angle
 
 
+def pelvis_line(yaw: np.ndarray, roll: np.ndarray) -> np.ndarray:
+    """(T, 3) unit vectors towards the left hip; positive yaw: right hip behind the left."""
+    sine_y, cosine_y = _sine_cosine(yaw)
+    sine_r, cosine_r = _sine_cosine(roll)
+    return np.stack([sine_y * cosine_r, cosine_y * cosine_r, -sine_r], axis=-1)
+
+
 def turn_right(vectors: np.ndarray, degrees: np.ndarray) -> np.ndarray:
     """Vectors (..., 3) turned about the vertical, to the right for positive degrees (...)."""
     sine, cosine = _sine_cosine(np.asarray(degrees))
@@ -194,12 +201,6 @@ def _turned(
     """A pair of axes turned to the right in their own plane."""
     sine, cosine = _sine_cosine(degrees[:, None])
     return cosine * forward - sine * left, cosine * left + sine * forward
-
-
-def _pelvis_line(yaw: np.ndarray, roll: np.ndarray) -> np.ndarray:
-    sine_y, cosine_y = _sine_cosine(yaw)
-    sine_r, cosine_r = _sine_cosine(roll)
-    return np.stack([sine_y * cosine_r, cosine_y * cosine_r, -sine_r], axis=-1)
 
 
 def _sine_cosine(degrees: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from posekit.datasets.synthetic.kinematics import OUTWARD, limb_angles, two_link
+from posekit.datasets.synthetic.kinematics import OUTWARD, limb_angles, pelvis_line, two_link
 from posekit.datasets.synthetic.motion import Motion
 from posekit.datasets.synthetic.person import Person
 from posekit.datasets.synthetic.signals import (
@@ -170,9 +170,9 @@ def jump(
     columns["height"] = height
     for ankle in ("right_ankle_up", "left_ankle_up"):
         columns[ankle] = columns[ankle] + lift + tuck
-    columns["grounded"] = 1.0 - ((time > takeoff) & (time < landing))
-    motion = _motion(person, columns)
     in_air = (time > takeoff) & (time < landing)
+    columns["grounded"] = 1.0 - in_air
+    motion = _motion(person, columns)
     motion["velocity"][:, 0] = np.where(in_air, distance / flight, motion["velocity"][:, 0])
     return motion
 
@@ -242,22 +242,16 @@ def _motion(person: Person, columns: dict[str, np.ndarray]) -> Motion:
 
 def _bend_legs(person: Person, motion: Motion, columns: dict[str, np.ndarray]) -> None:
     pelvis = np.stack([columns["forward"], columns["left"], columns["height"]], axis=-1)
+    sides = ("right", "left")
     ankles = np.stack(
         [
-            np.stack(
-                [
-                    columns[f"{side}_ankle_forward"],
-                    sign * columns[f"{side}_ankle_outward"],
-                    columns[f"{side}_ankle_up"],
-                ],
-                axis=-1,
-            )
-            for side, sign in (("right", -1.0), ("left", 1.0))
+            np.stack([columns[f"{side}_ankle_forward"] for side in sides], axis=-1),
+            np.stack([columns[f"{side}_ankle_outward"] for side in sides], axis=-1) * OUTWARD,
+            np.stack([columns[f"{side}_ankle_up"] for side in sides], axis=-1),
         ],
-        axis=1,
+        axis=-1,
     )
-    yaw, roll = np.deg2rad(motion["pelvis_yaw"]), np.deg2rad(motion["pelvis_roll"])
-    line = np.stack([np.sin(yaw) * np.cos(roll), np.cos(yaw) * np.cos(roll), -np.sin(roll)], -1)
+    line = pelvis_line(motion["pelvis_yaw"], motion["pelvis_roll"])
     hips = pelvis[:, None] + person.hip_half_width * OUTWARD[:, None] * line[:, None]
     aside = np.tan(np.deg2rad(columns["knees_outward"]))[:, None] * OUTWARD
     # Knees point forward and up: forward alone would not do for legs stretched on the floor.

@@ -93,6 +93,7 @@ def _planted(
 
 
 def walk_about(script: Script, seconds: float | None = None, speed: float | None = None) -> None:
+    """Walk through the room, at a comfortable speed unless one is given (metres per second)."""
     pace = draw_walking_speed(script.rng) if speed is None else speed
     script.add(partial(walk, speed=pace), seconds)
 
@@ -128,7 +129,7 @@ def sit(script: Script, seat: Seat) -> None:
         start += duration + rng.uniform(0.5, 2.0)
     if up:
         ready = Move(0.0, 0.6, seat.postures[0])
-        _append(moves, start, [ready, *(step for step in seat.way_up(standing))])
+        _append(moves, start, [ready, *seat.way_up(standing)])
     script.add(partial(_planted, first, moves), length)
 
 
