@@ -13,6 +13,7 @@ from posekit.skeletons import Skeleton
 
 MOST_FRAMES = 60
 DECIMALS = 4  # metres: 0.1 mm
+CONTROLS = -0.18  # height of the slider and the buttons, below the joints' names
 _VIEWS = ("left", "right", "middle")
 
 
@@ -68,13 +69,13 @@ def motion_viewer(
     highest = 1.0 if errors is None else float(errors[chosen].max())
     return styled(
         figure,
-        height=520 if errors is None else 640,
+        height=520 if errors is None else 700,
         title=title,
         margin={"l": 10, "r": 10, "t": 70, "b": 10},
-        scene=_scene(everything, azimuth, bottom=0.02 if errors is None else 0.3),
+        scene=_scene(everything, azimuth, bottom=0.02 if errors is None else 0.27),
         xaxis={"domain": [0.06, 1], "tickangle": -45, "tickfont": {"size": 10}},
         yaxis={
-            "domain": [0, 0.2],
+            "domain": [0, 0.16],
             "range": [0, round(1.05 * highest, 1)],
             "title": {"text": "error (mm)"},
         },
@@ -212,12 +213,18 @@ def _scene(points: NDArray[np.float64], azimuth: float, bottom: float) -> dict:
     # Room around the body: a box as deep and wide as 0.7 of its longest side can be turned.
     missing = np.maximum(0, 0.7 * (high - low).max() - (high - low)) / 2 + 0.05
     low, high = low - missing, high + missing
-    axis = {"showbackground": False, "gridcolor": "rgba(128,136,148,0.35)", "nticks": 5}
+    axis = {
+        "showbackground": False,
+        "gridcolor": "#9aa2ab",
+        "linecolor": "#9aa2ab",
+        "nticks": 5,
+        "zeroline": False,
+    }
     names = ("x: right (m)", "y: away (m)", "z: up (m)")
     ranges = zip("xyz", names, low, high, strict=True)
     # plotly scales the box to volume 1; a tall box needs a camera that stands further off.
     tallest = float((high - low).max() / np.prod(high - low) ** (1 / 3))
-    distance = 0.4 + 1.7 * tallest
+    distance = 3.2 * tallest
     angle = np.deg2rad(azimuth)
     return {
         **{
@@ -246,12 +253,13 @@ def _play_button() -> dict:
     play = {**_animation(60), "fromcurrent": True}
     return {
         "type": "buttons",
+        "showactive": False,
         "direction": "left",
-        "x": 0,
-        "y": -0.22,
-        "xanchor": "left",
+        "x": 1,
+        "y": CONTROLS,
+        "xanchor": "right",
         "yanchor": "top",
-        "pad": {"t": 6},
+        "pad": {"t": 0, "r": 0},
         "bgcolor": "rgba(128,136,148,0.12)",
         "bordercolor": "rgba(128,136,148,0.5)",
         "buttons": [
@@ -263,10 +271,10 @@ def _play_button() -> dict:
 
 def _slider(names: list[str]) -> dict:
     return {
-        "x": 0.16,
-        "len": 0.84,
-        "y": -0.22,
-        "pad": {"t": 0},
+        "x": 0,
+        "len": 1,
+        "y": CONTROLS,
+        "pad": {"t": 4},
         "currentvalue": {"prefix": "frame ", "xanchor": "left", "font": {"color": GREY}},
         "ticklen": 0,
         "minorticklen": 0,
