@@ -55,11 +55,11 @@ def _greeting(script: Script) -> None:
     rng = script.rng
     if script.seconds > 6:
         walk_about(script, rng.uniform(1.5, 2.5))
-    if script.chance(0.5):
-        arm, start = script.arm(), script.elapsed + 0.2
+    bows = script.chance(0.5)
+    arm, start = script.arm(), script.elapsed
+    if bows:
+        start += 0.2
         stoop(script, depth=0.03, pitch=rng.uniform(25, 40), hold=0.4)
-    else:
-        arm, start = script.arm(), script.elapsed
     stand(script)
     while start < script.seconds:
         wave = Place("shoulder", 0.16, 0.22, 0.22, beat=0.09, rate=rng.uniform(1.5, 2.5))
