@@ -36,13 +36,23 @@ PAIRED_METRICS = ("mpjpe", "p_mpjpe", "mpjve")
 
 @dataclass(frozen=True)
 class Job:
-    """One run to execute: its configuration, and where things lie on this machine."""
+    """One run to execute, and where things lie on this machine.
+
+    Attributes:
+        id: name of the run.
+        config: everything that decides its numbers.
+        runs: folder of runs.
+        data: folder of data sets.
+        device: see ``posekit.devices.choose_device``.
+        checkpoint_seconds: how much computing an interruption can cost.
+    """
 
     id: str
     config: Mapping[str, Any]
     runs: Path
     data: Path
     device: str
+    checkpoint_seconds: float = 30.0
 
 
 def execute(job: Job) -> StoredRun:
@@ -77,6 +87,8 @@ def _execute(job: Job, folder: Path) -> None:
         seed=config["seed"],
         device=job.device,
         folder=folder,
+        label=job.id,
+        checkpoint_seconds=job.checkpoint_seconds,
     )
     test = scored_part(test, **{key: config["evaluation"][key] for key in ("cameras", "frames")})
     estimates = evaluations(lifter, test, config["evaluation"], job.device, config["seed"])

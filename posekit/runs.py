@@ -14,7 +14,7 @@ import os
 import re
 import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -109,14 +109,23 @@ class RunStore:
             for path in folder.rglob(".*"):
                 if path.is_file() and _TEMPORARY.match(path.name):
                     path.unlink(missing_ok=True)
-            yield folder
+            try:
+                yield folder
+            finally:
+                with suppress(OSError):
+                    folder.rmdir()  # only if nothing was begun there
 
     def finish(self, run: str, folder: Path) -> None:
         """Give the working folder its final name; a damaged earlier run makes room.
 
+        What only an unfinished run needs, its checkpoint, is dropped.
+
         Raises:
             StorageError: the folder of runs cannot be written.
         """
+        kept = (*RUN_FILES, "environment.json")
+        for path in [path for path in folder.iterdir() if path.name not in kept]:
+            path.unlink()
         sizes = {name: (folder / name).stat().st_size for name in RUN_FILES}
         write_json(folder / "files.json", sizes)
         target = self.folder(run)

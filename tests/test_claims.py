@@ -79,9 +79,7 @@ def test_the_interval_covers_the_truth_about_as_often_as_it_says():
         generator = np.random.default_rng(trial)
         seed_effects = generator.standard_normal((6, 1))
         first = errors(0.0, 2.0, generator, seeds=6)
-        shifted = PairedErrors(
-            first.values + seed_effects, first.weights, first.takes, first.seeds
-        )
+        shifted = PairedErrors(first.values + seed_effects, first.weights, first.takes, first.seeds)
         (condition,) = verdict_of(shifted, errors(0.0, 2.0, generator, seeds=6)).conditions
         covered += condition.low < 0 < condition.high
     assert 48 <= covered <= 60

@@ -63,6 +63,11 @@ def test_heads_divide_the_width(profile):
         assert options["embed_dim"] % options["heads"] == 0
 
 
+def test_the_whole_paper_is_about_35_runs():
+    quick = PROFILES["quick"]
+    assert len({str(quick.configuration(row.run)) for row in PAPER.rows if row.run}) == 33
+
+
 def test_iterations_of_a_diffusion_row_scale_with_the_sampling():
     profile = PROFILES["standard"]
     rows = [PAPER.row(f"d3dp-3dhp-aggregation/j-agg-iteration-{n}").run for n in (1, 10)]

@@ -1,0 +1,245 @@
+"""A study: shared runs, caching, tables, verdicts and reference results, at a tiny scale."""
+
+import json
+import time
+from dataclasses import replace
+
+import pytest
+
+from posekit import pool, references
+from posekit.claims import CONTRADICTED, NOT_ASSESSED, REPRODUCED, UNDECIDED
+from posekit.errors import InvalidData, InvalidParameter
+from posekit.execution import execute, load_split, scored_part
+from posekit.profiles import PROFILES
+from posekit.references import read_references, write_reference
+from posekit.study import Study
+
+TINY = replace(
+    PROFILES["smoke"],
+    name="tiny",
+    seeds=(0, 1),
+    verdicts=True,
+    frames_divisor=27,
+    width_divisor=64,
+    depth_divisor=4,
+    steps=2,
+    test_frames=9,
+)
+
+
+@pytest.fixture(autouse=True)
+def tiny_profile(monkeypatch):
+    monkeypatch.setitem(PROFILES, "tiny", TINY)
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    return tmp_path_factory.mktemp("runs")
+
+
+@pytest.fixture
+def study(runs):
+    study = Study("ktpformer", "synthetic", "tiny", runs=runs, device="cpu")
+    study.run_all(["kpa-tpa"], workers=1)
+    return study
+
+
+def test_tables_that_show_the_same_run_share_it(study):
+    plan = study.plan(["kpa-tpa", "topology", "frames"])
+    shared = next(run for run in plan.runs if "kpa-tpa/both" in run.rows)
+    assert {"kpa-tpa/both", "topology/local-and-global", "frames/243"} <= set(shared.rows)
+    assert len(plan.runs) == 2 * (4 + 2 + 2)
+
+
+def test_finished_runs_are_not_executed_again(study, monkeypatch):
+    def refuse(job):
+        raise AssertionError(f"{job.id} was executed again")
+
+    monkeypatch.setattr(pool, "execute", refuse)
+    started = time.monotonic()
+    plan = study.run_all(["kpa-tpa"])
+    assert plan.missing == ()
+    assert time.monotonic() - started < 1
+
+
+def test_a_table_shows_what_the_runs_hold(study):
+    result = study.results("kpa-tpa")
+    both = next(row for row in result.rows if row.row.id == "both")
+    stored = study.run("kpa-tpa/both")
+    values = [run.metrics["estimates"]["prediction"]["aggregate"]["mpjpe"] for run in stored]
+    assert both.measured["mpjpe"].values == tuple(values)
+    assert both.measured["mpjpe"].value == pytest.approx(sum(values) / 2)
+    assert both.measured["mpjpe"].spread > 0
+    assert both.measured["params"].value == pytest.approx(35.21343)
+    assert both.row.published["mpjpe"] == 40.1
+    assert "9 frames" in both.ran
+    assert result.evidence == "synthetic"
+
+
+def test_the_figure_is_the_mean_over_clips_that_verdicts_use(study):
+    row = study.paper.row("kpa-tpa/neither")
+    paired = study._read(row.path, "mpjpe")
+    assert paired.values @ paired.weights == pytest.approx(study.measured(row)["mpjpe"].values)
+
+
+def test_the_protocol_card_says_what_was_scored(study):
+    card = study.results("kpa-tpa").protocol
+    assert card["Frames per window"] == "9"
+    assert card["2D input"] == "cpn"
+    assert card["Flip averaging"] == "yes"
+    assert "none is chosen on test data" in card["Checkpoint choice"]
+
+
+def test_rows_that_cannot_run_say_why(study):
+    with pytest.raises(InvalidParameter, match="needs MPI-INF-3DHP"):
+        study.run("mpi-inf-3dhp/ktpformer")
+    (first, *_) = study.results("mpi-inf-3dhp").rows
+    assert first.measured == {}
+    assert "MPI-INF-3DHP" in first.not_run
+
+
+def test_verdicts_come_from_complete_runs_only(study):
+    verdicts = {verdict.claim: verdict for verdict in study.verdicts()}
+    assert verdicts["kpa-helps"].verdict in (REPRODUCED, CONTRADICTED, UNDECIDED)
+    assert verdicts["kpa-helps"].basis == "this run (synthetic, tiny, 2 seeds)"
+    assert verdicts["local-plus-global"].verdict == NOT_ASSESSED
+    assert "missing" in verdicts["local-plus-global"].reason
+    assert verdicts["small-overhead"].verdict == REPRODUCED
+    assert verdicts["diffusion-oracle"].reason.startswith("oracle")
+
+
+def test_smoke_carries_no_verdict(runs):
+    smoke = Study("ktpformer", profile="smoke", runs=runs, device="cpu")
+    verdicts = {verdict.claim: verdict for verdict in smoke.verdicts()}
+    assert "this run" not in verdicts["kpa-helps"].basis
+
+
+def test_the_same_seed_gives_the_same_numbers(study, tmp_path):
+    again = Study("ktpformer", "synthetic", "tiny", seeds=[1], runs=tmp_path, device="cpu")
+    (run,) = again.run("kpa-tpa/neither")
+    (first,) = [r for r in study.run("kpa-tpa/neither") if r.config["seed"] == 1]
+    for name in ("metrics.json", "per_clip.npz", "weights.safetensors"):
+        assert (run.folder / name).read_bytes() == (first.folder / name).read_bytes()
+
+
+def test_a_damaged_run_is_said_and_run_again(study, tmp_path, capsys):
+    again = Study("ktpformer", "synthetic", "tiny", seeds=[0], runs=tmp_path, device="cpu")
+    (run,) = again.run("kpa-tpa/neither")
+    (run.folder / "metrics.json").write_text('{"estimates"')
+    (repaired,) = again.run("kpa-tpa/neither")
+    assert "damaged" in capsys.readouterr().out
+    assert repaired.metrics == run.metrics
+
+
+def test_hypotheses_are_read_at_their_iteration(study, tmp_path):
+    again = Study("ktpformer", "synthetic", "tiny", seeds=[0], runs=tmp_path, device="cpu")
+    path = "d3dp-3dhp-aggregation/j-agg-iteration-1"
+    (run,) = again.run(path)
+    estimates = run.metrics["estimates"]
+    assert set(estimates) == {
+        f"{name}@{step}" for name in ("j_best", "p_best", "p_agg", "j_agg") for step in (1, 2)
+    }
+    row = again.paper.row(path)
+    assert again.measured(row)["mpjpe"].value == estimates["j_agg@1"]["aggregate"]["mpjpe"]
+    assert estimates["j_best@2"]["aggregate"]["mpjpe"] <= min(
+        estimates[f"{name}@2"]["aggregate"]["mpjpe"] for name in ("p_best", "p_agg", "j_agg")
+    )
+
+
+def test_a_change_of_code_asks_for_another_run(study, monkeypatch):
+    row = study.paper.row("kpa-tpa/both")
+    before = study.job(row, 0).id
+    monkeypatch.setattr(study, "code", lambda run: "changed")
+    assert study.job(row, 0).id != before
+
+
+def test_failures_are_gathered_and_the_rest_is_kept(tmp_path, monkeypatch):
+    study = Study("ktpformer", "synthetic", "tiny", seeds=[0], runs=tmp_path, device="cpu")
+    broken = study.job(study.paper.row("kpa-tpa/neither"), 0).id
+
+    def sometimes(job):
+        if job.id == broken:
+            raise InvalidData("the loss is not finite.")
+        return execute(job)
+
+    monkeypatch.setattr(pool, "execute", sometimes)
+    with pytest.raises(pool.RunFailedError, match=r"1 of 4 runs failed: .*not finite"):
+        study.run_all(["kpa-tpa"], workers=1)
+    assert len(study.plan(["kpa-tpa"]).missing) == 1
+
+
+def test_workers_compute_what_one_process_computes(study, tmp_path):
+    again = Study("ktpformer", "synthetic", "tiny", seeds=[0], runs=tmp_path, device="cpu")
+    again.run_all(["kpa-tpa"], workers=2)
+    for path in ("kpa-tpa/neither", "kpa-tpa/both"):
+        (run,) = again.run(path)
+        (first,) = [r for r in study.run(path) if r.config["seed"] == 0]
+        assert run.metrics == first.metrics
+
+
+@pytest.mark.parametrize("seeds", [[0, 0], [-1]])
+def test_seeds_that_make_no_sense_are_refused(seeds):
+    with pytest.raises(InvalidParameter, match="different numbers"):
+        Study("ktpformer", seeds=seeds, device="cpu")
+
+
+def test_unknown_names_are_refused():
+    with pytest.raises(InvalidParameter, match="unknown data set"):
+        Study("ktpformer", "humans", device="cpu")
+    with pytest.raises(InvalidParameter, match="unknown paper"):
+        Study("ktp", device="cpu")
+
+
+def test_a_scaled_profile_scores_a_part_of_every_take():
+    test = load_split("synthetic", "test", "cpn", "smoke", None)
+    part = scored_part(test, cameras=1, frames=40)
+    assert {(c.subject, c.take) for c in part.clips} == {(c.subject, c.take) for c in test.clips}
+    assert {clip.frames for clip in part.clips} == {40}
+    assert scored_part(test, cameras=None, frames=None) is test
+
+
+@pytest.fixture
+def only_kpa_tpa(study, monkeypatch):
+    """The paper reduced to the table whose runs the fixture has."""
+    keep = {row.path: row for row in study.paper.rows if row.table == "kpa-tpa"}
+    paper = replace(study.paper, tables=(study.paper.table("kpa-tpa"),), _rows=keep)
+    claims = tuple(c for c in paper.claims if c.table == "kpa-tpa")
+    monkeypatch.setattr(study, "paper", replace(paper, claims=claims))
+    return study
+
+
+def test_reference_results_are_written_and_read_back(only_kpa_tpa, tmp_path, monkeypatch):
+    study = only_kpa_tpa
+    path = write_reference(study, tmp_path)
+    reference = read_references("ktpformer", tmp_path)["synthetic"]
+    assert reference.seeds == (0, 1)
+    assert reference.command == (
+        "posekit report ktpformer --dataset synthetic --profile tiny --seeds 0,1 --update-reference"
+    )
+    row = study.paper.row("kpa-tpa/both")
+    assert reference.rows[row.path].figures["mpjpe"] == pytest.approx(
+        study.measured(row)["mpjpe"].values, abs=1e-3
+    )
+    assert reference.verdict("kpa-helps").basis.startswith("reference run (synthetic, tiny")
+    assert not references.is_stale(reference, study)
+    monkeypatch.setattr(study, "code", lambda run: "changed")
+    assert references.is_stale(reference, study)
+    assert reference.verdict("kpa-helps", stale=True).basis.startswith("stale")
+    text = json.dumps(json.loads(path.read_text()))
+    assert str(tmp_path) not in text
+    assert len(text) < 20_000
+
+
+def test_reference_results_need_a_whole_study_that_carries_verdicts(study, tmp_path):
+    with pytest.raises(InvalidParameter, match="runs are missing"):
+        write_reference(study, tmp_path)
+    smoke = Study("ktpformer", profile="smoke", runs=tmp_path, device="cpu")
+    with pytest.raises(InvalidParameter, match="carries no verdicts"):
+        write_reference(smoke, tmp_path)
+
+
+def test_a_torn_reference_file_is_one_line(tmp_path):
+    (tmp_path / "ktpformer.json").write_text('{"results": {"synthetic": {}}}')
+    with pytest.raises(InvalidData, match=r"ktpformer.json .* restore it with git") as caught:
+        read_references("ktpformer", tmp_path)
+    assert "\n" not in str(caught.value)
