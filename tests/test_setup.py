@@ -159,12 +159,13 @@ def test_ruff(arguments: tuple[str, ...]) -> None:
 def test_every_file_imports_from_floors_below() -> None:
     """DESIGN, section 2: geometry, measures, data, networks, running, papers, faces."""
     floors = {
-        1: "errors storage progress devices provenance skeletons cameras rotations calibration",
+        1: "errors storage progress devices provenance memory "
+        "skeletons cameras rotations calibration",
         2: "metrics losses",
         3: "datasets windows",
         4: "models",
         5: "training training_state recipes evaluation prediction scoring protocols hypotheses profiling "
-        "checkpoints checkpoint_files torch_files costs memory",
+        "checkpoints checkpoint_files torch_files costs",
         6: "papers study claims runs profiles references pool execution fingerprints "
         "published_costs",
         7: "figures widgets tables notebooks parameters comparisons checkpoint_report reports cli",

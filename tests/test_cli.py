@@ -1,0 +1,158 @@
+"""The command line: exit codes, one-line mistakes, completion, and what the commands print."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from posekit import cli
+from posekit.errors import InvalidData
+from posekit.reports import index, page, running
+
+
+def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "posekit", *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, **environment},
+        timeout=120,
+    )
+
+
+def exit_code(*arguments: str) -> int:
+    with pytest.raises(SystemExit) as stopped:
+        cli.main(arguments)
+    return stopped.value.code
+
+
+def test_help_shows_commands_examples_and_exit_codes(capsys: pytest.CaptureFixture[str]) -> None:
+    assert exit_code("--help") == cli.OK
+    text = capsys.readouterr().out
+    for word in ("report", "data", "plan", "bench", "list", "Exit codes", "_POSEKIT_COMPLETE"):
+        assert word in text
+
+
+@pytest.mark.parametrize("command", [(), ("data",)], ids=["posekit", "data"])
+def test_a_group_without_command_shows_its_help(
+    command: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert exit_code(*command) == cli.MISTAKE
+    assert "Usage: posekit" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (("report", "ktpfromer"), "did you mean 'ktpformer'?"),
+        (("report", "--dataset", "h36"), "did you mean 'h36m'?"),
+        (("report", "--profile", "fast"), "auto, smoke, quick, standard, paper"),
+        (("report", "--seeds", "-1"), "-1 is not in the range"),
+        (("plan", "nothing"), "choose one of: ktpformer"),
+        (("bench", "resnet"), "d3dp, ktpformer, mixste"),
+        (("bench", "mixste", "--device", "tpu"), "unknown device 'tpu'"),
+        (("unheard-of",), "No such command"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+)
+def test_a_mistake_is_one_line(
+    arguments: tuple[str, ...], expected: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert exit_code(*arguments) == cli.MISTAKE
+    error = capsys.readouterr().err
+    assert error.startswith("posekit: ")
+    assert expected in error
+    assert error.count("\n") == 1
+
+
+def test_a_mistake_shows_no_traceback_in_a_process(tmp_path: Path) -> None:
+    result = run("plan", "ktpformer", "--dataset", "h36m", POSEKIT_DATA=str(tmp_path))
+    assert result.returncode == cli.MISTAKE
+    assert "Traceback" not in result.stderr
+    assert result.stderr.startswith("posekit: ")
+    assert result.stderr.count("\n") == 1
+    assert "data_3d_h36m.npz" in result.stderr
+
+
+def test_interruption_has_its_own_code(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli, "aligned", stop)
+    assert exit_code("list") == cli.INTERRUPTED
+    assert "stopped" in capsys.readouterr().err
+
+
+def test_completion_offers_names() -> None:
+    result = run(
+        _POSEKIT_COMPLETE="bash_complete", COMP_WORDS="posekit report --dataset ", COMP_CWORD="3"
+    )
+    assert {"plain,synthetic", "plain,cmu", "plain,h36m"} <= set(result.stdout.split())
+
+
+def test_list_names_papers() -> None:
+    result = CliRunner().invoke(cli.posekit, ["list"])
+    assert "ktpformer" in result.output
+    assert "CVPR 2024" in result.output
+
+
+def test_status_names_what_is_missing_and_how_to_get_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("POSEKIT_DATA", str(tmp_path))
+    text = CliRunner().invoke(cli.posekit, ["data", "status"]).output
+    assert "posekit data download cmu" in text
+    assert "posekit data standin h36m" in text
+
+
+def test_plan_as_json_has_one_object_per_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("POSEKIT_RUNS", str(tmp_path))
+    result = CliRunner().invoke(cli.posekit, ["plan", "ktpformer", "--json"])
+    runs = [json.loads(line) for line in result.output.splitlines()]
+    assert len({run["run"] for run in runs}) == len(runs) > 10
+    assert all(run["paper"] == "ktpformer" and not run["stored"] for run in runs)
+    assert any("kpa-tpa/both" in run["rows"] for run in runs)
+
+
+def test_report_goes_on_after_a_failure_and_names_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ran = []
+
+    def execute(paper: str, values: dict[str, object], folder: Path) -> running.NotebookRun:
+        ran.append((paper, values["dataset"]))
+        error = "InvalidData: broken." if paper == "alpha" else ""
+        return running.NotebookRun(paper, "cmu", folder / f"{paper}-cmu.ipynb", error, 1.0)
+
+    monkeypatch.setattr(running, "available_notebooks", lambda: ("alpha", "beta"))
+    monkeypatch.setattr(running, "reports_folder", lambda: tmp_path)
+    monkeypatch.setattr("posekit.reports.run_notebook", execute)
+    monkeypatch.setattr("posekit.reports.build_report", lambda notebook, target: target)
+    monkeypatch.setattr("posekit.reports.build_index", lambda executed, target: target)
+    result = CliRunner().invoke(cli.posekit, ["report", "--dataset", "cmu"])
+    assert ran == [("alpha", "cmu"), ("beta", "cmu")]
+    assert result.exit_code == cli.FAILED
+    assert "failed: alpha: InvalidData: broken." in result.output
+    assert "beta: done" in result.output
+
+
+def test_pages_need_the_repository(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(page, "repository_root", lambda: None)
+    with pytest.raises(InvalidData, match="clone"):
+        page.render("index.html.j2")
+
+
+def test_verdicts_are_counted_in_a_fixed_order() -> None:
+    verdicts = [{"verdict": name} for name in ("undecided", "reproduced", "undecided")]
+    assert list(index.verdict_counts(verdicts).items()) == [("reproduced", 1), ("undecided", 2)]

@@ -1,0 +1,89 @@
+"""Notebooks in git follow the rules, and each rule finds what it is for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbformat import NotebookNode
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+from notebook_rules import KERNEL, problems
+
+NOTEBOOKS = sorted((Path(__file__).resolve().parents[1] / "notebooks").glob("*.ipynb"))
+
+PARAMETERS_CELL = """\
+dataset = "synthetic"  # type: str, data set
+profile = "auto"  # type: str, how much to run
+seeds = 0  # type: int, seeds per row
+checkpoint = ""  # type: str, file to evaluate
+device = "auto"  # type: str, where to compute
+output_dir = ""  # type: str, folder of results"""
+
+
+def sound_notebook() -> NotebookNode:
+    cells = [
+        new_markdown_cell("# Title\n\nThe error is $e = |x - y|$.", id="demo-title"),
+        new_code_cell(PARAMETERS_CELL, id="demo-parameters", metadata={"tags": ["parameters"]}),
+        new_code_cell("print(dataset)", id="demo-print"),
+    ]
+    return new_notebook(cells=cells, metadata={"kernelspec": dict(KERNEL)})
+
+
+def written(notebook: NotebookNode, folder: Path) -> Path:
+    path = folder / "demo.ipynb"
+    nbformat.write(notebook, path)
+    return path
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_notebook_follows_the_rules(path: Path) -> None:
+    assert problems(path) == []
+
+
+def test_there_is_a_notebook() -> None:
+    assert "ktpformer" in [path.stem for path in NOTEBOOKS]
+
+
+def test_a_sound_notebook_has_no_problems(tmp_path: Path) -> None:
+    assert problems(written(sound_notebook(), tmp_path)) == []
+
+
+BREACHES: dict[str, Callable[[NotebookNode], object]] = {
+    "kernelspec": lambda nb: nb.metadata.kernelspec.update(name="ml"),
+    "editor": lambda nb: nb.metadata.update(papermill={}),
+    "outputs": lambda nb: nb.cells[2].update(execution_count=1),
+    "magic": lambda nb: nb.cells[2].update(source="%matplotlib inline"),
+    "shell": lambda nb: nb.cells[2].update(source="!pip install torch"),
+    "a path: '../data": lambda nb: nb.cells[2].update(source="open('../data/x')"),
+    "a path: '/root": lambda nb: nb.cells[2].update(source="open('/root/x')"),
+    "longer than": lambda nb: nb.cells[2].update(source="x = 1\n" * 21),
+    "level 1": lambda nb: nb.cells[0].update(source="## Title"),
+    "unknown tags": lambda nb: nb.cells[2].metadata.update(tags=["hide_input"]),
+    "the id": lambda nb: nb.cells[2].update(id="1f3b5c7d"),
+    "dollar": lambda nb: nb.cells[0].update(source="# Title\n\ncosts $5 and more"),
+    "cannot be converted": lambda nb: nb.cells[0].update(source="# Title\n\n$\\left( x$"),
+    "tagged parameters": lambda nb: nb.cells[1].metadata.update(tags=[]),
+    "not: name = literal": lambda nb: nb.cells[1].update(
+        source=PARAMETERS_CELL.replace("  # type: int, seeds per row", "")
+    ),
+    "seeds is not 0": lambda nb: nb.cells[1].update(
+        source=PARAMETERS_CELL.replace("seeds = 0", "seeds = 3")
+    ),
+    "parameters are": lambda nb: nb.cells[1].update(
+        source=PARAMETERS_CELL.replace("seeds", "seed", 1)
+    ),
+    "explain more": lambda nb: nb.cells.extend(
+        new_code_cell("x = 1", id=f"demo-cell-{number}") for number in range(3)
+    ),
+}
+
+
+@pytest.mark.parametrize("expected", BREACHES)
+def test_each_rule_finds_its_breach(expected: str, tmp_path: Path) -> None:
+    notebook = sound_notebook()
+    BREACHES[expected](notebook)
+    found = problems(written(notebook, tmp_path))
+    word = {"shell": "magic"}.get(expected, expected)
+    assert any(word in problem for problem in found), found
