@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Sequence
@@ -128,6 +130,8 @@ def _execute_quietly(job: Job) -> str | None:
 
 
 def _start_worker(parent: int) -> None:
+    # The parent shows the progress of all runs; that of each would only tear its lines.
+    sys.stdout = sys.stderr = io.StringIO()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     torch.set_num_threads(1)
     threading.Thread(target=_end_with_parent, args=(parent,), daemon=True).start()

@@ -167,7 +167,8 @@ def _from_study(study: Study) -> Reference:
         data[row.run.keypoints] = runs[0].config["data"]
         evidence = runs[0].metrics["evidence"]
         seconds.update({run.id: run.environment["seconds"] for run in runs})
-    seeds = ",".join(str(seed) for seed in study.seeds)
+    counted = study.seeds == tuple(range(len(study.seeds)))
+    seeds = str(len(study.seeds)) if counted else ",".join(str(seed) for seed in study.seeds)
     return Reference(
         paper=study.paper.key,
         dataset=study.dataset,

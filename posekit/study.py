@@ -9,11 +9,9 @@ numbers; rows of different tables that ask for the same run share it.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -30,82 +28,12 @@ from posekit.profiles import describe, resolve_profile
 from posekit.provenance import code_version
 from posekit.published_costs import published_costs
 from posekit.references import Reference
+from posekit.results import Figure, Plan, PlannedRun, RowResult, TableResult
 from posekit.runs import RunStore, StoredRun, run_id
 from posekit.storage import data_root, runs_root
 
 # Columns of published tables under the name that an evaluation gives them.
 MEASURED_AS = {"acc_err": "acceleration"}
-
-
-@dataclass(frozen=True)
-class Figure:
-    """One measured figure: mean over seeds, standard deviation over seeds (None for one seed)."""
-
-    value: float
-    spread: float | None
-    values: tuple[float, ...]
-
-
-@dataclass(frozen=True)
-class RowResult:
-    """One row of a table as measured.
-
-    Attributes:
-        row: the published row.
-        reference: metric -> figure of the stored reference run.
-        measured: metric -> figure of this study's runs; empty if they are missing.
-        reference_ran, ran: what was run for each.
-        not_run: why nothing was measured, "" if something was.
-    """
-
-    row: Row
-    reference: Mapping[str, Figure]
-    measured: Mapping[str, Figure]
-    reference_ran: str
-    ran: str
-    not_run: str
-
-    @property
-    def oracle(self) -> bool:
-        """Whether the figure is picked with the help of the truth."""
-        return self.row.run is not None and self.row.run.oracle
-
-
-@dataclass(frozen=True)
-class TableResult:
-    """One table as measured, with its protocol card."""
-
-    table: Table
-    rows: tuple[RowResult, ...]
-    evidence: str
-    protocol: Mapping[str, str]
-
-
-@dataclass(frozen=True)
-class PlannedRun:
-    """One run that tables need: which rows show it, whether it is stored, how long it takes."""
-
-    job: Job
-    rows: tuple[str, ...]
-    cached: bool
-    seconds: float
-
-
-@dataclass(frozen=True)
-class Plan:
-    """All runs of a study or of some of its tables."""
-
-    runs: tuple[PlannedRun, ...]
-
-    @property
-    def missing(self) -> tuple[PlannedRun, ...]:
-        """The runs that are not stored yet."""
-        return tuple(run for run in self.runs if not run.cached)
-
-    @property
-    def seconds(self) -> float:
-        """Estimated computing time of the missing runs, one after the other."""
-        return sum(run.seconds for run in self.missing)
 
 
 class Study:
@@ -281,7 +209,7 @@ class Study:
         figures = {}
         if set(COST_METRICS) & set(wanted):
             for name, value in self._costs(row.run).items():
-                figures[name] = Figure(value, None, (value,))
+                figures[name] = Figure.of((value,))
         figures |= self._errors(row)
         return {name: figure for name, figure in figures.items() if name in wanted}
 
@@ -293,8 +221,9 @@ class Study:
         figures = {}
         estimate = self.estimate(row.run)
         for name in runs[0].metrics["estimates"][estimate]["aggregate"]:
-            values = tuple(run.metrics["estimates"][estimate]["aggregate"][name] for run in runs)
-            figures[name] = Figure(float(np.mean(values)), _spread(values), values)
+            figures[name] = Figure.of(
+                [run.metrics["estimates"][estimate]["aggregate"][name] for run in runs]
+            )
         for column, name in MEASURED_AS.items():
             if name in figures:
                 figures[column] = figures[name]
@@ -310,7 +239,7 @@ class Study:
         return RowResult(
             row=row,
             reference={
-                name: Figure(float(np.mean(values)), _spread(values), tuple(values))
+                name: Figure.of(values)
                 for name, values in (stored.figures.items() if stored else ())
                 if name in table.metric_units
             },
@@ -400,7 +329,3 @@ def _seeds(wanted: int | Sequence[int] | None, default: tuple[int, ...]) -> tupl
     if any(seed < 0 for seed in seeds) or len(set(seeds)) < len(seeds):
         raise InvalidParameter(f"seeds are {seeds}; give different numbers of 0 or more.")
     return seeds
-
-
-def _spread(values: Sequence[Any]) -> float | None:
-    return float(np.std(values, ddof=1)) if len(values) > 1 else None
