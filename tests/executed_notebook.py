@@ -1,0 +1,102 @@
+"""A small executed notebook with every kind of output, made without a kernel."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import nbformat
+import torch
+from nbformat import NotebookNode
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+
+from posekit import figures
+from posekit.figures.style import PLOTLY_MIME
+from posekit.notebooks import RESULTS_MIME
+from posekit.reports.cells import WIDGET_MIME
+from posekit.skeletons import HUMAN36M_17
+from posekit.tables import ComparisonTable, Measured, Row
+
+PIXEL = (
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8z8BQDwAEhQGA"
+    "hKmMIQAAAABJRU5ErkJggg=="
+)
+RESULTS = {
+    "paper": "demo",
+    "dataset": "synthetic",
+    "profile": "smoke",
+    "evidence": "synthetic",
+    "title": "Demo <paper>",
+    "headline": "Both priors together are best.",
+    "verdicts": [{"verdict": "reproduced"}, {"verdict": "undecided"}, {"verdict": "undecided"}],
+    "picture": '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 9"></svg>',
+}
+PROSE = """# Demo report
+
+The error is $e = \\lVert x - \\hat{y} \\rVert$, see `cost $5$`.
+
+$$E = \\frac{1}{N} \\sum_i e_i$$
+
+## Results
+
+## Results
+
+| a | b |
+|---|---|
+| 1 | 2 |
+"""
+
+
+def comparison() -> ComparisonTable:
+    """A wide table with every kind of cell."""
+    source = "https://example.org/paper (Table 1)"
+    ran = "27 frames, 2 seeds"
+    rows = (
+        Row("ours", {"mpjpe": 40.1}, {"mpjpe": Measured(52.3, 0.4, ran)}, source=source),
+        Row("base", {"mpjpe": 40.9}, {"mpjpe": Measured(53.0)}, {"mpjpe": Measured(60.0)}, source),
+        Row("best of 20", {"mpjpe": None}, not_run="oracle <only>", oracle=True),
+    )
+    units = {"mpjpe": "mm", "p_mpjpe": "mm", "mpjve": "mm"}
+    return ComparisonTable(
+        "Main table", units, rows, baseline="base", evidence="STAND-IN", protocol={"root": "zeroed"}
+    )
+
+
+def executed_notebook() -> NotebookNode:
+    """Prose, code, and outputs as papermill leaves them."""
+    generator = torch.Generator().manual_seed(0)
+    target = torch.randn(4, 17, 3, generator=generator) * 0.3
+    viewer = json.loads(figures.motion_viewer(target + 0.02, target, HUMAN36M_17).to_json())
+    bars = json.loads(figures.protocol_effects({"</script>": 1.0}, start="</script>").to_json())
+    alts = {PLOTLY_MIME: {"alt": 'Prediction beside "truth".'}}
+    outputs = [
+        new_output("stream", name="stdout", text="epoch 1\r"),
+        new_output("stream", name="stdout", text="epoch 2: \x1b[31m<50> mm\x1b[0m\n"),
+        new_output("display_data", {PLOTLY_MIME: viewer, WIDGET_MIME: {}}, metadata=alts),
+        new_output("display_data", {PLOTLY_MIME: bars, "text/plain": "bars"}),
+        new_output("display_data", {"text/html": comparison()._repr_html_()}),
+        new_output("display_data", {"image/png": PIXEL}, metadata={"image/png": {"alt": "A dot."}}),
+        new_output("display_data", {WIDGET_MIME: {}}),
+        new_output("display_data", {"text/latex": "$a_1$"}),
+        new_output("display_data", {RESULTS_MIME: RESULTS, "text/html": "<p>written</p>"}),
+    ]
+    cells = [
+        new_markdown_cell(PROSE, id="demo-title"),
+        new_code_cell("print('<b>')", id="demo-folded", execution_count=1, outputs=outputs),
+        new_code_cell("x = 1", id="demo-hidden", metadata={"tags": ["hide-input"]}),
+        new_code_cell("y = 2", id="demo-shown", metadata={"tags": ["show-input"]}),
+    ]
+    run = {
+        "parameters": {"dataset": "synthetic"},
+        "start_time": "2026-11-20T12:00:00.123",
+        "duration": 12.3,
+        "exception": None,
+    }
+    return new_notebook(cells=cells, metadata={"papermill": run, "widgets": {"state": {}}})
+
+
+def write_executed(folder: Path, name: str = "demo-synthetic") -> Path:
+    """The notebook on disk."""
+    path = folder / f"{name}.ipynb"
+    nbformat.write(executed_notebook(), path)
+    return path
