@@ -168,7 +168,8 @@ def test_every_file_imports_from_floors_below() -> None:
         "checkpoints checkpoint_files torch_files costs",
         6: "papers study claims runs profiles references pool execution fingerprints "
         "published_costs",
-        7: "figures widgets tables notebooks parameters comparisons checkpoint_report reports cli",
+        7: "figures widgets tables notebooks parameters comparisons checkpoint_report reports cli "
+        "papermill_messages",
     }
     floor_of = {name: floor for floor, names in floors.items() for name in names.split()}
     rooms = {path.stem for path in (ROOT / "posekit").iterdir() if path.name[0] not in "._"}
