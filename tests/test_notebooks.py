@@ -1,0 +1,278 @@
+"""Notebooks run by papermill from a foreign folder, and the values that they wrote.
+
+That every cell runs with the defaults is also what ``make test`` asks of nbval. Runs are kept in
+one folder for the whole module, so that each data set is trained once.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import nbformat
+import numpy as np
+import pytest
+
+from posekit import notebooks
+from posekit.datasets import load_dataset
+from posekit.datasets.standin import write_standin
+from posekit.errors import DatasetNotFound, InvalidData, InvalidParameter, StorageError
+from posekit.notebooks import RESULTS_MIME
+from posekit.parameters import PARAMETERS, assigned_names, parameters
+from posekit.reports.page import results
+
+NOTEBOOK = Path(__file__).resolve().parents[1] / "notebooks" / "ktpformer.ipynb"
+EVIDENCE = {"synthetic": "synthetic", "cmu": "motion capture", "h36m": "STAND-IN"}
+CMU_TAKES = {
+    **{"02_01": ("S02", "walk"), "35_05": ("S35", "walk"), "02_05": ("S02", "strike")},
+    **{"01_01": ("S01", "jump"), "49_01": ("S49", "walk"), "11_01": ("S11", "ball")},
+}
+
+pytestmark = pytest.mark.skipif(not NOTEBOOK.is_file(), reason="notebooks/ktpformer.ipynb is gone")
+
+
+def execute(
+    folder: Path, dataset: str, *more: str, **environment: str
+) -> subprocess.CompletedProcess[str]:
+    """The command of the README, from ``folder``."""
+    return subprocess.run(
+        [
+            *(sys.executable, "-m", "papermill", str(NOTEBOOK), "out.ipynb"),
+            *("-p", "dataset", dataset, "-p", "output_dir", "results", *more),
+            "--no-progress-bar",
+        ],
+        cwd=folder,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=500,
+    )
+
+
+def write_cmu(root: Path) -> None:
+    """Made-up motion in the layout of converted CMU takes."""
+    clips = load_dataset("synthetic", "train", keypoints="gt", size="smoke").clips
+    index, arrays = {}, {}
+    for clip, (name, (subject, group)) in zip(clips, CMU_TAKES.items(), strict=False):
+        arrays[name] = clip.camera.camera_to_world(clip.pose).numpy().astype(np.float32)
+        index[name] = {"subject": subject, "group": group, "frames": clip.frames}
+    np.savez(root / "cmu_h36m17.npz", **arrays)
+    (root / "cmu_h36m17.json").write_text(json.dumps({"clips": index}))
+
+
+@pytest.fixture(scope="module", params=["synthetic", "cmu", "h36m"])
+def finished(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> SimpleNamespace:
+    """One papermill run per data set at profile smoke."""
+    dataset = request.param
+    folder = tmp_path_factory.mktemp(dataset)
+    data = folder / "data"
+    data.mkdir()
+    if dataset == "h36m":
+        write_standin(data, size="smoke")
+    elif dataset == "cmu":
+        write_cmu(data)
+    done = execute(folder, dataset, "-p", "profile", "smoke", POSEKIT_DATA=str(data))
+    assert done.returncode == 0, done.stderr[-2000:]
+    return SimpleNamespace(
+        dataset=dataset,
+        folder=folder,
+        notebook=nbformat.read(folder / "out.ipynb", as_version=4),
+        results=json.loads((folder / "results" / f"ktpformer-{dataset}-smoke.json").read_text()),
+    )
+
+
+def test_results_stand_in_the_file_and_in_the_notebook(finished: SimpleNamespace) -> None:
+    assert results(finished.notebook) == finished.results
+    assert finished.results["dataset"] == finished.dataset
+    assert finished.results["evidence"] == EVIDENCE[finished.dataset]
+
+
+def test_each_row_that_can_be_run_has_a_sound_figure(finished: SimpleNamespace) -> None:
+    measured = {}
+    for table, rows in finished.results["tables"].items():
+        for row in rows:
+            assert bool(row["measured"]) != bool(row["not_run"]), (table, row["row"])
+            measured[table, row["row"]] = row["measured"].get("mpjpe")
+    errors = [value for values in measured.values() if values for value in values]
+    assert len(errors) > 20
+    assert all(math.isfinite(error) and 5 < error < 1000 for error in errors)
+
+
+def test_figures_are_those_of_the_stored_runs(finished: SimpleNamespace) -> None:
+    rows = {row["row"]: row for row in finished.results["tables"]["kpa-tpa"]}
+    stored = [
+        json.loads(path.read_text())["estimates"]["prediction"]["aggregate"]["mpjpe"]
+        for path in (finished.folder / "results").glob("*/metrics.json")
+        if "prediction" in json.loads(path.read_text())["estimates"]
+    ]
+    for name in ("neither", "kpa-only", "tpa-only", "both"):
+        assert rows[name]["measured"]["mpjpe"][0] in stored
+    assert len({rows[name]["measured"]["mpjpe"][0] for name in rows}) == len(rows)
+
+
+def test_published_figures_are_those_of_the_sources(finished: SimpleNamespace) -> None:
+    rows = {row["row"]: row for row in finished.results["tables"]["h36m-cpn"]}
+    assert rows["ktpformer-243"]["published"]["mpjpe"] == 40.1
+    assert rows["mixste-243"]["published"]["mpjpe"] == 40.9
+
+
+def test_oracle_rows_are_marked(finished: SimpleNamespace) -> None:
+    rows = {row["row"]: row for row in finished.results["tables"]["h36m-diffusion"]}
+    assert rows["d3dp-j-best"]["oracle"]
+    assert not rows["d3dp-j-agg"]["oracle"]
+
+
+def test_smoke_carries_no_verdict_of_its_own(finished: SimpleNamespace) -> None:
+    for verdict in finished.results["verdicts"]:
+        if verdict["verdict"] in ("reproduced", "contradicted", "undecided"):
+            assert "smoke" not in verdict["basis"]
+
+
+def test_every_table_is_labelled_with_its_evidence(finished: SimpleNamespace) -> None:
+    shown = [
+        output.data["text/html"]
+        for cell in finished.notebook.cells
+        for output in cell.get("outputs", [])
+        if "pk-scroll" in output.get("data", {}).get("text/html", "")
+    ]
+    assert len(shown) > 10
+    label = EVIDENCE[finished.dataset]
+    assert sum(f">{label}</span>" in html for html in shown) > 10
+
+
+def test_notebook_shows_figures_a_viewer_and_no_warnings(finished: SimpleNamespace) -> None:
+    outputs = [output for cell in finished.notebook.cells for output in cell.get("outputs", [])]
+    kinds = [kind for output in outputs for kind in output.get("data", {})]
+    assert kinds.count("application/vnd.plotly.v1+json") >= 6
+    assert kinds.count("application/vnd.jupyter.widget-view+json") == 1
+    assert kinds.count(RESULTS_MIME) == 1
+    assert [output for output in outputs if output.get("name") == "stderr"] == []
+
+
+def test_missing_data_ends_quickly_with_a_line_to_act_on(tmp_path: Path) -> None:
+    done = execute(tmp_path, "h36m", POSEKIT_DATA=str(tmp_path))
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    last = done.stderr.strip().splitlines()[-1]
+    assert last.startswith("posekit: Human3.6M")
+    for word in ("data_3d_h36m.npz", "POSEKIT_DATA", "vision.imar.ro", "synthetic", "standin"):
+        assert word in last
+    assert not list((tmp_path / "results").glob("*.json"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("-p", "profil", "quick"), "unknown parameter 'profil'; did you mean 'profile'?"),
+        (("-p", "seeds", "false"), "parameter 'seeds' is 'false' of type str; expected int."),
+    ],
+    ids=["unknown name", "wrong type"],
+)
+def test_papermill_tells_mistakes_in_one_line(
+    tmp_path: Path, arguments: tuple[str, ...], message: str
+) -> None:
+    done = execute(tmp_path, "synthetic", *arguments)
+    assert done.returncode == 1
+    assert done.stderr.strip().splitlines()[-1].startswith(f"posekit: {message}")
+
+
+def test_papermill_explains_the_parameters() -> None:
+    text = subprocess.run(
+        [sys.executable, "-m", "papermill", "--help-notebook", str(NOTEBOOK)],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    for name, (kind, _) in PARAMETERS.items():
+        assert re.search(rf"{name}: {kind.__name__}", text), name
+
+
+def cell(folder: Path, **changes: object) -> dict[str, object]:
+    """The globals of a notebook whose parameters cell has run."""
+    values = {name: default for name, (_, default) in PARAMETERS.items()}
+    return {**values, "output_dir": str(folder), **changes}
+
+
+def test_parameters_come_back_with_their_types(tmp_path: Path) -> None:
+    settings = parameters(cell(tmp_path, device="cpu", seeds=2), "ktpformer")
+    assert (settings.dataset, settings.profile, settings.seeds) == ("synthetic", "auto", 2)
+    assert settings.checkpoint is None
+    assert str(settings.device) == "cpu"
+    assert settings.results_file == tmp_path / "ktpformer-synthetic-auto.json"
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"dataset": "h36"}, "unknown data set 'h36'; did you mean 'h36m'?"),
+        ({"profile": "fast"}, "choose one of: auto, smoke, quick, standard, paper"),
+        ({"seeds": "3"}, "parameter 'seeds' is '3' of type str; expected int"),
+        ({"seeds": True}, "of type bool; expected int"),
+        ({"seeds": -1}, "seeds is -1"),
+        ({"dataset": None}, "of type NoneType; expected str"),
+        ({"checkpoint": "nowhere.bin"}, "checkpoint nowhere.bin: no such file"),
+        ({"device": "tpu"}, "unknown device 'tpu'"),
+        ({"In": ["", "datset = 'cmu'", "check"]}, "unknown parameter 'datset'"),
+    ],
+    ids=str,
+)
+def test_wrong_parameters_are_one_line(
+    tmp_path: Path, changes: dict[str, object], message: str
+) -> None:
+    with pytest.raises(InvalidParameter, match=re.escape(message)) as error:
+        parameters(cell(tmp_path, **changes), "ktpformer")
+    assert "\n" not in str(error.value)
+
+
+def test_a_missing_parameter_is_named(tmp_path: Path) -> None:
+    namespace = cell(tmp_path)
+    del namespace["device"]
+    with pytest.raises(InvalidParameter, match="'device' is missing"):
+        parameters(namespace, "ktpformer")
+
+
+def test_only_cells_of_assignments_just_before_are_read() -> None:
+    history = ["", "helper = 1\nprint(helper)", "a = 1\nb = 'x'  # type: str", "c = [1]", "check"]
+    assert assigned_names(history) == ["a", "b", "c"]
+    assert assigned_names(["", "x = compute()", "check"]) == []
+
+
+def test_old_results_are_gone_once_a_run_has_begun(tmp_path: Path) -> None:
+    settings = parameters(cell(tmp_path), "ktpformer")
+    notebooks.export(settings, {"title": "old"})
+    assert json.loads(settings.results_file.read_text())["title"] == "old"
+    parameters(cell(tmp_path), "ktpformer")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_results_without_value_are_refused(tmp_path: Path) -> None:
+    settings = parameters(cell(tmp_path), "ktpformer")
+    with pytest.raises(InvalidData, match="cannot be written as JSON"):
+        notebooks.export(settings, {"mpjpe": math.nan})
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_cannot_be_written_is_found_at_once(tmp_path: Path) -> None:
+    blocked = tmp_path / "file"
+    blocked.write_text("")
+    with pytest.raises(StorageError, match="choose another folder"):
+        parameters(cell(blocked / "results"), "ktpformer")
+
+
+def test_errors_show_no_traceback_in_a_notebook() -> None:
+    error = DatasetNotFound("nothing here.")
+    assert error._render_traceback_() == ["DatasetNotFound: nothing here."]
+
+
+def test_unknown_evidence_is_refused() -> None:
+    with pytest.raises(InvalidData, match="unknown evidence"):
+        notebooks.evidence_note("real")
