@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from safetensors.torch import save
+from safetensors.torch import load_file, save
 
 from posekit.datasets import PoseDataset, load_dataset
 from posekit.errors import InvalidData
@@ -27,6 +27,7 @@ from posekit.protocols import PROTOCOLS
 from posekit.provenance import environment, peak_memory_megabytes
 from posekit.runs import RunStore, StoredRun, write_arrays, write_json
 from posekit.scoring import Evaluation
+from posekit.skeletons import SKELETONS
 from posekit.storage import atomic_path
 from posekit.training import Recipe, fit
 
@@ -105,6 +106,14 @@ def _execute(job: Job, folder: Path) -> None:
             "peak_memory_mb": peak_memory_megabytes(job.device),
         },
     )
+
+
+def trained_lifter(run: StoredRun) -> Lifter:
+    """The network of a finished run with its weights, in evaluation mode."""
+    skeleton = SKELETONS[run.metrics["card"]["Skeleton"]]
+    lifter = build(run.config["model"], skeleton=skeleton, **run.config["options"])
+    lifter.load_state_dict(load_file(run.folder / "weights.safetensors"))
+    return lifter.eval()
 
 
 def evaluations(

@@ -8,6 +8,7 @@ and takes its place by one rename; a lock that dies with its process keeps other
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import json
 import os
@@ -63,6 +64,11 @@ class StoredRun:
         """``clips``, ``actions``, ``frames`` and one array ``<estimate>/<metric>`` per clip."""
         with np.load(self.folder / "per_clip.npz", allow_pickle=False) as archive:
             return dict(archive)
+
+    def log_column(self, name: str) -> tuple[float, ...]:
+        """One column of the training log: "step", "position", "learning_rate", "seconds" ..."""
+        with (self.folder / "log.csv").open(newline="", encoding="utf-8") as file:
+            return tuple(float(row[name]) for row in csv.DictReader(file))
 
 
 class RunStore:

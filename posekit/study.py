@@ -20,8 +20,9 @@ from posekit.claims import PairedErrors, Verdict, judge, not_assessed, paired_er
 from posekit.datasets import DATASETS
 from posekit.devices import choose_device
 from posekit.errors import InvalidParameter
-from posekit.execution import Job
+from posekit.execution import Job, trained_lifter
 from posekit.fingerprints import data_fingerprints
+from posekit.models.layers import Lifter
 from posekit.papers import COST_METRICS, Claim, Paper, Row, RowRun, Table, load_paper
 from posekit.pool import estimated_seconds, execute_all
 from posekit.profiles import describe, resolve_profile
@@ -149,6 +150,10 @@ class Study:
         stored = self._stored(row)
         assert stored is not None
         return stored
+
+    def lifter(self, path: str) -> Lifter:
+        """The network of the row ``table/row`` as trained with the first seed."""
+        return trained_lifter(self.run(path)[0])
 
     @property
     def title(self) -> str:

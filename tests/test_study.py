@@ -9,8 +9,10 @@ import pytest
 from posekit import pool, references
 from posekit.claims import CONTRADICTED, NOT_ASSESSED, REPRODUCED, UNDECIDED
 from posekit.errors import InvalidData, InvalidParameter
+from posekit.evaluation import evaluate
 from posekit.execution import execute, load_split, scored_part
 from posekit.profiles import PROFILES
+from posekit.protocols import PROTOCOLS
 from posekit.references import read_references, write_reference
 from posekit.study import Study
 
@@ -80,6 +82,18 @@ def test_the_figure_is_the_mean_over_clips_that_verdicts_use(study):
     row = study.paper.row("kpa-tpa/neither")
     paired = study._read(row.path, "mpjpe")
     assert paired.values @ paired.weights == pytest.approx(study.measured(row)["mpjpe"].values)
+
+
+def test_the_trained_network_is_handed_out_with_its_log(study):
+    (first, _) = study.run("kpa-tpa/both")
+    lifter = study.lifter("kpa-tpa/both")
+    test = scored_part(
+        load_split("synthetic", "test", "cpn", "smoke", study.data), cameras=1, frames=9
+    )
+    found = evaluate(lifter, test, protocol=PROTOCOLS["mixste"], device="cpu").metrics["mpjpe"]
+    stored = first.metrics["estimates"]["prediction"]["aggregate"]["mpjpe"]
+    assert found == pytest.approx(stored, abs=1e-3)
+    assert first.log_column("step") == (1.0, 2.0)
 
 
 def test_the_protocol_card_says_what_was_scored(study):
