@@ -112,7 +112,7 @@ def attend(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
     ``scaled_dot_product_attention`` where it is the faster kernel: on a GPU, and on a CPU for long
     rows in float32. Its CPU kernel works row by row in blocks, which costs plain batched products
     a factor 2 on rows of 17 or 27 tokens, and in bfloat16 it leaves the CPU's bfloat16 units
-    unused in the backward pass (measured: a factor 2 on 243 tokens, 8 on 17).
+    unused in the backward pass (measured: a factor 2 on 243 tokens, 6 on 17).
 
     Args:
         query, key, value: (rows, heads, tokens, head_dim).
