@@ -35,7 +35,7 @@ def motion_browser(clips: Mapping[str, Motion], skeleton: Skeleton) -> ipywidget
         raise InvalidData("no clips to show; give at least one (prediction, target).")
     clip = ipywidgets.Dropdown(options=list(clips), description="clip")
     content = ipywidgets.ToggleButtons(
-        options=[("motion", "motion"), ("error per joint", "joints")], description="show"
+        options=[("motion", "motion"), ("error per joint", "joints")]
     )
     turn = ipywidgets.IntSlider(
         value=-60, min=-180, max=180, step=15, description="view (°)", continuous_update=False
