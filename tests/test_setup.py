@@ -164,9 +164,9 @@ def test_every_file_imports_from_floors_below() -> None:
         2: "metrics losses",
         3: "datasets windows",
         4: "models",
-        5: "training training_state recipes evaluation prediction scoring protocols hypotheses profiling "
-        "checkpoints checkpoint_files torch_files costs",
-        6: "papers study claims runs profiles references pool execution fingerprints "
+        5: "training training_state recipes evaluation prediction scoring protocols hypotheses "
+        "profiling checkpoints checkpoint_files torch_files costs",
+        6: "papers study results claims runs profiles references pool execution fingerprints "
         "published_costs",
         7: "figures widgets tables notebooks parameters comparisons checkpoint_report reports cli "
         "papermill_messages",
