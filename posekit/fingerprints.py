@@ -57,10 +57,11 @@ def _memory(dataset: str, keypoints: str, size: str, data: Path, runs: Path) -> 
     source = DATASETS[dataset]
     parts = [dataset, keypoints, size, code_version(source.module)]
     if source.files:
-        folder = data / dataset
-        for path in sorted(path for path in folder.rglob("*") if path.is_file()):
-            status = path.stat()
-            name = path.relative_to(folder).as_posix()
-            parts.append(f"{name} {status.st_size} {status.st_mtime_ns}")
+        # Data sets lie in a folder of their own, or directly in the data folder.
+        for path in sorted([*data.glob("*"), *(data / dataset).rglob("*")]):
+            if path.is_file():
+                status = path.stat()
+                name = path.relative_to(data).as_posix()
+                parts.append(f"{name} {status.st_size} {status.st_mtime_ns}")
     digest = hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
     return runs / ".fingerprints" / f"{dataset}-{keypoints}-{size}-{digest}.json"

@@ -1,0 +1,46 @@
+"""Fingerprints of data sets are remembered until the data change."""
+
+import pytest
+
+from posekit import fingerprints
+from posekit.errors import DatasetNotFound
+from posekit.execution import load_split
+from posekit.fingerprints import data_fingerprints, known_fingerprints
+
+
+def test_a_fingerprint_is_remembered(tmp_path, monkeypatch):
+    arguments = ("synthetic", "gt", "smoke", tmp_path, tmp_path / "runs")
+    assert known_fingerprints(*arguments) is None
+    found = data_fingerprints(*arguments)
+    assert found["test"] == load_split("synthetic", "test", "gt", "smoke", tmp_path).fingerprint
+    assert found["train"] != found["test"]
+
+    def refuse(*_arguments):
+        raise AssertionError("the data set was loaded again")
+
+    monkeypatch.setattr(fingerprints, "load_split", refuse)
+    assert data_fingerprints(*arguments) == found
+
+
+@pytest.mark.parametrize("place", ["", "h36m"])
+def test_a_changed_file_is_another_data_set(tmp_path, place):
+    arguments = ("h36m", "gt", "smoke", tmp_path, tmp_path / "runs")
+    before = fingerprints._memory(*arguments)
+    (tmp_path / place).mkdir(exist_ok=True)
+    file = tmp_path / place / "data_3d_h36m.npz"
+    file.write_bytes(b"first")
+    between = fingerprints._memory(*arguments)
+    file.write_bytes(b"second, longer")
+    assert len({before, between, fingerprints._memory(*arguments)}) == 3
+
+
+def test_a_torn_memory_is_computed_anew(tmp_path):
+    arguments = ("synthetic", "gt", "smoke", tmp_path, tmp_path / "runs")
+    found = data_fingerprints(*arguments)
+    fingerprints._memory(*arguments).write_text('{"train"')
+    assert data_fingerprints(*arguments) == found
+
+
+def test_data_that_are_missing_are_said(tmp_path):
+    with pytest.raises(DatasetNotFound):
+        data_fingerprints("h36m", "gt", "smoke", tmp_path, tmp_path / "runs")
