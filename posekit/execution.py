@@ -18,12 +18,12 @@ import numpy as np
 import torch
 from safetensors.torch import load_file, save
 
-from posekit.datasets import PoseDataset, load_dataset
+from posekit.datasets import Clip, PoseDataset, load_dataset
 from posekit.errors import InvalidData
 from posekit.evaluation import evaluate, evaluate_hypotheses
 from posekit.models import build
 from posekit.models.layers import Lifter
-from posekit.protocols import PROTOCOLS
+from posekit.protocols import PROTOCOLS, downsample
 from posekit.provenance import environment, peak_memory_megabytes
 from posekit.runs import RunStore, StoredRun, write_arrays, write_json
 from posekit.scoring import Evaluation
@@ -91,7 +91,7 @@ def _execute(job: Job, folder: Path) -> None:
         label=job.id,
         checkpoint_seconds=job.checkpoint_seconds,
     )
-    test = scored_part(test, **{key: config["evaluation"][key] for key in ("cameras", "frames")})
+    test = scored_part(test, config["evaluation"]["cameras"])
     estimates = evaluations(lifter, test, config["evaluation"], job.device, config["seed"])
     write_json(folder / "config.json", config)
     write_json(folder / "metrics.json", _metrics(estimates, test))
@@ -134,29 +134,24 @@ def evaluations(
     return {f"{name}@{step}": evaluation for (name, step), evaluation in found.items()}
 
 
-def scored_part(dataset: PoseDataset, *, cameras: int | None, frames: int | None) -> PoseDataset:
+def scored_part(dataset: PoseDataset, cameras: int | None) -> PoseDataset:
     """The part of a test split that a scaled profile scores.
 
     Args:
         dataset: the whole split.
         cameras: views of each take, in turn from take to take; None for all.
-        frames: frames from the middle of each clip; None for all.
     """
-    if cameras is None and frames is None:
+    if cameras is None:
         return dataset
-    takes: dict[tuple[str, str], list[Any]] = {}
+    takes: dict[tuple[str, str], list[Clip]] = {}
     for clip in dataset.clips:
         takes.setdefault((clip.subject, clip.take), []).append(clip)
-    chosen = []
-    for number, views in enumerate(takes.values()):
-        count = min(len(views), cameras or len(views))
-        chosen += [views[(number + step) % len(views)] for step in range(count)]
-    clips = []
-    for clip in chosen:
-        length = min(clip.frames, frames or clip.frames)
-        start = (clip.frames - length) // 2
-        clips.append(clip.cut(start, start + length))
-    return replace(dataset, clips=tuple(clips))
+    chosen = [
+        views[(number + step) % len(views)]
+        for number, views in enumerate(takes.values())
+        for step in range(min(len(views), cameras))
+    ]
+    return replace(dataset, clips=tuple(chosen))
 
 
 @lru_cache(maxsize=8)
@@ -183,14 +178,14 @@ def _split(job: Job, split: str) -> PoseDataset:
         raise InvalidData(
             f"the {split} split of {dataset.name} changed while the study ran; start it again."
         )
-    return dataset
+    return downsample(dataset, config["one_frame_in"])
 
 
 def _metrics(estimates: Mapping[str, Evaluation], test: PoseDataset) -> dict[str, Any]:
     first = next(iter(estimates.values()))
     return {
         "evidence": test.evidence,
-        "card": dict(first.card),
+        "card": {**dict(first.card), "Frame rate": f"{test.clips[0].fps:.3g} per second"},
         "estimates": {
             name: {
                 "aggregate": evaluation.metrics,

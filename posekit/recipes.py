@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
 from posekit.errors import InvalidParameter
 
 PRECISIONS = ("float32", "bf16")
+SCHEDULES = ("exponential", "cosine")
 
 
 @dataclass(frozen=True)
@@ -17,8 +19,11 @@ class Recipe:
     The defaults are KTPFormer's released run on Human3.6M (``run_ktpformer.py``).
 
     Attributes:
-        learning_rate: of AdamW in the first epoch.
-        decay: factor on the learning rate after every epoch.
+        learning_rate: of AdamW at its highest.
+        schedule: "exponential" multiplies it by ``decay`` after every epoch, as published; "cosine"
+            lets it fall to 0 over the whole run, which suits runs of a few hundred steps.
+        decay: factor of the exponential schedule.
+        warm_up: steps over which the learning rate first rises linearly; 0 as published.
         weight_decay, betas, eps: of AdamW.
         epochs: passes over the data; every window comes once per pass, with ``flip`` twice.
         max_steps: end after this many optimizer steps, if that comes first.
@@ -32,7 +37,9 @@ class Recipe:
     """
 
     learning_rate: float = 8e-5
+    schedule: Literal["exponential", "cosine"] = "exponential"
     decay: float = 0.99
+    warm_up: int = 0
     weight_decay: float = 0.1
     betas: tuple[float, float] = (0.9, 0.999)
     eps: float = 1e-8
@@ -55,7 +62,17 @@ class Recipe:
             raise InvalidParameter(
                 f"recipe: learning_rate is {self.learning_rate}; choose a positive number."
             )
-        if self.precision not in PRECISIONS:
-            raise InvalidParameter(
-                f"recipe: precision is {self.precision!r}; choose one of: {', '.join(PRECISIONS)}."
-            )
+        for name, valid in (("precision", PRECISIONS), ("schedule", SCHEDULES)):
+            if getattr(self, name) not in valid:
+                raise InvalidParameter(
+                    f"recipe: {name} is {getattr(self, name)!r}; choose one of: {', '.join(valid)}."
+                )
+
+    def rate(self, step: int, steps_per_epoch: int, steps: int) -> float:
+        """Learning rate of a step, counted from 0, in a run of ``steps``."""
+        risen = min(1.0, (step + 1) / self.warm_up) if self.warm_up else 1.0
+        if self.schedule == "cosine":
+            fallen = 0.5 * (1.0 + math.cos(math.pi * step / steps))
+        else:
+            fallen = self.decay ** (step // steps_per_epoch)
+        return self.learning_rate * risen * fallen

@@ -278,7 +278,7 @@ class _Run:
     def _take_step(self, chosen: Tensor) -> None:
         recipe = self.recipe
         for group in self.optimizer.param_groups:
-            group["lr"] = self._learning_rate()
+            group["lr"] = recipe.rate(self.step, self.steps_per_epoch, self.steps)
         windows = self.windows[chosen // self.copies]
         batch = self.bank.gather(windows, chosen % 2 == 1 if recipe.flip else None)
         # Not Fabric's mixed precision: it would round the keypoints themselves to bf16.
@@ -297,9 +297,6 @@ class _Run:
         self.pending.append(torch.stack(loss).detach())
         self.step += 1
 
-    def _learning_rate(self) -> float:
-        return self.recipe.learning_rate * self.recipe.decay ** (self.step // self.steps_per_epoch)
-
     def _note(self) -> str:
         return f"loss {self.rows[-1]['total']:.4f}" if self.rows else ""
 
@@ -307,13 +304,13 @@ class _Run:
         self._check_pending()
         means = torch.stack(self.pending).double().mean(0).tolist()
         self.pending.clear()
-        last_epoch = (self.step - 1) // self.steps_per_epoch
+        last = self.step - 1
         self.rows.append(
             {
-                "epoch": last_epoch + 1,
+                "epoch": last // self.steps_per_epoch + 1,
                 "step": self.step,
                 **dict(zip(("position", "consistency", "velocity", "total"), means, strict=True)),
-                "learning_rate": self.recipe.learning_rate * self.recipe.decay**last_epoch,
+                "learning_rate": self.recipe.rate(last, self.steps_per_epoch, self.steps),
                 "seconds": round(self._seconds(), 3),
             }
         )

@@ -7,6 +7,7 @@ from posekit.papers import load_paper
 from posekit.profiles import PROFILES, describe, resolve_profile
 
 PAPER = load_paper("ktpformer")
+SCHEDULE = ("max_steps", "learning_rate", "schedule", "decay", "warm_up", "betas")
 SCALED = [name for name in PROFILES if name != "paper"]
 
 
@@ -46,8 +47,7 @@ def test_both_networks_have_equally_many_blocks(profile):
 def test_all_rows_get_the_same_budget(profile):
     configs = [PROFILES[profile].configuration(row.run) for row in PAPER.rows if row.run]
     schedules = {
-        (c["recipe"]["max_steps"], c["recipe"]["learning_rate"], c["recipe"]["decay"], c["size"])
-        for c in configs
+        (*(c["recipe"][name] for name in SCHEDULE), c["size"], c["one_frame_in"]) for c in configs
     }
     assert len(schedules) == 1
     longest = PROFILES[profile].frames_per_step

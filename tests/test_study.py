@@ -12,7 +12,7 @@ from posekit.errors import InvalidData, InvalidParameter
 from posekit.evaluation import evaluate
 from posekit.execution import execute, load_split, scored_part
 from posekit.profiles import PROFILES
-from posekit.protocols import PROTOCOLS
+from posekit.protocols import PROTOCOLS, downsample
 from posekit.references import read_references, write_reference
 from posekit.study import Study
 
@@ -25,7 +25,6 @@ TINY = replace(
     width_divisor=64,
     depth_divisor=4,
     steps=2,
-    test_frames=9,
 )
 
 
@@ -87,9 +86,7 @@ def test_the_figure_is_the_mean_over_clips_that_verdicts_use(study):
 def test_the_trained_network_is_handed_out_with_its_log(study):
     (first, _) = study.run("kpa-tpa/both")
     lifter = study.lifter("kpa-tpa/both")
-    test = scored_part(
-        load_split("synthetic", "test", "cpn", "smoke", study.data), cameras=1, frames=9
-    )
+    test = downsample(load_split("synthetic", "test", "cpn", "smoke", study.data), 3)
     found = evaluate(lifter, test, protocol=PROTOCOLS["mixste"], device="cpu").metrics["mpjpe"]
     stored = first.metrics["estimates"]["prediction"]["aggregate"]["mpjpe"]
     assert found == pytest.approx(stored, abs=1e-3)
@@ -204,12 +201,13 @@ def test_unknown_names_are_refused():
         Study("ktp", device="cpu")
 
 
-def test_a_scaled_profile_scores_a_part_of_every_take():
+def test_a_scaled_profile_scores_one_view_of_every_take():
     test = load_split("synthetic", "test", "cpn", "smoke", None)
-    part = scored_part(test, cameras=1, frames=40)
-    assert {(c.subject, c.take) for c in part.clips} == {(c.subject, c.take) for c in test.clips}
-    assert {clip.frames for clip in part.clips} == {40}
-    assert scored_part(test, cameras=None, frames=None) is test
+    views = tuple(replace(clip, camera_name=name) for clip in test.clips for name in "ab")
+    part = scored_part(replace(test, clips=views), cameras=1)
+    assert [(c.subject, c.take) for c in part.clips] == [(c.subject, c.take) for c in test.clips]
+    assert {clip.camera_name for clip in part.clips} == {"a", "b"}
+    assert scored_part(test, cameras=None) is test
 
 
 @pytest.fixture

@@ -220,3 +220,19 @@ def test_unknown_device():
         fit(_lifter(), tiny.dataset(), RECIPE, seed=0, device="cuda:99")
     with pytest.raises(InvalidParameter, match="devices is 0"):
         fit(_lifter(), tiny.dataset(), RECIPE, seed=0, device="cpu", devices=0)
+
+
+def test_the_learning_rate_warms_up_and_falls():
+    cosine = Recipe(learning_rate=0.1, schedule="cosine", warm_up=4)
+    rates = [cosine.rate(step, steps_per_epoch=5, steps=100) for step in range(100)]
+    assert rates[0] == pytest.approx(0.025)
+    assert rates[3] == max(rates) == pytest.approx(0.1, rel=0.01)
+    assert rates[3:] == sorted(rates[3:], reverse=True)
+    assert rates[-1] < 1e-4
+    published = Recipe(learning_rate=0.1, decay=0.5)
+    assert [published.rate(step, 5, 100) for step in (0, 4, 5, 10)] == [0.1, 0.1, 0.05, 0.025]
+
+
+def test_an_unknown_schedule_is_refused():
+    with pytest.raises(InvalidParameter, match="choose one of: exponential, cosine"):
+        Recipe(schedule="linear")

@@ -1,0 +1,86 @@
+"""An authors' checkpoint, scored as it is, beside what the file says about itself."""
+
+from __future__ import annotations
+
+from posekit.checkpoints import Identity, LoadedCheckpoint
+from posekit.datasets import load_dataset
+from posekit.evaluation import Evaluation, evaluate
+from posekit.protocols import D3DP_PROTOCOL, MIXSTE
+from posekit.study import Study
+from posekit.tables import Card, Grid, card
+
+INPUTS = ("cpn", "gt")
+SHOWN = ("mpjpe", "p_mpjpe", "n_mpjpe", "mpjve")
+
+
+def identity_card(identity: Identity) -> Card:
+    """What the file is: network, size, what it was trained on as far as it tells, odd keys."""
+    return card(f"Checkpoint {identity.file}", dict(identity.rows()))
+
+
+def checkpoint_table(loaded: LoadedCheckpoint, study: Study) -> Grid:
+    """Errors of the checkpoint on the study's data set, for both kinds of 2D input.
+
+    Weights trained on one kind of keypoints are far off on the other, so each row says whether
+    its input is the one that the file was trained with.
+    """
+    rows = []
+    for keypoints in INPUTS:
+        found = _evaluate(loaded, study, keypoints)
+        rows.append(
+            (
+                keypoints,
+                _match(loaded.identity, keypoints),
+                *(found.metrics[name] for name in SHOWN),
+                _published(loaded.identity, study, keypoints),
+            )
+        )
+    return Grid(
+        caption=f"{loaded.identity.file} on {study.dataset} (mm)",
+        columns=(
+            "2D input",
+            "trained with it?",
+            "MPJPE",
+            "P-MPJPE",
+            "N-MPJPE",
+            "MPJVE (per frame)",
+            "published MPJPE (Human3.6M)",
+        ),
+        rows=tuple(rows),
+        label=_evidence(study),
+    )
+
+
+def _evaluate(loaded: LoadedCheckpoint, study: Study, keypoints: str) -> Evaluation:
+    dataset = load_dataset(
+        study.dataset, "test", root=study.data, keypoints=keypoints, size=study.profile.size
+    )
+    protocol = D3DP_PROTOCOL if loaded.identity.network == "d3dp" else MIXSTE
+    return evaluate(loaded.network, dataset, protocol=protocol, device=str(study.device))
+
+
+def _match(identity: Identity, keypoints: str) -> str:
+    if identity.keypoints == "unknown":
+        return "unknown: the file does not tell"
+    return "yes" if identity.keypoints == keypoints else f"no, with {identity.keypoints}"
+
+
+def _published(identity: Identity, study: Study, keypoints: str) -> float | None:
+    """The published MPJPE of this network, window and input, if a row of the paper has it."""
+    for row in study.paper.rows:
+        run = row.run
+        if (
+            run is not None
+            and (run.model, run.keypoints) == (identity.network, keypoints)
+            and (run.options["frames"], run.options["embed_dim"])
+            == (identity.frames, identity.width)
+            and row.published.get("mpjpe") is not None
+        ):
+            return row.published["mpjpe"]
+    return None
+
+
+def _evidence(study: Study) -> str:
+    return load_dataset(
+        study.dataset, "test", root=study.data, keypoints="gt", size=study.profile.size
+    ).evidence

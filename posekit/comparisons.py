@@ -1,0 +1,253 @@
+"""A study's figures in the form in which notebooks show them and files keep them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from posekit.claims import Verdict
+from posekit.papers import Row as PaperRow
+from posekit.papers import Table
+from posekit.profiling import Measurement
+from posekit.study import Figure, RowResult, Study
+from posekit.tables import ComparisonTable, Grid, Measured, Row, format_value
+
+DIFFERENT_DATA = (
+    "Published figures are on {published}, measured ones on {measured}: compare the differences "
+    "between rows, never the millimetres."
+)
+DATASET_TITLES = {
+    "h36m": "Human3.6M",
+    "mpi_inf_3dhp": "MPI-INF-3DHP",
+    "humaneva": "HumanEva-I",
+    "sportspose": "SportsPose",
+}
+# Costs are counted in billions; tables print some in millions.
+MACS_PER_UNIT = {"M": 1000.0, "G": 1.0}
+
+
+def comparison_table(study: Study, table_id: str, *, baseline: str = "") -> ComparisonTable:
+    """A paper's table: published | reference run | this run.
+
+    Args:
+        study: where the figures come from; rows whose runs are missing stay empty.
+        table_id: id of the table in the paper's YAML.
+        baseline: id of the row that differences are taken from; by default none are shown.
+    """
+    result = study.results(table_id)
+    table = result.table
+    units = dict(table.metric_units)
+    names = row_names(table)
+    rows = [_row(item, names[item.row.id], units) for item in result.rows]
+    measured = any(row.measured or row.reference for row in rows)
+    note = ""
+    if measured and table.dataset != study.dataset and table.kind != "efficiency":
+        published = DATASET_TITLES.get(table.dataset, table.dataset)
+        note = DIFFERENT_DATA.format(published=published, measured=study.dataset)
+    if measured and study.reference is not None:
+        state = "stale reference run" if study.reference_stale else "reference run"
+        note = f"{note} {state.capitalize()}: {study.reference.title}.".strip()
+    return ComparisonTable(
+        title=table.title,
+        units=units,
+        rows=rows,
+        baseline=names[baseline] if baseline else "",
+        evidence=result.evidence,
+        protocol=result.protocol,
+        note=note,
+    )
+
+
+def row_names(table: Table) -> dict[str, str]:
+    """Row id -> a name that is unique in the table: where names repeat, what varies is added."""
+    names = [row.name for row in table.rows]
+    return {
+        row.id: row.name if names.count(row.name) == 1 else _long_name(row, table)
+        for row in table.rows
+    }
+
+
+def action_table(study: Study, path: str, metric: str) -> Grid:
+    """Error of every action for one row: published beside this run.
+
+    Args:
+        study: its runs of the row must be there.
+        path: ``table/row``.
+        metric: "mpjpe" or "p_mpjpe".
+    """
+    row = study.paper.row(path)
+    published = row.per_action.get(metric, {})
+    runs = study.run(path)
+    estimate = study.estimate(row.run)
+    actions = list(runs[0].metrics["estimates"][estimate]["per_action"])
+    measured = {
+        action: _mean(
+            run.metrics["estimates"][estimate]["per_action"][action][metric] for run in runs
+        )
+        for action in actions
+    }
+    return Grid(
+        caption=f"{row.name}: {metric.upper().replace('_', '-')} of every action (mm)",
+        columns=("action", "published", f"this run ({study.dataset})"),
+        rows=tuple(
+            (action, published.get(ABBREVIATIONS.get(action, "")), value)
+            for action, value in measured.items()
+        ),
+        label=runs[0].metrics["evidence"],
+    )
+
+
+def verdict_table(study: Study) -> Grid:
+    """Every claim of the paper: verdict, the interval behind it, and which runs it is for."""
+    texts = {claim.id: claim.text for claim in study.paper.claims}
+    return Grid(
+        caption="Claims and verdicts",
+        columns=("claim", "verdict", "difference, with 95 % interval", "for", "why"),
+        rows=tuple(
+            (texts[item.claim], item.verdict, _intervals(item), item.basis or "-", item.reason)
+            for item in study.verdicts()
+        ),
+        note="A negative difference is on the claimed side. Position errors in mm.",
+    )
+
+
+def speed_table(rows: Sequence[Measurement], machine: Mapping[str, Any]) -> Grid:
+    """Measured speed of networks at the published size, beside what the machine can do."""
+    return Grid(
+        caption="Measured speed of one forward pass, published size",
+        columns=(
+            "network",
+            "frames per second",
+            "seconds per window",
+            "share of the machine's matrix-product rate",
+            "memory (MB)",
+        ),
+        rows=tuple(
+            (
+                f"{row.model}, {row.frames} frames, batch {row.batch}, {row.precision}",
+                row.frames_per_second,
+                row.latency,
+                f"{row.share:.0%} of {row.peak_rate / 1e9:.0f} GFLOP/s",
+                row.memory / 2**20,
+            )
+            for row in rows
+        ),
+        note=f"{machine['processor']}, {machine['threads']} threads, torch {machine['torch']}.",
+    )
+
+
+def study_content(study: Study, *, picture: str = "") -> dict[str, Any]:
+    """What a notebook hands over to its results file and to the index page.
+
+    Args:
+        study: finished.
+        picture: SVG text for the paper's card.
+    """
+    texts = {claim.id: claim.text for claim in study.paper.claims}
+    verdicts = study.verdicts()
+    return {
+        "title": study.paper.title,
+        "headline": study.paper.claims[0].text,
+        "evidence": next(
+            (result.evidence for result in map(study.results, _tables(study)) if result.evidence),
+            "",
+        ),
+        "picture": picture,
+        "scale": {"profile": study.profile.name, "seeds": list(study.seeds)},
+        "verdicts": [{**verdict.to_json(), "text": texts[verdict.claim]} for verdict in verdicts],
+        "tables": {name: _plain(study, name) for name in _tables(study)},
+    }
+
+
+def _tables(study: Study) -> list[str]:
+    return [table.id for table in study.paper.tables]
+
+
+def _row(item: RowResult, name: str, units: Mapping[str, str]) -> Row:
+    return Row(
+        name=name,
+        published=item.row.published,
+        reference=_measured(item.reference, item.reference_ran, units),
+        measured=_measured(item.measured, item.ran, units),
+        source=item.row.source,
+        not_run=item.not_run,
+        oracle=item.oracle,
+    )
+
+
+def _measured(
+    figures: Mapping[str, Figure], ran: str, units: Mapping[str, str]
+) -> dict[str, Measured]:
+    shown = {}
+    for metric, figure in figures.items():
+        scale = MACS_PER_UNIT[units[metric]] if metric.startswith("macs") else 1.0
+        counted = metric == "params" or metric.startswith("macs")
+        spread = None if figure.spread is None or counted else figure.spread
+        shown[metric] = Measured(scale * figure.value, spread, "" if counted else ran)
+    return shown
+
+
+def _long_name(row: PaperRow, table: Table) -> str:
+    """The name with what distinguishes the row; where the variant does not, its source does."""
+    twins = [other for other in table.rows if other.name == row.name]
+    varying = [
+        key
+        for key in row.variant
+        if len({str(other.variant.get(key)) for other in twins}) > 1 and key != "model"
+    ]
+    if not varying:
+        return f"{row.name} ({row.id.rpartition('-')[2]})"
+    return ", ".join([row.name, *(f"{key} {row.variant[key]}" for key in varying)])
+
+
+def _plain(study: Study, table_id: str) -> list[dict[str, Any]]:
+    rows = []
+    for item in study.results(table_id).rows:
+        rows.append(
+            {
+                "row": item.row.id,
+                "published": dict(item.row.published),
+                "reference": {name: figure.value for name, figure in item.reference.items()},
+                "measured": {name: list(figure.values) for name, figure in item.measured.items()},
+                "ran": item.ran if item.measured else "",
+                "not_run": item.not_run,
+                "oracle": item.oracle,
+            }
+        )
+    return rows
+
+
+def _intervals(verdict: Verdict) -> str:
+    return (
+        "; ".join(
+            f"{format_value(item.difference)} [{format_value(item.low)}, {format_value(item.high)}]"
+            for item in verdict.conditions
+            if math.isfinite(item.difference)
+        )
+        or "-"
+    )
+
+
+def _mean(values: Any) -> float:
+    values = list(values)
+    return sum(values) / len(values)
+
+
+ABBREVIATIONS = {
+    "Directions": "Dir",
+    "Discussion": "Disc",
+    "Eating": "Eat",
+    "Greeting": "Greet",
+    "Phoning": "Phone",
+    "Photo": "Photo",
+    "Posing": "Pose",
+    "Purchases": "Pur",
+    "Sitting": "Sit",
+    "SittingDown": "SitD",
+    "Smoking": "Smoke",
+    "Waiting": "Wait",
+    "WalkDog": "WalkD",
+    "Walking": "Walk",
+    "WalkTogether": "WalkT",
+}
