@@ -176,7 +176,9 @@ def test_charts_refuse_what_does_not_fit() -> None:
 
 def test_strip_is_sound_svg_with_every_bone() -> None:
     prediction, target = motion(20)
-    svg = ElementTree.fromstring(figures.pose_strip(prediction, target, HUMAN36M_17, poses=4))
+    svg = ElementTree.fromstring(
+        figures.pose_strip(prediction, HUMAN36M_17, target=target, poses=4)
+    )
     assert svg.get("aria-label")
     assert len(svg) == 4 * 2 * len(HUMAN36M_17.bones)
 

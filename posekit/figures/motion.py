@@ -86,14 +86,14 @@ def motion_viewer(
 
 
 def pose_strip(
-    prediction: ArrayLike, target: ArrayLike | None, skeleton: Skeleton, *, poses: int = 5
+    prediction: ArrayLike, skeleton: Skeleton, *, target: ArrayLike | None = None, poses: int = 5
 ) -> str:
     """A small SVG of a few poses side by side, seen by the camera, for the report's index card.
 
     Args:
         prediction: (frames, joints, 3), camera axes, metres.
-        target: the truth, drawn thin and grey, or None.
         skeleton: its bones.
+        target: the truth, drawn thin and grey, or None.
         poses: how many, evenly spaced in time.
     """
     predicted = _checked(prediction, skeleton, "prediction")
