@@ -110,13 +110,15 @@ def protocol_effects(effects: Mapping[str, float], *, start: str) -> go.Figure:
     if start not in effects:
         raise InvalidData(f"no effect is called {start!r}; expected one of: {', '.join(effects)}.")
     names = list(effects)
-    differences = {name: effects[name] - effects[start] for name in names}
+    # As printed: a difference that rounds to nothing is nothing, with neither sign nor colour.
+    differences = {name: round(effects[name] - effects[start], 1) + 0.0 for name in names}
     labels = [
-        f"{effects[name]:.1f} mm" + ("" if name == start else f" ({differences[name]:+.1f})")
+        f"{effects[name]:.1f} mm" + ("" if name == start else f" ({signed(differences[name])})")
         for name in names
     ]
     colours = [
-        GREY if name == start else (RED if differences[name] > 0 else BLUE) for name in names
+        GREY if not differences[name] else (RED if differences[name] > 0 else BLUE)
+        for name in names
     ]
     figure = go.Figure(
         go.Bar(
@@ -138,6 +140,11 @@ def protocol_effects(effects: Mapping[str, float], *, start: str) -> go.Figure:
         yaxis={"autorange": "reversed"},
         showlegend=False,
     )
+
+
+def signed(difference: float) -> str:
+    """A difference with its sign, zero without one."""
+    return f"{difference:+.1f}" if difference else "0.0"
 
 
 def published_vs_measured(
