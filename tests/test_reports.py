@@ -16,6 +16,7 @@ from posekit.errors import InvalidData
 from posekit.reports import build_index, build_report, page
 from posekit.reports.cells import cell_html, prose_html
 from posekit.tables import Card, Grid, format_value
+from posekit.tables.grids import signed
 
 VOID = {"meta", "link", "br", "img", "hr", "input", "circle", "path", "line"}
 
@@ -243,6 +244,13 @@ def test_comparison_reads_as_text() -> None:
 )
 def test_values_read_well(value: float | str | None, text: str) -> None:
     assert format_value(value) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(0.84, "+0.8"), (-0.84, "−0.8"), (-0.04, "0.0"), (0.0, "0.0")]
+)
+def test_differences_carry_their_sign(value: float, text: str) -> None:
+    assert signed(value) == text
 
 
 def test_grid_and_card_escape_their_content() -> None:

@@ -21,6 +21,7 @@ from posekit.figures.style import (
     styled,
 )
 from posekit.skeletons import Skeleton
+from posekit.tables.grids import signed
 
 # Shapes beside colours: a reader who cannot tell the colours apart tells the series apart.
 _MARKERS = ("circle", "square", "diamond", "triangle-up", "x", "star")
@@ -110,8 +111,8 @@ def protocol_effects(effects: Mapping[str, float], *, start: str) -> go.Figure:
     if start not in effects:
         raise InvalidData(f"no effect is called {start!r}; expected one of: {', '.join(effects)}.")
     names = list(effects)
-    # As printed: a difference that rounds to nothing is nothing, with neither sign nor colour.
-    differences = {name: round(effects[name] - effects[start], 1) + 0.0 for name in names}
+    # As printed: a difference that rounds to nothing has neither sign nor colour.
+    differences = {name: round(effects[name] - effects[start], 1) for name in names}
     labels = [
         f"{effects[name]:.1f} mm" + ("" if name == start else f" ({signed(differences[name])})")
         for name in names
@@ -140,11 +141,6 @@ def protocol_effects(effects: Mapping[str, float], *, start: str) -> go.Figure:
         yaxis={"autorange": "reversed"},
         showlegend=False,
     )
-
-
-def signed(difference: float) -> str:
-    """A difference with its sign, zero without one."""
-    return f"{difference:+.1f}" if difference else "0.0"
 
 
 def published_vs_measured(

@@ -9,11 +9,11 @@ from html import escape
 from string import ascii_lowercase
 
 from posekit.tables.grids import (
-    MINUS,
     NOT_AVAILABLE,
     Card,
     Shown,
     format_value,
+    signed,
     table_html,
     titled,
 )
@@ -151,7 +151,8 @@ class ComparisonTable(Shown):
         delta = ""
         if self.baseline:
             difference = self.differences(metric, column).get(row.name)
-            delta = f'<span class="pk-delta">{signed(difference)}</span>'
+            shown = "" if difference is None else signed(difference)
+            delta = f'<span class="pk-delta">{shown}</span>'
         return f'<td class="pk-n"{ran}>{format_value(value)}{spread}{link} {delta}</td>'
 
     def _absent(self, row: Row, column: str) -> str:
@@ -202,11 +203,6 @@ def metric_name(metric: str) -> str:
     return {"params": "parameters", "macs": "MACs", "acc_err": "acceleration error"}.get(
         metric, metric.replace("_", "-").upper()
     )
-
-
-def signed(value: float | None) -> str:
-    """A difference with its sign, "" for none."""
-    return "" if value is None else f"{value:+.1f}".replace("-", MINUS)
 
 
 def _figure(row: Row, metric: str, column: str) -> float | None:

@@ -139,6 +139,12 @@ def format_value(value: str | float | None) -> str:
     return f"{value:,.{digits}f}".replace("-", MINUS)
 
 
+def signed(value: float) -> str:
+    """A difference with its sign; one that rounds to nothing has none."""
+    text = f"{value:+.1f}"
+    return "0.0" if text in ("+0.0", "-0.0") else text.replace("-", MINUS)
+
+
 def table_html(caption: str, label: str, head: str, body: str, grouped: bool = False) -> str:
     rows = head if grouped else f"<tr>{head}</tr>"
     return (
