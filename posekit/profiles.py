@@ -4,7 +4,7 @@ A profile scales every row of every table by the same rules, so that rows keep t
 differences between rows keep their meaning. All rows of a scaled profile see the same number of
 training frames at the same learning rate; only ``paper`` keeps each network's own recipe.
 
-Frames and widths are divided, attention blocks are halved (the pair of blocks that holds
+Frames and widths are divided, three of eight pairs of blocks are kept (the pair that holds
 KTPFormer's priors counts), and heads stay at least ``HEAD_WIDTH`` wide. The frame rate is divided
 as well, so that a short window still spans seconds of motion and neighbouring frames still differ.
 The optimizer of a scaled profile is not the published one: AdamW with a larger learning rate, a
@@ -14,6 +14,7 @@ within a few hundred steps, which the published settings do not.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -45,7 +46,7 @@ class Profile:
         frames_divisor: divides the frames of a window.
         frame_rate_divisor: keeps one frame in so many, in training and in the test.
         width_divisor: divides the width of the network.
-        depth_divisor: divides the number of pairs of blocks.
+        depth_factor: multiplies the number of pairs of blocks; halves are rounded up.
         steps: optimizer steps of a run.
         frames_per_step: training frames of one optimizer step.
         learning_rate: highest learning rate.
@@ -61,7 +62,7 @@ class Profile:
     frames_divisor: int = 1
     frame_rate_divisor: int = 1
     width_divisor: int = 1
-    depth_divisor: int = 1
+    depth_factor: float = 1.0
     steps: int | None = None
     frames_per_step: int | None = None
     learning_rate: float | None = None
@@ -102,7 +103,8 @@ class Profile:
             options["heads"] = max(1, min(options["heads"], width // HEAD_WIDTH))
         options["embed_dim"] = width
         options["frames"] = max(1, options["frames"] // self.frames_divisor)
-        options["depth"] = max(1, (options["depth"] + prior) // self.depth_divisor - prior)
+        pairs = math.floor(self.depth_factor * (options["depth"] + prior) + 0.5)
+        options["depth"] = max(1, pairs - prior)
         return options
 
     def _recipe(self, run: RowRun) -> dict[str, Any]:
@@ -129,10 +131,10 @@ PROFILES: dict[str, Profile] = {
             frames_divisor=9,
             frame_rate_divisor=3,
             width_divisor=32,
-            depth_divisor=2,
+            depth_factor=0.375,
             steps=16,
             frames_per_step=108,
-            learning_rate=1e-2,
+            learning_rate=8e-3,
             hypotheses=2,
             iterations=2,
             test_cameras=1,
@@ -145,10 +147,10 @@ PROFILES: dict[str, Profile] = {
             frames_divisor=9,
             frame_rate_divisor=5,
             width_divisor=16,
-            depth_divisor=2,
-            steps=240,
+            depth_factor=0.375,
+            steps=200,
             frames_per_step=108,
-            learning_rate=1e-2,
+            learning_rate=8e-3,
             hypotheses=3,
             iterations=3,
             test_cameras=1,
@@ -161,10 +163,10 @@ PROFILES: dict[str, Profile] = {
             frames_divisor=9,
             frame_rate_divisor=9,
             width_divisor=16,
-            depth_divisor=2,
-            steps=1500,
+            depth_factor=0.375,
+            steps=1000,
             frames_per_step=108,
-            learning_rate=1e-2,
+            learning_rate=8e-3,
             hypotheses=5,
             iterations=4,
             test_cameras=1,

@@ -23,7 +23,7 @@ TINY = replace(
     verdicts=True,
     frames_divisor=27,
     width_divisor=64,
-    depth_divisor=4,
+    depth_factor=0.25,
     steps=2,
 )
 
