@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from posekit.checkpoints import Identity, LoadedCheckpoint
 from posekit.datasets import load_dataset
 from posekit.evaluation import Evaluation, evaluate
-from posekit.protocols import D3DP_PROTOCOL, MIXSTE
+from posekit.models.layers import Lifter
+from posekit.protocols import D3DP_PROTOCOL, MIXSTE, Protocol
 from posekit.study import Study
 from posekit.tables import Card, Grid, card
 
@@ -51,12 +54,31 @@ def checkpoint_table(loaded: LoadedCheckpoint, study: Study) -> Grid:
     )
 
 
+def lifter_to_examine(
+    study: Study, loaded: LoadedCheckpoint | None, row: str
+) -> tuple[Lifter, Protocol]:
+    """The network that a notebook looks into, with the protocol that fits it.
+
+    Args:
+        study: its run of ``row`` gives the network where there is no checkpoint.
+        loaded: the checkpoint that the notebook was given, None for none.
+        row: ``table/row`` of a deterministic lifter.
+    """
+    if loaded is None:
+        rate = study.profile.frame_rate_divisor
+        return study.lifter(row), replace(MIXSTE, downsample=rate)
+    return loaded.network, _protocol(loaded)
+
+
+def _protocol(loaded: LoadedCheckpoint) -> Protocol:
+    return D3DP_PROTOCOL if loaded.identity.network == "d3dp" else MIXSTE
+
+
 def _evaluate(loaded: LoadedCheckpoint, study: Study, keypoints: str) -> Evaluation:
     dataset = load_dataset(
         study.dataset, "test", root=study.data, keypoints=keypoints, size=study.profile.size
     )
-    protocol = D3DP_PROTOCOL if loaded.identity.network == "d3dp" else MIXSTE
-    return evaluate(loaded.network, dataset, protocol=protocol, device=str(study.device))
+    return evaluate(loaded.network, dataset, protocol=_protocol(loaded), device=str(study.device))
 
 
 def _match(identity: Identity, keypoints: str) -> str:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from statistics import fmean
 from typing import Any
 
 from posekit.claims import Verdict
+from posekit.notebooks import environment_entries
 from posekit.papers import Row as PaperRow
 from posekit.papers import Table
 from posekit.profiling import Measurement
 from posekit.study import Figure, RowResult, Study
-from posekit.tables import ComparisonTable, Grid, Measured, Row, format_value
+from posekit.tables import Card, ComparisonTable, Grid, Measured, Row, card, format_value
 
 DIFFERENT_DATA = (
     "Published figures are on {published}, measured ones on {measured}: compare the differences "
@@ -72,29 +74,27 @@ def action_table(study: Study, path: str, metric: str) -> Grid:
     """Error of every action for one row: published beside this run.
 
     Args:
-        study: its runs of the row must be there.
+        study: where the figures come from; without runs of the row, only published ones show.
         path: ``table/row``.
         metric: "mpjpe" or "p_mpjpe".
     """
     row = study.paper.row(path)
     published = row.per_action.get(metric, {})
-    runs = study.run(path)
-    estimate = study.estimate(row.run)
-    actions = list(runs[0].metrics["estimates"][estimate]["per_action"])
-    measured = {
-        action: _mean(
-            run.metrics["estimates"][estimate]["per_action"][action][metric] for run in runs
-        )
-        for action in actions
-    }
+    runs = study.stored(row) or ()
+    measured = [run.metrics["estimates"][study.estimate(row.run)]["per_action"] for run in runs]
+    actions = list(measured[0]) if measured else list(ABBREVIATIONS)
     return Grid(
         caption=f"{row.name}: {metric.upper().replace('_', '-')} of every action (mm)",
         columns=("action", "published", f"this run ({study.dataset})"),
         rows=tuple(
-            (action, published.get(ABBREVIATIONS.get(action, "")), value)
-            for action, value in measured.items()
+            (
+                action,
+                published.get(ABBREVIATIONS.get(action, "")),
+                fmean(figures[action][metric] for figures in measured) if measured else None,
+            )
+            for action in actions
         ),
-        label=runs[0].metrics["evidence"],
+        label=runs[0].metrics["evidence"] if runs else "",
     )
 
 
@@ -135,6 +135,36 @@ def speed_table(rows: Sequence[Measurement], machine: Mapping[str, Any]) -> Grid
         ),
         note=f"{machine['processor']}, {machine['threads']} threads, torch {machine['torch']}.",
     )
+
+
+def provenance_card(study: Study) -> Card:
+    """With which code, data, seeds and machine the figures of a study were made."""
+    stored = {
+        run.id: run
+        for row in study.paper.rows
+        if row.run is not None
+        for run in study.stored(row) or ()
+    }
+    entries = {
+        "profile and seeds": f"{study.profile.name}, {', '.join(map(str, study.seeds))}",
+        "runs": str(len(stored)),
+    }
+    if stored:
+        records = [run.environment for run in stored.values()]
+        commits = {f"{record['commit'] or 'unknown'}"[:10] for record in records}
+        data = {
+            f"{run.config['keypoints']} {split} {fingerprint[:12]}"
+            for run in stored.values()
+            for split, fingerprint in run.config["data"].items()
+        }
+        seconds = sum(record["seconds"] for record in records)
+        entries |= {
+            "commits of the runs": ", ".join(sorted(commits)),
+            "data fingerprints": ", ".join(sorted(data)),
+            "computing time of the runs": f"{seconds:.0f} s, one thread each on a CPU",
+            "peak memory of a run": f"{max(r['peak_memory_mb'] for r in records):.0f} MB",
+        }
+    return card("Provenance", {**entries, **environment_entries(study.device)})
 
 
 def study_content(study: Study, *, picture: str = "") -> dict[str, Any]:
@@ -227,11 +257,6 @@ def _intervals(verdict: Verdict) -> str:
         )
         or "-"
     )
-
-
-def _mean(values: Any) -> float:
-    values = list(values)
-    return sum(values) / len(values)
 
 
 ABBREVIATIONS = {

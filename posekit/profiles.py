@@ -4,7 +4,7 @@ A profile scales every row of every table by the same rules, so that rows keep t
 differences between rows keep their meaning. All rows of a scaled profile see the same number of
 training frames at the same learning rate; only ``paper`` keeps each network's own recipe.
 
-Frames and widths are divided, three of eight pairs of blocks are kept (the pair that holds
+Frames and widths are divided, a quarter of the pairs of blocks is kept (the pair that holds
 KTPFormer's priors counts), and heads stay at least ``HEAD_WIDTH`` wide. The frame rate is divided
 as well, so that a short window still spans seconds of motion and neighbouring frames still differ.
 The optimizer of a scaled profile is not the published one: AdamW with a larger learning rate, a
@@ -24,7 +24,7 @@ import torch
 from posekit.errors import InvalidParameter
 from posekit.papers import RowRun
 
-HEAD_WIDTH = 8
+HEAD_WIDTH = 16
 
 WITHOUT_LICENCE_FORM = ("synthetic", "cmu")
 
@@ -117,6 +117,8 @@ class Profile:
             recipe["warm_up"] = self.steps // 15
             frames_per_step = self.frames_per_step
         frames = self._options(run)["frames"]
+        if frames == 1:  # a single frame has no differences in time
+            recipe.update(consistency=0.0, velocity=0.0)
         return {**recipe, "batch_size": max(1, frames_per_step // frames)}
 
 
@@ -128,13 +130,13 @@ PROFILES: dict[str, Profile] = {
             size="smoke",
             seeds=(0,),
             verdicts=False,
-            frames_divisor=9,
+            frames_divisor=27,
             frame_rate_divisor=3,
             width_divisor=32,
-            depth_factor=0.375,
+            depth_factor=0.25,
             steps=16,
             frames_per_step=108,
-            learning_rate=8e-3,
+            learning_rate=1e-2,
             hypotheses=2,
             iterations=2,
             test_cameras=1,
@@ -144,13 +146,13 @@ PROFILES: dict[str, Profile] = {
             size="quick",
             seeds=(0,),
             verdicts=False,
-            frames_divisor=9,
+            frames_divisor=27,
             frame_rate_divisor=5,
             width_divisor=16,
-            depth_factor=0.375,
+            depth_factor=0.25,
             steps=200,
             frames_per_step=108,
-            learning_rate=8e-3,
+            learning_rate=1e-2,
             hypotheses=3,
             iterations=3,
             test_cameras=1,
@@ -160,13 +162,13 @@ PROFILES: dict[str, Profile] = {
             size="standard",
             seeds=(0, 1, 2),
             verdicts=True,
-            frames_divisor=9,
+            frames_divisor=27,
             frame_rate_divisor=9,
             width_divisor=16,
-            depth_factor=0.375,
-            steps=1000,
+            depth_factor=0.25,
+            steps=800,
             frames_per_step=108,
-            learning_rate=8e-3,
+            learning_rate=1e-2,
             hypotheses=5,
             iterations=4,
             test_cameras=1,

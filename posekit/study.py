@@ -147,7 +147,7 @@ class Study:
         missing = [job for job in jobs if self.store.load(job.id) is None]
         execute_all(missing, label=f"{self.title}, {path}")
         self._forget()
-        stored = self._stored(row)
+        stored = self.stored(row)
         assert stored is not None
         return stored
 
@@ -175,7 +175,7 @@ class Study:
         """
         table = self.paper.table(table_id)
         rows = tuple(self._row_result(row, table) for row in table.rows)
-        stored = [runs[0] for row in table.rows if row.run and (runs := self._stored(row))]
+        stored = [runs[0] for row in table.rows if row.run and (runs := self.stored(row))]
         return TableResult(
             table=table,
             rows=rows,
@@ -220,7 +220,7 @@ class Study:
 
     def _errors(self, row: Row) -> dict[str, Figure]:
         assert row.run is not None
-        runs = self._stored(row)
+        runs = self.stored(row)
         if runs is None:
             return {}
         figures = {}
@@ -261,7 +261,7 @@ class Study:
         rows = [self.paper.row(path) for item in claim.comparison for path in item.rows]
         if counted:
             return judge(claim, self._read, "counted at the published size")
-        complete = self.profile.verdicts and all(self._stored(row) for row in rows)
+        complete = self.profile.verdicts and all(self.stored(row) for row in rows)
         if complete:
             return judge(claim, self._read, f"this run ({self.basis})")
         if self.reference and claim.id in self.reference.verdicts:
@@ -279,7 +279,7 @@ class Study:
         assert row.run is not None
         if metric in COST_METRICS:
             return self._costs(row.run)[metric]
-        runs = self._stored(row)
+        runs = self.stored(row)
         assert runs is not None
         key = f"{self.estimate(row.run)}/{metric}"
         first = runs[0].per_clip
@@ -307,7 +307,7 @@ class Study:
     def _costs(self, run: RowRun) -> dict[str, float]:
         return published_costs(run, self.store.root)
 
-    def _stored(self, row: Row) -> tuple[StoredRun, ...] | None:
+    def stored(self, row: Row) -> tuple[StoredRun, ...] | None:
         """The stored runs of a row, one per seed, or None if one is missing."""
         if row.path not in self._found:
             runs = [self.store.load(self.job(row, seed).id) for seed in self.seeds]
