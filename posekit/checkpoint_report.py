@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 
 from posekit.checkpoints import Identity, LoadedCheckpoint
-from posekit.datasets import load_dataset
 from posekit.evaluation import Evaluation, evaluate
 from posekit.models.layers import Lifter
 from posekit.protocols import D3DP_PROTOCOL, MIXSTE, Protocol
@@ -50,7 +49,7 @@ def checkpoint_table(loaded: LoadedCheckpoint, study: Study) -> Grid:
             "published MPJPE (Human3.6M)",
         ),
         rows=tuple(rows),
-        label=_evidence(study),
+        label=study.load("test", "gt").evidence,
     )
 
 
@@ -75,9 +74,7 @@ def _protocol(loaded: LoadedCheckpoint) -> Protocol:
 
 
 def _evaluate(loaded: LoadedCheckpoint, study: Study, keypoints: str) -> Evaluation:
-    dataset = load_dataset(
-        study.dataset, "test", root=study.data, keypoints=keypoints, size=study.profile.size
-    )
+    dataset = study.load("test", keypoints)
     return evaluate(loaded.network, dataset, protocol=_protocol(loaded), device=str(study.device))
 
 
@@ -100,9 +97,3 @@ def _published(identity: Identity, study: Study, keypoints: str) -> float | None
         ):
             return row.published["mpjpe"]
     return None
-
-
-def _evidence(study: Study) -> str:
-    return load_dataset(
-        study.dataset, "test", root=study.data, keypoints="gt", size=study.profile.size
-    ).evidence

@@ -13,11 +13,12 @@ from IPython.display import display
 
 from posekit import __version__, checkpoints
 from posekit.checkpoint_report import checkpoint_table, identity_card
+from posekit.checkpoints import LoadedCheckpoint
 from posekit.datasets import DATASETS, PoseDataset, load_dataset
 from posekit.errors import InvalidData
 from posekit.parameters import Settings, parameters
 from posekit.prediction import Predictions
-from posekit.provenance import environment, peak_memory_megabytes
+from posekit.provenance import environment
 from posekit.storage import atomic_path
 from posekit.study import Study
 from posekit.tables import card
@@ -33,7 +34,6 @@ __all__ = [
     "evidence_note",
     "export",
     "parameters",
-    "provenance",
     "study",
 ]
 
@@ -82,13 +82,18 @@ def study(settings: Settings) -> Study:
     return made
 
 
-def checkpoint_report(settings: Settings, study: Study) -> None:
-    """The identity card of the checkpoint given and its errors, or how to give one."""
+def checkpoint_report(settings: Settings, study: Study) -> LoadedCheckpoint | None:
+    """Show the identity card of the checkpoint given and its errors, or say how to give one.
+
+    Returns:
+        the checkpoint, None without one.
+    """
     if settings.checkpoint is None:
-        print("No checkpoint given. Pass one with: -p checkpoint FILE")
-        return
+        print("No checkpoint given, so networks are trained below. Give one: -p checkpoint FILE")
+        return None
     loaded = checkpoints.load(settings.checkpoint)
     display(identity_card(loaded.identity), checkpoint_table(loaded, study))
+    return loaded
 
 
 def clips_to_view(predictions: Predictions, *, count: int = 4) -> dict[str, Motion]:
@@ -107,17 +112,6 @@ def clips_to_view(predictions: Predictions, *, count: int = 4) -> dict[str, Moti
         rows = windows.outputs[ours][once][:MOST_FRAMES]
         shown[clips[number].name] = (poses[ours][once][:MOST_FRAMES], bank.pose[rows])
     return shown
-
-
-def provenance(settings: Settings, study: Study) -> None:
-    """Show code, versions, machine and parameters behind the figures."""
-    entries = environment_entries(settings.device)
-    entries["parameters"] = ", ".join(
-        f"{name} {getattr(settings, name)}" for name in ("dataset", "profile", "seeds")
-    )
-    entries["scale"] = study.basis
-    entries["peak memory"] = f"{peak_memory_megabytes(settings.device):,.0f} MB"
-    display(card("Provenance", entries))
 
 
 def environment_entries(device: torch.device | str = "cpu") -> dict[str, str]:

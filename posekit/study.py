@@ -17,7 +17,7 @@ import numpy as np
 
 from posekit import references
 from posekit.claims import PairedErrors, Verdict, judge, not_assessed, paired_errors
-from posekit.datasets import DATASETS
+from posekit.datasets import DATASETS, PoseDataset, load_dataset
 from posekit.devices import choose_device
 from posekit.errors import InvalidParameter
 from posekit.execution import Job, trained_lifter
@@ -202,6 +202,12 @@ class Study:
         if self.reference is None:
             return False
         return references.is_stale(self.reference, self)
+
+    def load(self, split: str, keypoints: str) -> PoseDataset:
+        """A split of the study's data at the size of its profile, all frames of it."""
+        return load_dataset(
+            self.dataset, split, root=self.data, keypoints=keypoints, size=self.profile.size
+        )
 
     def measured(self, row: Row) -> dict[str, Figure]:
         """Metric -> figure of a row's table; errors are missing while runs are.

@@ -13,7 +13,6 @@ from numpy.typing import ArrayLike
 from posekit.errors import InvalidData
 from posekit.figures import error_per_joint, motion_viewer
 from posekit.figures.style import PLOTLY_MIME, as_array
-from posekit.prediction import Predictions
 from posekit.skeletons import Skeleton
 
 Motion = tuple[ArrayLike, ArrayLike]
@@ -81,28 +80,6 @@ def live_or_static(widget: ipywidgets.DOMWidget, figure: go.Figure, *, alt: str)
     bundle[PLOTLY_MIME] = json.loads(figure.to_json())
     bundle["text/plain"] = alt
     display(bundle, metadata={PLOTLY_MIME: {"alt": alt}}, raw=True)
-
-
-def motions_to_view(predictions: Predictions, *, flip: bool, count: int) -> dict[str, Motion]:
-    """Prediction and truth of the first window of a few clips, evenly chosen.
-
-    Args:
-        predictions: result of ``posekit.evaluation.predict`` with windows of several frames.
-        flip: show the prediction averaged with that of the mirrored input.
-        count: clips to show, fewer if there are fewer.
-
-    Returns:
-        clip name -> (prediction, target), each (frames, joints, 3), metres, root-relative.
-    """
-    windows, bank = predictions.windows, predictions.bank
-    clips = bank.dataset.clips
-    poses = predictions.poses(flip)
-    motions = {}
-    for place in range(0, len(clips), max(1, len(clips) // count)):
-        window = int((windows.clip == place).nonzero()[0])
-        target = bank.pose[windows.outputs[window]]
-        motions[clips[place].name] = (poses[window].cpu(), target.cpu())
-    return dict(list(motions.items())[:count])
 
 
 def view_clips(clips: Mapping[str, Motion], skeleton: Skeleton, *, alt: str) -> None:

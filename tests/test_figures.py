@@ -154,8 +154,8 @@ def test_charts_keep_their_values() -> None:
     errors = np.arange(JOINTS, dtype=float)
     bars = plain(figures.error_per_joint({"a": errors, "b": errors + 1}, HUMAN36M_17))["data"]
     assert [item["y"] for item in bars] == [list(errors), list(errors + 1)]
-    curve = plain(figures.learning_curves({"a": [3.0, 2.0]}))["data"][0]
-    assert (curve["x"], curve["y"]) == ([1, 2], [3.0, 2.0])
+    (curve,) = figures.learning_curves({"a": ([5, 10], [3.0, 2.0])}).axes[0].lines
+    assert (list(curve.get_xdata()), list(curve.get_ydata())) == ([5, 10], [3.0, 2.0])
     effects = plain(figures.protocol_effects({"as is": 45.0, "no flip": 46.5}, start="as is"))
     assert effects["data"][0]["x"] == [45.0, 46.5]
     assert effects["data"][0]["text"] == ["45.0 mm", "46.5 mm (+1.5)"]

@@ -1,11 +1,11 @@
-"""Figures of the notebooks, all plotly: they rotate and play in JupyterLab and in the report."""
+"""Figures of the notebooks: plotly where one turns, plays or asks for values, else matplotlib."""
 
 from posekit.figures.charts import (
     error_per_joint,
-    learning_curves,
     protocol_effects,
     published_vs_measured,
 )
+from posekit.figures.curves import learning_curves
 from posekit.figures.graphs import frame_chain, skeleton_graph, topology_heat_map
 from posekit.figures.motion import motion_viewer, pose_strip
 from posekit.figures.style import show

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import plotly.graph_objects as go
 from numpy.typing import ArrayLike
@@ -64,36 +64,6 @@ def error_per_joint(errors: Mapping[str, ArrayLike], skeleton: Skeleton) -> go.F
         yaxis={"title": {"text": "error (mm)"}, "rangemode": "tozero"},
         barmode="group",
         showlegend=len(errors) > 1,
-    )
-
-
-def learning_curves(
-    curves: Mapping[str, Sequence[float]], *, unit: str = "mm", title: str = "Error while training"
-) -> go.Figure:
-    """One value per epoch for each run.
-
-    Args:
-        curves: run name -> values of epochs 1, 2, 3...
-        unit: unit of the values.
-        title: over the figure.
-    """
-    figure = go.Figure()
-    for number, (name, values) in enumerate(curves.items()):
-        figure.add_scatter(
-            x=list(range(1, len(values) + 1)),
-            y=rounded(values, 3),
-            name=name,
-            mode="lines+markers" if len(values) <= 40 else "lines",
-            marker={"symbol": _MARKERS[number % len(_MARKERS)], "size": 7},
-            line={"color": SERIES[number % len(SERIES)], "width": 2},
-        )
-    return styled(
-        figure,
-        height=380,
-        title=title,
-        xaxis={"title": {"text": "epoch"}, "rangemode": "tozero"},
-        yaxis={"title": {"text": f"error ({unit})"}},
-        showlegend=True,
     )
 
 

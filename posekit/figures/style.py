@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import io
 import json
 
+import matplotlib
 import numpy as np
 import plotly.graph_objects as go
 from IPython.display import display
+from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 
 PLOTLY_MIME = "application/vnd.plotly.v1+json"
+SVG_MIME = "image/svg+xml"
 
 # Okabe-Ito. Left limbs are blue and right limbs orange-red in every figure.
 BLUE, ORANGE, RED, GREEN = "#0072B2", "#E69F00", "#D55E00", "#009E73"
@@ -64,12 +68,24 @@ def as_array(values: ArrayLike) -> NDArray[np.float64]:
     return np.asarray(values, dtype=np.float64)
 
 
-def show(figure: go.Figure, *, alt: str) -> None:
+def show(figure: go.Figure | Figure, *, alt: str) -> None:
     """Display ``figure`` with a text for readers who cannot see it.
 
     Args:
-        figure: a plotly figure.
+        figure: a plotly figure, or a matplotlib figure (shown as SVG).
         alt: one sentence that states what the figure shows; the report prints it below.
     """
-    bundle = {PLOTLY_MIME: json.loads(figure.to_json()), "text/plain": alt}
-    display(bundle, metadata={PLOTLY_MIME: {"alt": alt}}, raw=True)
+    if isinstance(figure, Figure):
+        kind, content = SVG_MIME, svg(figure)
+    else:
+        kind, content = PLOTLY_MIME, json.loads(figure.to_json())
+    display({kind: content, "text/plain": alt}, metadata={kind: {"alt": alt}}, raw=True)
+
+
+def svg(figure: Figure) -> str:
+    """A matplotlib figure as SVG text on a clear ground; the same figure, the same text."""
+    buffer = io.StringIO()
+    with matplotlib.rc_context({"svg.hashsalt": "posekit", "svg.fonttype": "none"}):
+        figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
+    text = buffer.getvalue()
+    return text[text.index("<svg") :]

@@ -15,7 +15,7 @@ from pygments.formatters import HtmlFormatter
 from pygments.lexers import PythonLexer
 
 from posekit.errors import InvalidData
-from posekit.figures.style import PLOTLY_MIME
+from posekit.figures.style import PLOTLY_MIME, SVG_MIME
 from posekit.reports.formulas import formulas_to_mathml
 
 WIDGET_MIME = "application/vnd.jupyter.widget-view+json"
@@ -95,8 +95,8 @@ def _data_html(
         return _figure_html(data[PLOTLY_MIME], metadata.get(PLOTLY_MIME, {}), figure_id)
     if "text/html" in data:
         return f'<div class="output">{data["text/html"]}</div>'
-    if "image/svg+xml" in data:
-        return f'<div class="output">{data["image/svg+xml"]}</div>'
+    if SVG_MIME in data:
+        return _drawing_html(data[SVG_MIME], metadata.get(SVG_MIME, {}).get("alt", ""))
     for kind in _IMAGES:
         if kind in data:
             alt = escape(metadata.get(kind, {}).get("alt", ""), quote=True)
@@ -111,6 +111,13 @@ def _data_html(
     if "text/plain" in data:
         return f'<pre class="stream" tabindex="0">{escape(data["text/plain"])}</pre>'
     raise InvalidData(f"cell {cell_id}: nothing to show for a page among {sorted(data)}.")
+
+
+def _drawing_html(drawing: str, alt: str) -> str:
+    """An SVG in the page with its text below."""
+    caption = f"<figcaption>{escape(alt)}</figcaption>" if alt else ""
+    label = escape(alt, quote=True)
+    return f'<figure class="plot" role="img" aria-label="{label}">{drawing}{caption}</figure>'
 
 
 def _figure_html(figure: Mapping[str, Any], metadata: Mapping[str, Any], figure_id: str) -> str:
