@@ -103,9 +103,9 @@ def verdict_table(study: Study) -> Grid:
     texts = {claim.id: claim.text for claim in study.paper.claims}
     return Grid(
         caption="Claims and verdicts",
-        columns=("claim", "verdict", "difference, with 95 % interval", "for", "why"),
+        columns=("claim", "verdict", "difference, with 95 % interval", "from, and why"),
         rows=tuple(
-            (texts[item.claim], item.verdict, _intervals(item), item.basis or "-", item.reason)
+            (texts[item.claim], item.verdict, _intervals(item), _grounds(item))
             for item in study.verdicts()
         ),
         note="A negative difference is on the claimed side. Position errors in mm.",
@@ -257,6 +257,10 @@ def _intervals(verdict: Verdict) -> str:
         )
         or "-"
     )
+
+
+def _grounds(verdict: Verdict) -> str:
+    return f"{verdict.basis}: {verdict.reason}" if verdict.basis else verdict.reason
 
 
 ABBREVIATIONS = {

@@ -41,11 +41,12 @@ RESULTS_MIME = "application/vnd.posekit.results+json"
 MOST_FRAMES = 240  # of a clip in the viewer
 
 
-def banner(settings: Settings, dataset: PoseDataset) -> None:
+def banner(study: Study, dataset: PoseDataset) -> None:
     """Show what this notebook runs on: data, profile, device, interpreter, versions."""
+    seeds = ", ".join(str(seed) for seed in study.seeds)
     display(
         card(
-            f"Data: {DATASETS[settings.dataset].title}",
+            f"Data: {DATASETS[study.dataset].title}",
             {
                 "evidence": evidence_note(dataset.evidence),
                 "amount": f"{len(dataset.clips)} clips, {dataset.frames:,} frames, "
@@ -53,8 +54,8 @@ def banner(settings: Settings, dataset: PoseDataset) -> None:
                 f"({dataset.split} split)",
                 "fingerprint": dataset.fingerprint[:16],
                 "notes": "; ".join(dataset.notes) or "none",
-                "profile": settings.profile,
-                "device": str(settings.device),
+                "profile": f"{study.profile.name}, seeds {seeds}",
+                "device": str(study.device),
                 "posekit": f"{__version__}, torch {torch.__version__}, "
                 f"Python {sys.version.split()[0]}, environment {Path(sys.prefix).name}",
             },

@@ -43,8 +43,8 @@ def skeleton_graph(skeleton: Skeleton, adjacency: ArrayLike | None = None) -> go
 
     Args:
         skeleton: drawn as a front view, left limbs in one colour and right limbs in another.
-        adjacency: (joints, joints); each non-zero pair that is no bone is drawn as a dotted arc
-            with a width by its weight, and a bone that it lacks is drawn thin.
+        adjacency: (joints, joints); its weight stands beside every bone, each non-zero pair that
+            is no bone is drawn as a dotted arc, and a bone that it lacks is drawn thin.
 
     Raises:
         InvalidData: the adjacency has another size.
@@ -69,6 +69,8 @@ def skeleton_graph(skeleton: Skeleton, adjacency: ArrayLike | None = None) -> go
                 "shape": "spline",
             },
         )
+    if adjacency is not None:
+        figure.add_scatter(**_bone_weights(skeleton, places, links))
     colours = [SIDE_COLOURS[side(skeleton, joint)] for joint in range(skeleton.joints)]
     figure.add_scatter(
         x=rounded(places[:, 0], 3),
@@ -232,6 +234,26 @@ def _links(adjacency: ArrayLike, skeleton: Skeleton) -> dict[tuple[int, int], fl
     largest = weights.max() or 1.0
     pairs = np.argwhere(np.triu(weights) > 0)
     return {(int(a), int(b)): float(weights[a, b] / largest) for a, b in pairs}
+
+
+def _bone_weights(
+    skeleton: Skeleton, places: np.ndarray, links: dict[tuple[int, int], float]
+) -> dict:
+    """Scatter arguments of the weights, each at the middle of its bone and off its line."""
+    bones = [bone for bone in skeleton.bones if tuple(sorted(bone)) in links]
+    middles = np.array([(places[child] + places[parent]) / 2 for child, parent in bones])
+    return {
+        "x": rounded(middles[:, 0], 3),
+        "y": rounded(middles[:, 1], 3),
+        "mode": "text",
+        "text": [f"{links[tuple(sorted(bone))]:.3g}" for bone in bones],
+        "textposition": [
+            "middle right" if child in skeleton.right else "middle left" for child, _ in bones
+        ],
+        "textfont": {"size": 11},
+        "hoverinfo": "skip",
+        "showlegend": False,
+    }
 
 
 def _segment(start: np.ndarray, end: np.ndarray, bend: float = 0.0) -> dict:

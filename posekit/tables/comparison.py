@@ -18,6 +18,7 @@ from posekit.tables.grids import (
     titled,
 )
 
+COLUMNS = {"published": "published", "reference": "reference run", "measured": "this run"}
 ORACLE_MARK = "†"
 ORACLE_LEGEND = "† oracle: picked with the help of the truth; never part of a verdict."
 
@@ -59,7 +60,8 @@ class ComparisonTable(Shown):
     """Published | reference run | this run, with differences from one named row.
 
     Figures of different data or scale do not compare in absolute terms; the differences between
-    rows do, and stand beside each figure.
+    rows do, and stand beside each figure. A table without any measured figure shows the published
+    column alone.
 
     Attributes:
         title: caption.
@@ -92,18 +94,22 @@ class ComparisonTable(Shown):
     def to_text(self) -> str:
         names = ["row"]
         for metric, unit in self.units.items():
-            names += [
-                f"{metric} ({unit}) {column}" for column in ("published", "reference", "here")
-            ]
+            names += [f"{metric} ({unit}) {COLUMNS[column]}" for column in self.columns]
         lines = [names, ["---"] * len(names)]
         for row in self.rows:
             cells = [row.name + (f" {ORACLE_MARK}" if row.oracle else "")]
-            for metric in self.units:
-                cells.append(format_value(row.published.get(metric)))
-                cells += [_measured_text(row, kind.get(metric)) for kind in _runs(row)]
+            cells += [
+                _text(row, metric, column) for metric in self.units for column in self.columns
+            ]
             lines.append(cells)
         table = "\n".join("| " + " | ".join(line) + " |" for line in lines)
         return "\n".join([titled(self.title, self.evidence), table, *self._legend()])
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns of every metric."""
+        measured = any(figures for row in self.rows for figures in (row.reference, row.measured))
+        return tuple(COLUMNS) if measured else ("published",)
 
     def differences(self, metric: str, column: str) -> dict[str, float]:
         """Row name -> difference from the baseline row, where both have a figure."""
@@ -119,24 +125,24 @@ class ComparisonTable(Shown):
 
     def _head_html(self) -> str:
         groups = "".join(
-            f'<th scope="colgroup" colspan="3">{escape(metric_name(metric))} ({escape(unit)})</th>'
+            f'<th scope="colgroup" colspan="{len(self.columns)}">'
+            f"{escape(metric_name(metric))} ({escape(unit)})</th>"
             for metric, unit in self.units.items()
         )
         columns = "".join(
-            f'<th scope="col" class="pk-n">{name}</th>'
+            f'<th scope="col" class="pk-n">{COLUMNS[column]}</th>'
             for _ in self.units
-            for name in ("published", "reference run", "this run")
+            for column in self.columns
         )
         return f'<tr><th scope="col" rowspan="2">row</th>{groups}</tr><tr>{columns}</tr>'
 
     def _row_html(self, row: Row, sources: Mapping[str, int]) -> str:
-        cells = []
-        for metric in self.units:
-            number = sources.get(row.source)
-            link = _source_link(row.source, number) if row.published.get(metric) is not None else ""
-            cells.append(self._cell(row, metric, "published", link))
-            cells.append(self._cell(row, metric, "reference"))
-            cells.append(self._cell(row, metric, "measured"))
+        link = _source_link(row.source, sources.get(row.source))
+        cells = [
+            self._cell(row, metric, column, link if column == "published" else "")
+            for metric in self.units
+            for column in self.columns
+        ]
         base = ' class="pk-base"' if row.name == self.baseline else ""
         mark = f" {ORACLE_MARK}" if row.oracle else ""
         return f'<tr{base}><th scope="row">{escape(row.name)}{mark}</th>{"".join(cells)}</tr>'
@@ -212,9 +218,12 @@ def _figure(row: Row, metric: str, column: str) -> float | None:
     return None if run is None else run.value
 
 
-def _measured_text(row: Row, run: Measured | None) -> str:
-    if run is not None:
-        return format_value(run.value)
+def _text(row: Row, metric: str, column: str) -> str:
+    value = _figure(row, metric, column)
+    if value is not None:
+        return format_value(value)
+    if column == "published":
+        return NOT_AVAILABLE
     return f"not run: {row.not_run}" if row.not_run else "not run"
 
 
