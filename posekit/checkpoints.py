@@ -163,8 +163,10 @@ def from_reference(model: str, config: Mapping[str, Any], state: Mapping[str, An
     """
     options = {ours: config[theirs] for theirs, ours in _OPTIONS.items() if theirs in config}
     skeleton = _reference_skeleton(config)
-    if not config.get("qkv_bias", True):
-        raise InvalidParameter("qkv_bias is False; the networks here have that bias, as released.")
+    if not config.get("flip", True):
+        raise InvalidParameter(
+            "flip is False; D3DP samples with the mirrored pass only, as released: set it to True."
+        )
     if model in ("mixste", "ktpformer"):
         network: nn.Module = build(model, skeleton=skeleton, **options)
     elif model == "d3dp-denoiser":
@@ -180,8 +182,16 @@ def from_reference(model: str, config: Mapping[str, Any], state: Mapping[str, An
             f"d3dp-sampler."
         )
     tensors = {name: torch.as_tensor(value) for name, value in state.items()}
+    if not config.get("qkv_bias", True):
+        tensors |= _zero_biases(network)
     _load_strictly(network, tensors, f"state of {model}")
     return network.eval()
+
+
+def _zero_biases(network: nn.Module) -> dict[str, Tensor]:
+    """Zeros for the bias of queries, keys and values, which a network without it lacks."""
+    state = network.state_dict().items()
+    return {name: torch.zeros_like(value) for name, value in state if name.endswith("qkv.bias")}
 
 
 def _describe(file: CheckpointFile) -> dict[str, Any]:

@@ -274,3 +274,23 @@ def test_reference_of_an_unregistered_skeleton_is_built():
     same = from_reference("ktpformer", config | {"parents": parents}, state)
     points = torch.rand(1, 3, 4, 2)
     torch.testing.assert_close(same(points), built(points), rtol=0, atol=0)
+
+
+def test_reference_without_bias_of_queries_keys_and_values():
+    built = network("mixste", heads=8)
+    state = {}
+    for name, value in built.state_dict().items():
+        if name.endswith("qkv.bias"):
+            value.zero_()
+        else:
+            state[name] = value
+    config = {"num_frame": 5, "num_joints": 17, "embed_dim": 16, "depth": 2}
+    same = from_reference("mixste", config | {"qkv_bias": False}, state)
+    torch.testing.assert_close(same(keypoints()), built(keypoints()), rtol=0, atol=0)
+    with pytest.raises(InvalidCheckpoint, match="4 names missing"):
+        from_reference("mixste", config, state)
+
+
+def test_reference_sampler_without_its_mirrored_pass_is_refused():
+    with pytest.raises(InvalidParameter, match="flip is False"):
+        from_reference("d3dp-sampler", {"num_joints": 17, "flip": False}, {})

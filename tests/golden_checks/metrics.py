@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
 import torch
 from torch import Tensor
 
@@ -13,12 +16,13 @@ FLOAT32, FLOAT64 = 1e-5, 1e-9  # relative tolerances that the goldens state
 
 def check_metrics(golden: Golden) -> None:
     """Every output of the form ``<case>_<measure>`` that the golden lists."""
+    millimetre = 0.001 if golden.config["units"].startswith("metres") else 1.0
     for output in golden.spec["outputs"]:
         if output in golden.spec["stored_inputs"]:
             continue
         case, measure = output.split("_", 1)
         target = golden.tensor("planar_target" if case == "planar" else "target")
-        actual = _MEASURES[measure](golden.tensor(f"{case}_pred"), target)
+        actual = _measure(measure, millimetre)(golden.tensor(f"{case}_pred"), target)
         torch.testing.assert_close(
             actual.double(),
             torch.as_tensor(golden.arrays[output], dtype=torch.float64),
@@ -63,6 +67,15 @@ def _scaled_by_frame(prediction: Tensor, target: Tensor) -> Tensor:
     return metrics.n_mpjpe(prediction.double(), target.double(), reduce=False)
 
 
+def _measure(name: str, millimetre: float) -> Callable[[Tensor, Tensor], Tensor]:
+    """The function behind a measure's name; thresholds, ``pck150``, are in millimetres."""
+    if name.startswith("pck"):
+        return partial(metrics.pck, threshold=float(name.removeprefix("pck")) * millimetre)
+    if name == "auc":
+        return partial(metrics.auc, limit=150 * millimetre)
+    return _MEASURES[name]
+
+
 _MEASURES = {
     "mpjpe": metrics.mpjpe,
     "weighted_mpjpe": _weighted_by_frame,
@@ -73,8 +86,6 @@ _MEASURES = {
     "n_mpjpe_frames": _scaled_by_frame,
     "velocity": metrics.mpjve,
     "accel": metrics.acceleration_error,
-    "pck150": metrics.pck,
-    "auc": metrics.auc,
 }
 
 CHECKS = {"metrics": check_metrics, "seq2seq-loss": check_sequence_loss}
