@@ -39,7 +39,7 @@ def comparison_table(study: Study, table_id: str, *, baseline: str = "") -> Comp
     """
     result = study.results(table_id)
     table = result.table
-    units = dict(table.metric_units)
+    units = _measured_first(table.metric_units, result.rows)
     names = row_names(table)
     rows = [_row(item, names[item.row.id], units) for item in result.rows]
     measured = any(row.measured or row.reference for row in rows)
@@ -192,6 +192,12 @@ def study_content(study: Study, *, picture: str = "") -> dict[str, Any]:
 
 def _tables(study: Study) -> list[str]:
     return [table.id for table in study.paper.tables]
+
+
+def _measured_first(units: Mapping[str, str], rows: Sequence[RowResult]) -> dict[str, str]:
+    """The metrics of a table, those with measured figures before the others."""
+    measured = {metric for row in rows for metric in (*row.measured, *row.reference)}
+    return dict(sorted(units.items(), key=lambda item: item[0] not in measured))
 
 
 def _row(item: RowResult, name: str, units: Mapping[str, str]) -> Row:

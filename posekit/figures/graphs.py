@@ -52,6 +52,7 @@ def skeleton_graph(skeleton: Skeleton, adjacency: ArrayLike | None = None) -> go
     places = joint_places(skeleton)
     bones = {tuple(sorted(bone)) for bone in skeleton.bones}
     links = dict.fromkeys(bones, 1.0) if adjacency is None else _links(adjacency, skeleton)
+    largest = max(links.values(), default=1.0)
     figure = go.Figure()
     for child, parent in skeleton.bones:
         linked = tuple(sorted((child, parent))) in links
@@ -63,7 +64,7 @@ def skeleton_graph(skeleton: Skeleton, adjacency: ArrayLike | None = None) -> go
         figure.add_scatter(
             **_segment(places[first], places[second], bend=0.2),
             line={
-                "width": 1 + 2 * links[first, second],
+                "width": 1 + 2 * links[first, second] / largest,
                 "color": ORANGE,
                 "dash": "dot",
                 "shape": "spline",
@@ -89,7 +90,7 @@ def skeleton_graph(skeleton: Skeleton, adjacency: ArrayLike | None = None) -> go
     hidden = {"visible": False}
     return styled(
         figure,
-        height=460,
+        height=560,
         title=f"Skeleton {skeleton.name}: {skeleton.joints} joints",
         xaxis=hidden,
         yaxis={**hidden, "scaleanchor": "x"},
@@ -222,7 +223,7 @@ def _step(skeleton: Skeleton, joint: int) -> np.ndarray:
 
 
 def _links(adjacency: ArrayLike, skeleton: Skeleton) -> dict[tuple[int, int], float]:
-    """Pairs of linked joints, the smaller first, with weights scaled to at most 1."""
+    """Pairs of linked joints, the smaller first, with the size of their weights."""
     weights = np.abs(as_array(adjacency))
     if weights.shape != (skeleton.joints, skeleton.joints):
         raise InvalidData(
@@ -231,25 +232,29 @@ def _links(adjacency: ArrayLike, skeleton: Skeleton) -> dict[tuple[int, int], fl
         )
     weights = np.maximum(weights, weights.T)
     np.fill_diagonal(weights, 0)
-    largest = weights.max() or 1.0
     pairs = np.argwhere(np.triu(weights) > 0)
-    return {(int(a), int(b)): float(weights[a, b] / largest) for a, b in pairs}
+    return {(int(a), int(b)): float(weights[a, b]) for a, b in pairs}
 
 
 def _bone_weights(
     skeleton: Skeleton, places: np.ndarray, links: dict[tuple[int, int], float]
 ) -> dict:
-    """Scatter arguments of the weights, each at the middle of its bone and off its line."""
+    """Scatter arguments of the weights, each beside the middle of its bone."""
     bones = [bone for bone in skeleton.bones if tuple(sorted(bone)) in links]
-    middles = np.array([(places[child] + places[parent]) / 2 for child, parent in bones])
+    ends = places[np.array(bones)]
+    along = ends[:, 0] - ends[:, 1]
+    across = np.stack([along[:, 1], -along[:, 0]], axis=1)
+    across *= 0.16 / np.linalg.norm(across, axis=1, keepdims=True)
+    # Towards the middle of the body, where no joint numbers stand; above the horizontal bones.
+    inwards = np.sign(across[:, 0]) != np.sign(ends[:, :, 0].mean(1))
+    inwards = np.where(np.abs(along[:, 0]) > np.abs(along[:, 1]), across[:, 1] > 0, inwards)
+    middles = ends.mean(1) + np.where(inwards, 1, -1)[:, None] * across
     return {
         "x": rounded(middles[:, 0], 3),
         "y": rounded(middles[:, 1], 3),
         "mode": "text",
         "text": [f"{links[tuple(sorted(bone))]:.3g}" for bone in bones],
-        "textposition": [
-            "middle right" if child in skeleton.right else "middle left" for child, _ in bones
-        ],
+        "textposition": "middle center",
         "textfont": {"size": 11},
         "hoverinfo": "skip",
         "showlegend": False,

@@ -206,9 +206,14 @@ class ComparisonTable(Shown):
 
 def metric_name(metric: str) -> str:
     """A metric's key as the field writes it: ``p_mpjpe`` -> ``P-MPJPE``."""
-    return {"params": "parameters", "macs": "MACs", "acc_err": "acceleration error"}.get(
-        metric, metric.replace("_", "-").upper()
-    )
+    names = {
+        "params": "parameters",
+        "macs": "MACs, all products",
+        "macs_linear": "MACs, linear layers",
+        "acc_err": "acceleration error",
+        "flops": "FLOPs",
+    }
+    return names.get(metric, metric.replace("_", "-").upper())
 
 
 def _figure(row: Row, metric: str, column: str) -> float | None:
