@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import tempfile
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -107,7 +108,10 @@ def run_notebook(paper: str, parameters: Mapping[str, Any], folder: Path) -> Not
 def _execute(source: Path, target: Path, parameters: Mapping[str, Any]) -> str:
     """Run ``source``; the error in one line, "" for none."""
     cells = read_notebook(source).cells
-    with Progress(source.stem, len(cells)) as progress:
+    with (
+        Progress(source.stem, len(cells)) as progress,
+        tempfile.TemporaryDirectory(prefix="posekit-") as sockets,
+    ):
         try:
             papermill.execute_notebook(
                 source,
@@ -115,7 +119,7 @@ def _execute(source: Path, target: Path, parameters: Mapping[str, Any]) -> str:
                 parameters=dict(parameters),
                 kernel_name="python3",
                 progress_bar=False,
-                config=_quiet_kernel(),
+                config=_quiet_kernel(Path(sockets)),
                 on_cell_start=_advancing(progress),
             )
         except PapermillExecutionError as error:
@@ -141,6 +145,7 @@ def _advancing(progress: Progress) -> Any:
     return advance
 
 
-def _quiet_kernel() -> Config:
-    """Kernels over Unix sockets: no open port, no race for one, no warning about encryption."""
-    return Config({"KernelManager": {"transport": "ipc"}} if os.name == "posix" else {})
+def _quiet_kernel(folder: Path) -> Config:
+    """Kernels over Unix sockets in ``folder``: no open port, no race for one, no warning."""
+    sockets = {"transport": "ipc", "ip": str(folder / "kernel")}
+    return Config({"KernelManager": sockets} if os.name == "posix" else {})
