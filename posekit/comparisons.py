@@ -115,7 +115,7 @@ def verdict_table(study: Study) -> Grid:
 def speed_table(rows: Sequence[Measurement], machine: Mapping[str, Any]) -> Grid:
     """Measured speed of networks at the published size, beside what the machine can do."""
     return Grid(
-        caption="Measured speed of one forward pass, published size",
+        caption="Measured speed of one forward pass",
         columns=(
             "network",
             "frames per second",
