@@ -2,7 +2,7 @@
 
 A fingerprint is a hash of a data set's contents, and getting it takes as long as loading. It is
 remembered beside the runs, under what it depends on: the code that loads or generates the data,
-and the names, sizes and dates of the files.
+its tables, NumPy, and the names, sizes and dates of the files.
 """
 
 from __future__ import annotations
@@ -11,10 +11,15 @@ import hashlib
 import json
 from pathlib import Path
 
+import numpy as np
+
+from posekit import datasets
 from posekit.datasets import DATASETS, SPLITS
 from posekit.execution import load_split
 from posekit.provenance import code_version
 from posekit.runs import write_json
+
+_PACKAGE = Path(datasets.__file__).parent
 
 
 def data_fingerprints(
@@ -55,7 +60,8 @@ def known_fingerprints(
 
 def _memory(dataset: str, keypoints: str, size: str, data: Path, runs: Path) -> Path:
     source = DATASETS[dataset]
-    parts = [dataset, keypoints, size, code_version(source.module)]
+    parts = [dataset, keypoints, size, code_version(source.module), f"numpy {np.__version__}"]
+    parts += [path.read_text("utf-8") for path in sorted(_PACKAGE.rglob("*.json"))]
     if source.files:
         # Data sets lie in a folder of their own, or directly in the data folder.
         for path in sorted([*data.glob("*"), *(data / dataset).rglob("*")]):

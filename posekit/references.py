@@ -136,12 +136,13 @@ def write_reference(study: Study, folder: str | os.PathLike[str] | None = None) 
 
 
 def is_stale(reference: Reference, study: Study) -> bool:
-    """Whether the code that decides the reference's numbers, or its data, have changed.
+    """Whether what decides the reference's numbers has changed: its rows, code or data.
 
     Data are compared where their fingerprint is known without loading them.
     """
+    runs = {row.path: row.run for row in study.paper.rows}
     for path, row in reference.rows.items():
-        run = study.paper.row(path).run
+        run = runs.get(path)
         if run is None or study.code(run) != row.code:
             return True
     size = PROFILES[reference.profile].size

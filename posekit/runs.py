@@ -48,8 +48,9 @@ class StoredRun:
         id: its name.
         folder: where it lies.
         config: everything that decided its numbers.
-        metrics: ``{estimate: {"aggregate": {metric: value}, "per_action": {metric: {action:
-            value}}, "per_joint": {metric: {joint: value}}}}``; lengths in millimetres.
+        metrics: "evidence", "card" (the protocol card) and "estimates": ``{estimate: {"aggregate":
+            {metric: value}, "per_action": {action: {metric: value}}, "per_joint": {"mpjpe":
+            {joint: value}}}}``; lengths in millimetres.
         environment: provenance, ``seconds`` and ``peak_memory_mb``.
     """
 
