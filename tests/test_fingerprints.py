@@ -44,3 +44,13 @@ def test_a_torn_memory_is_computed_anew(tmp_path):
 def test_data_that_are_missing_are_said(tmp_path):
     with pytest.raises(DatasetNotFound):
         data_fingerprints("h36m", "gt", "smoke", tmp_path, tmp_path / "runs")
+
+
+def test_another_numpy_or_another_table_may_be_other_data(tmp_path, monkeypatch):
+    arguments = ("synthetic", "gt", "smoke", tmp_path, tmp_path / "runs")
+    before = fingerprints._memory(*arguments)
+    monkeypatch.setattr(fingerprints.np, "__version__", "0.0")
+    between = fingerprints._memory(*arguments)
+    (tmp_path / "walk_cycle.json").write_text("{}")
+    monkeypatch.setattr(fingerprints, "_PACKAGE", tmp_path)
+    assert len({before, between, fingerprints._memory(*arguments)}) == 3
