@@ -9,7 +9,7 @@ numbers; rows of different tables that ask for the same run share it.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 
@@ -298,16 +298,21 @@ class Study:
         )
 
     def _protocol(self, table: Table, stored: Sequence[StoredRun]) -> dict[str, str]:
-        card = dict(stored[0].metrics["card"]) if stored else {}
+        card = _merged([run.metrics["card"] for run in stored])
         runs = [row.run for row in table.rows if row.run is not None]
         frames = {self.profile.configuration(run)["options"]["frames"] for run in runs}
         inputs = {run.keypoints for run in runs}
         if runs:
+            step, views = self.profile.frame_rate_divisor, self.profile.test_cameras
             card["2D input"] = ", ".join(sorted(inputs))
             card["Frames per window"] = ", ".join(str(count) for count in sorted(frames))
+            card["Frames"] = "all" if step == 1 else f"one in {step}"
+            card["Views of a take"] = "all" if views is None else f"{views}, in turn"
             oracle = any(run.oracle for run in runs)
             card["Oracle choices"] = "the marked rows pick by the truth" if oracle else "none"
             card["Checkpoint choice"] = "the last step; none is chosen on test data"
+        if "Sampling iterations" in card:  # "1 of 4": the first of a run's readings
+            card["Sampling iterations"] = card["Sampling iterations"].rpartition(" ")[2]
         return card
 
     def _costs(self, run: RowRun) -> dict[str, float]:
@@ -340,3 +345,12 @@ def _seeds(wanted: int | Sequence[int] | None, default: tuple[int, ...]) -> tupl
     if any(seed < 0 for seed in seeds) or len(set(seeds)) < len(seeds):
         raise InvalidParameter(f"seeds are {seeds}; give different numbers of 0 or more.")
     return seeds
+
+
+def _merged(cards: Sequence[Mapping[str, str]]) -> dict[str, str]:
+    """The protocol cards of several runs as one: where they differ, each value once."""
+    labels = dict.fromkeys(label for card in cards for label in card)
+    return {
+        label: "; ".join(dict.fromkeys(card[label] for card in cards if label in card))
+        for label in labels
+    }

@@ -14,7 +14,7 @@ from posekit.execution import execute, load_split, scored_part
 from posekit.profiles import PROFILES
 from posekit.protocols import PROTOCOLS, downsample
 from posekit.references import read_references, write_reference
-from posekit.study import Study
+from posekit.study import Study, _merged
 
 TINY = replace(
     PROFILES["smoke"],
@@ -101,6 +101,11 @@ def test_the_protocol_card_says_what_was_scored(study):
     assert "none is chosen on test data" in card["Checkpoint choice"]
 
 
+def test_a_card_of_several_protocols_names_them_all():
+    merged = _merged([{"Flip": "yes", "Root": "free"}, {"Flip": "no", "Root": "free", "K": "2"}])
+    assert merged == {"Flip": "yes; no", "Root": "free", "K": "2"}
+
+
 def test_rows_that_cannot_run_say_why(study):
     with pytest.raises(InvalidParameter, match="needs MPI-INF-3DHP"):
         study.run("mpi-inf-3dhp/ktpformer")
@@ -152,6 +157,9 @@ def test_hypotheses_are_read_at_their_iteration(study, tmp_path):
     }
     row = again.paper.row(path)
     assert again.measured(row)["mpjpe"].value == estimates["j_agg@1"]["aggregate"]["mpjpe"]
+    card = again.results("d3dp-3dhp-aggregation").protocol
+    assert (card["Sampling iterations"], card["Frames"]) == ("2", "one in 3")
+    assert card["Predicted root"] == "set to the origin before scoring"
     assert estimates["j_best@2"]["aggregate"]["mpjpe"] <= min(
         estimates[f"{name}@2"]["aggregate"]["mpjpe"] for name in ("p_best", "p_agg", "j_agg")
     )
