@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from posekit.checkpoints import Identity, LoadedCheckpoint
+from posekit.datasets import PoseDataset
+from posekit.datasets.sizes import FRAMES
+from posekit.errors import InvalidCheckpoint
 from posekit.evaluation import Evaluation, evaluate
 from posekit.models.layers import Lifter
 from posekit.protocols import D3DP_PROTOCOL, MIXSTE, Protocol
@@ -37,6 +40,13 @@ def checkpoint_table(loaded: LoadedCheckpoint, study: Study) -> Grid:
                 _published(loaded.identity, study, keypoints),
             )
         )
+    note = ""
+    if study.profile.size in FRAMES:
+        note = (
+            f"Scored on a part of the test split: profile {study.profile.name} cuts clips to "
+            f"{FRAMES[study.profile.size]} frames, and windows of {loaded.identity.frames} frames "
+            "repeat the last one. For the published protocol: -p profile standard."
+        )
     return Grid(
         caption=f"{loaded.identity.file} on {study.dataset} (mm)",
         columns=(
@@ -50,6 +60,7 @@ def checkpoint_table(loaded: LoadedCheckpoint, study: Study) -> Grid:
         ),
         rows=tuple(rows),
         label=study.load("test", "gt").evidence,
+        note=note,
     )
 
 
@@ -75,7 +86,20 @@ def _protocol(loaded: LoadedCheckpoint) -> Protocol:
 
 def _evaluate(loaded: LoadedCheckpoint, study: Study, keypoints: str) -> Evaluation:
     dataset = study.load("test", keypoints)
+    _check_joints(loaded, dataset)
     return evaluate(loaded.network, dataset, protocol=_protocol(loaded), device=str(study.device))
+
+
+def _check_joints(loaded: LoadedCheckpoint, dataset: PoseDataset) -> None:
+    """Refuse a data set whose joints or channels are not those of the checkpoint's training."""
+    identity = loaded.identity
+    joints, channels = dataset.skeleton.joints, dataset.clips[0].keypoints.shape[-1]
+    if identity.joints != joints or identity.in_channels > channels:
+        raise InvalidCheckpoint(
+            f"{identity.file}: takes {identity.joints} joints of {identity.in_channels} channels, "
+            f"and {dataset.name} has {joints} joints of {channels} channels; choose a checkpoint "
+            f"that was trained on {dataset.skeleton.name}."
+        )
 
 
 def _match(identity: Identity, keypoints: str) -> str:
@@ -85,7 +109,9 @@ def _match(identity: Identity, keypoints: str) -> str:
 
 
 def _published(identity: Identity, study: Study, keypoints: str) -> float | None:
-    """The published MPJPE of this network, window and input, if a row of the paper has it."""
+    """The published MPJPE of this network, window and input, where it can be compared."""
+    if study.dataset != "h36m" or study.profile.size in FRAMES:
+        return None
     for row in study.paper.rows:
         run = row.run
         if (

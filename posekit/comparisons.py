@@ -9,16 +9,17 @@ from typing import Any
 
 from posekit.claims import Verdict
 from posekit.notebooks import environment_entries
+from posekit.papers import COST_METRICS, Table
 from posekit.papers import Row as PaperRow
-from posekit.papers import Table
 from posekit.profiling import Measurement
 from posekit.study import Figure, RowResult, Study
 from posekit.tables import Card, ComparisonTable, Grid, Measured, Row, card, format_value
 
-DIFFERENT_DATA = (
-    "Published figures are on {published}, measured ones on {measured}: compare the differences "
-    "between rows, never the millimetres."
+NOT_COMPARABLE = (
+    "Published errors are on {published} at full scale, measured ones on {measured} at profile "
+    "{profile}: compare the differences between rows, never the millimetres."
 )
+PUBLISHED_MACS = "Published MACs count linear layers only: compare them with that column."
 DATASET_TITLES = {
     "h36m": "Human3.6M",
     "mpi_inf_3dhp": "MPI-INF-3DHP",
@@ -42,14 +43,6 @@ def comparison_table(study: Study, table_id: str, *, baseline: str = "") -> Comp
     units = _measured_first(table.metric_units, result.rows)
     names = row_names(table)
     rows = [_row(item, names[item.row.id], units) for item in result.rows]
-    measured = any(row.measured or row.reference for row in rows)
-    note = ""
-    if measured and table.dataset != study.dataset and table.kind != "efficiency":
-        published = DATASET_TITLES.get(table.dataset, table.dataset)
-        note = DIFFERENT_DATA.format(published=published, measured=study.dataset)
-    if measured and study.reference is not None:
-        state = "stale reference run" if study.reference_stale else "reference run"
-        note = f"{note} {state.capitalize()}: {study.reference.title}.".strip()
     return ComparisonTable(
         title=table.title,
         units=units,
@@ -57,7 +50,7 @@ def comparison_table(study: Study, table_id: str, *, baseline: str = "") -> Comp
         baseline=names[baseline] if baseline else "",
         evidence=result.evidence,
         protocol=result.protocol,
-        note=note,
+        note=_note(study, table, rows),
     )
 
 
@@ -95,6 +88,11 @@ def action_table(study: Study, path: str, metric: str) -> Grid:
             for action in actions
         ),
         label=runs[0].metrics["evidence"] if runs else "",
+        note=""
+        if _is_published_setting(study, "h36m")
+        else NOT_COMPARABLE.format(
+            published=DATASET_TITLES["h36m"], measured=study.dataset, profile=study.profile.name
+        ),
     )
 
 
@@ -161,7 +159,8 @@ def provenance_card(study: Study) -> Card:
         entries |= {
             "commits of the runs": ", ".join(sorted(commits)),
             "data fingerprints": ", ".join(sorted(data)),
-            "computing time of the runs": f"{seconds:.0f} s, one thread each on a CPU",
+            "computing time of the runs": f"{seconds:.0f} s on {records[0]['device']}, "
+            "one after the other",
             "peak memory of a run": f"{max(r['peak_memory_mb'] for r in records):.0f} MB",
         }
     return card("Provenance", {**entries, **environment_entries(study.device)})
@@ -192,6 +191,30 @@ def study_content(study: Study, *, picture: str = "") -> dict[str, Any]:
 
 def _tables(study: Study) -> list[str]:
     return [table.id for table in study.paper.tables]
+
+
+def _note(study: Study, table: Table, rows: Sequence[Row]) -> str:
+    """What the columns of a table can be compared in, and where the reference run was made."""
+    measured = {metric for row in rows for metric in (*row.measured, *row.reference)}
+    parts = []
+    if measured - set(COST_METRICS) and not _is_published_setting(study, table.dataset):
+        published = DATASET_TITLES.get(table.dataset, table.dataset)
+        parts.append(
+            NOT_COMPARABLE.format(
+                published=published, measured=study.dataset, profile=study.profile.name
+            )
+        )
+    if "macs" in measured:
+        parts.append(PUBLISHED_MACS)
+    if measured and study.reference is not None:
+        state = "Stale reference run" if study.reference_stale else "Reference run"
+        parts.append(f"{state}: {study.reference.title}.")
+    return " ".join(parts)
+
+
+def _is_published_setting(study: Study, dataset: str) -> bool:
+    """Whether the study measures what was published: the same data, at the same scale."""
+    return study.dataset == dataset and study.profile.name == "paper"
 
 
 def _measured_first(units: Mapping[str, str], rows: Sequence[RowResult]) -> dict[str, str]:

@@ -25,7 +25,7 @@ ORACLE_LEGEND = "† oracle: picked with the help of the truth; never part of a 
 
 @dataclass(frozen=True)
 class Measured:
-    """One measured figure: value, half width of its interval if known, what was run."""
+    """One measured figure: value, standard deviation over seeds if known, what was run."""
 
     value: float
     spread: float | None = None
@@ -176,19 +176,18 @@ class ComparisonTable(Shown):
         lines = [self.note] if self.note else []
         if self.baseline:
             lines.append(f"Small figures: difference from the row {self.baseline}, same column.")
+        figures = [
+            run for row in self.rows for run in (*row.reference.values(), *row.measured.values())
+        ]
+        if any(run.spread is not None for run in figures):
+            lines.append("±: standard deviation over seeds.")
         if any(row.oracle for row in self.rows):
             lines.append(ORACLE_LEGEND)
         reasons = self._reasons()
         if reasons:
             listed = "; ".join(f"{letter}: {reason}" for reason, letter in reasons.items())
             lines.append(f"Not run: {listed}.")
-        ran = {
-            run.ran: None
-            for row in self.rows
-            for kind in _runs(row)
-            for run in kind.values()
-            if run.ran
-        }
+        ran = dict.fromkeys(run.ran for run in figures if run.ran)
         if ran:
             lines.append(f"What was run: {'; '.join(ran)}.")
         return lines
@@ -230,10 +229,6 @@ def _text(row: Row, metric: str, column: str) -> str:
     if column == "published":
         return NOT_AVAILABLE
     return f"not run: {row.not_run}" if row.not_run else "not run"
-
-
-def _runs(row: Row) -> tuple[Mapping[str, Measured], Mapping[str, Measured]]:
-    return row.reference, row.measured
 
 
 def _has_published(row: Row, units: Mapping[str, str]) -> bool:
