@@ -49,6 +49,8 @@ def read(path: str | os.PathLike[str]) -> CheckpointFile:
         InvalidCheckpoint: missing, truncated, asks to run code, or holds no weights.
     """
     path = Path(path)
+    if path.exists() and not path.is_file():  # a pipe would be waited for, and a folder not read
+        raise InvalidCheckpoint(f"{path}: is no file; give the path of a .bin or .pth.")
     try:
         size = path.stat().st_size
         with path.open("rb") as file:
@@ -100,7 +102,7 @@ def _find_state(content: Any, path: Path) -> tuple[dict[str, Tensor], dict[str, 
     state = content if entry is None else content[entry]
     if not state or not all(isinstance(value, Tensor) for value in state.values()):
         raise InvalidCheckpoint(
-            f"{path}: holds no weights, only {first_few(map(str, content))}; expected a "
+            f"{path}: holds no weights (its entries: {first_few(map(str, content))}); expected a "
             f"dictionary of tensors, alone or as one of {', '.join(STATE_ENTRIES)}."
         )
     others = {} if entry is None else {key: content[key] for key in content if key != entry}

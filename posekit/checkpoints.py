@@ -140,7 +140,14 @@ def load(
             f"use {found['options']['frames']} frames or the file of another size."
         )
     skeleton = skeleton or _skeleton_of(joints, path)
-    network = build(found["model"], skeleton=skeleton, **(found["options"] | options))
+    try:
+        network = build(found["model"], skeleton=skeleton, **(found["options"] | options))
+    except InvalidParameter as error:
+        raise InvalidCheckpoint(
+            f"{path}: no network of its shapes can be built ({str(error).partition(';')[0]}); if "
+            f"it has another number of heads, which no file tells, load it in Python with "
+            f"posekit.checkpoints.load(path, heads=...)."
+        ) from error
     _load_strictly(network, file.state, str(path))
     return LoadedCheckpoint(network.eval(), _identity(file, found, network))
 
@@ -282,7 +289,7 @@ def _keypoints_by_name(name: str) -> str:
 
 
 def _load_strictly(network: nn.Module, state: Mapping[str, Tensor], source: str) -> None:
-    """Copy a state into a network whose names and shapes it must match exactly."""
+    """Copy a state of finite numbers into a network; names and shapes must match exactly."""
     own = network.state_dict()
     given = {name: value for name, value in state.items() if name not in SCHEDULE_BUFFERS}
     missing = [name for name in own if name not in given]
@@ -302,6 +309,13 @@ def _load_strictly(network: nn.Module, state: Mapping[str, Tensor], source: str)
         raise InvalidCheckpoint(
             f"{source}: of another size than the network: {len(shapes)} shapes differ "
             f"({first_few(shapes, 2)}); build the network at the file's size."
+        )
+    diverged = [name for name, value in given.items() if not bool(torch.isfinite(value).all())]
+    if diverged:
+        raise InvalidCheckpoint(
+            f"{source}: {len(diverged)} of its weights hold NaN or infinity "
+            f"({first_few(diverged, 2)}); take the checkpoint of an earlier epoch, or get the file "
+            f"again."
         )
     network.load_state_dict(given)
 

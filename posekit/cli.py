@@ -294,13 +294,14 @@ def status() -> None:
 
 @data.command()
 @click.argument("name", type=click.Choice(["cmu"]))
+@click.option("--root", type=click.Path(path_type=Path), help="Data folder.  [POSEKIT_DATA]")
 @click.option("--sha256", help="Expected hash of the archive, from a copy you trust.")
-def download(name: str, sha256: str | None) -> None:
+def download(name: str, root: Path | None, sha256: str | None) -> None:
     """Fetch a free data set from its official page; continues where it was interrupted."""
     from posekit.datasets.download import download_cmu
     from posekit.storage import data_root
 
-    folder = download_cmu(data_root(), expected_sha256=sha256, report=click.echo)
+    folder = download_cmu(data_root(root), expected_sha256=sha256, report=click.echo)
     click.echo(f"{name}: ready in {folder}; try posekit report --dataset {name}")
 
 

@@ -30,3 +30,7 @@ class InvalidParameter(PosekitError):
 
 class StorageError(PosekitError):
     """A folder cannot be written: read-only, full, or locked by another process."""
+
+
+class RunFailedError(PosekitError):
+    """One or more runs of a study failed; the others are kept."""

@@ -70,6 +70,7 @@ def study(settings: Settings) -> Study:
     Raises:
         DatasetNotFound: the data set is not on disk; the message says how to get it, or how to
             run without it.
+        InvalidParameter: a network is to be trained on windows longer than the longest clip.
     """
     made = Study(
         settings.paper,
@@ -80,6 +81,8 @@ def study(settings: Settings) -> Study:
         runs=settings.output_dir,
     )
     load_dataset(made.dataset, "test", root=made.data, size="smoke")
+    if settings.checkpoint is None and made.plan().missing:
+        made.check_windows()
     return made
 
 

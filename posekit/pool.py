@@ -15,7 +15,7 @@ from concurrent.futures.process import BrokenProcessPool
 
 import torch
 
-from posekit.errors import PosekitError
+from posekit.errors import PosekitError, RunFailedError
 from posekit.execution import Job, execute
 from posekit.progress import Progress
 
@@ -26,10 +26,6 @@ WORKER_SECONDS = 5.0
 # (measured at widths 16 to 64, and at 512 with the released implementation).
 LINEAR, SQUARE = 1.5e-6, 8e-9
 GPU_SPEEDUP, GPU_SECONDS_PER_STEP = 400.0, 0.015
-
-
-class RunFailedError(PosekitError):
-    """One or more runs of a study failed; the others are kept."""
 
 
 def execute_all(jobs: Sequence[Job], *, label: str, workers: int | None = None) -> None:
@@ -47,7 +43,7 @@ def execute_all(jobs: Sequence[Job], *, label: str, workers: int | None = None) 
     if not jobs:
         return
     workers = workers or _workers(jobs)
-    failures: list[str] = []
+    failures: list[tuple[str, str]] = []
     with Progress(label, len(jobs)) as progress:
         if workers == 1:
             for job in jobs:
@@ -56,7 +52,19 @@ def execute_all(jobs: Sequence[Job], *, label: str, workers: int | None = None) 
         else:
             _execute_in_processes(jobs, workers, failures, progress)
     if failures:
-        raise RunFailedError(f"{len(failures)} of {len(jobs)} runs failed: {'; '.join(failures)}")
+        raise RunFailedError(_summary(failures, len(jobs)))
+
+
+def _summary(failures: Sequence[tuple[str, str]], jobs: int) -> str:
+    """One line about the runs that failed: each cause once, with the first run that it befell."""
+    alike: dict[str, list[tuple[str, str]]] = {}
+    for run, cause in failures:
+        alike.setdefault(cause.replace(run, ""), []).append((run, cause))
+    told = []
+    for (run, cause), *others in alike.values():
+        more = f" and {len(others)} more" if others else ""
+        told.append(f"{run}{more}: {cause.rstrip('.')}")
+    return f"{len(failures)} of {jobs} runs failed: {'; '.join(told)}."
 
 
 def estimated_seconds(job: Job) -> float:
@@ -86,17 +94,17 @@ def _workers(jobs: Sequence[Job]) -> int:
     return max(1, min(cores or 1, len(jobs)))
 
 
-def _attempt(job: Job, failures: list[str], *, alone: bool) -> None:
+def _attempt(job: Job, failures: list[tuple[str, str]], *, alone: bool) -> None:
     try:
         execute(job)
     except PosekitError as error:
         if alone:
             raise
-        failures.append(f"{job.id}: {error}")
+        failures.append((job.id, str(error)))
 
 
 def _execute_in_processes(
-    jobs: Sequence[Job], workers: int, failures: list[str], progress: Progress
+    jobs: Sequence[Job], workers: int, failures: list[tuple[str, str]], progress: Progress
 ) -> None:
     others = set(multiprocessing.active_children())
     context = multiprocessing.get_context("spawn")
@@ -106,7 +114,7 @@ def _execute_in_processes(
         for future in as_completed(futures):
             error = future.result()
             if error is not None:
-                failures.append(f"{futures[future].id}: {error}")
+                failures.append((futures[future].id, error))
             progress.advance(futures[future].id)
     except BrokenProcessPool as error:
         raise RunFailedError(

@@ -17,7 +17,10 @@ _REASONS = {
     errno.EROFS: "the file system is read-only; choose another folder",
     errno.EACCES: "the folder is read-only for you; choose another folder",
     errno.EPERM: "the folder is read-only for you; choose another folder",
+    errno.ENOENT: "the folder cannot be made there; choose another folder",
     errno.ENOTDIR: "a part of the path is a file, not a folder; choose another folder",
+    errno.EEXIST: "a file of that name stands where a folder is due; choose another folder",
+    errno.ENAMETOOLONG: "the name is too long; choose another folder",
 }
 
 
@@ -46,7 +49,8 @@ def runs_root(root: str | os.PathLike[str] | None = None) -> Path:
 
 def storage_error(error: OSError, path: Path) -> StorageError:
     """An operating system error on ``path`` as one line with its remedy."""
-    reason = _REASONS.get(error.errno or 0, error.strerror or str(error))
+    told = f"{error.strerror or error}; choose another folder"
+    reason = _REASONS.get(error.errno or 0, told)
     return StorageError(f"cannot write {path}: {reason}.")
 
 

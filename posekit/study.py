@@ -17,10 +17,10 @@ import numpy as np
 
 from posekit import references
 from posekit.claims import PairedErrors, Verdict, judge, not_assessed, paired_errors
-from posekit.datasets import DATASETS, PoseDataset, load_dataset
+from posekit.datasets import DATASETS, PoseDataset
 from posekit.devices import choose_device
 from posekit.errors import InvalidParameter
-from posekit.execution import Job, trained_lifter
+from posekit.execution import Job, load_split, trained_lifter
 from posekit.fingerprints import data_fingerprints
 from posekit.models.layers import Lifter
 from posekit.papers import COST_METRICS, Claim, Paper, Row, RowRun, Table, load_paper
@@ -205,9 +205,27 @@ class Study:
 
     def load(self, split: str, keypoints: str) -> PoseDataset:
         """A split of the study's data at the size of its profile, all frames of it."""
-        return load_dataset(
-            self.dataset, split, root=self.data, keypoints=keypoints, size=self.profile.size
-        )
+        return load_split(self.dataset, split, keypoints, self.profile.size, self.data)
+
+    def check_windows(self) -> None:
+        """Find out before any training whether some clip is as long as the longest window.
+
+        Raises:
+            InvalidParameter: it is not.
+            DatasetNotFound: the data set is not on disk.
+        """
+        run = max((row.run for row in self.paper.rows if row.run), key=self._frames)
+        frames, divisor = self._frames(run), self.profile.frame_rate_divisor
+        longest = max(self.load("train", run.keypoints).clips, key=lambda clip: clip.frames)
+        if longest.frames <= (frames - 1) * divisor:
+            raise InvalidParameter(
+                f"profile {self.profile.name} needs windows of {frames} frames, one frame in "
+                f"{divisor}, and the longest training clip of {self.dataset}, {longest.name}, has "
+                f"{longest.frames} frames; choose a smaller profile or data of longer clips."
+            )
+
+    def _frames(self, run: RowRun) -> int:
+        return self.profile.configuration(run)["options"]["frames"]
 
     def measured(self, row: Row) -> dict[str, Figure]:
         """Metric -> figure of a row's table; errors are missing while runs are.

@@ -114,6 +114,16 @@ def test_status_names_what_is_missing_and_how_to_get_it(
     assert "posekit data standin h36m" in text
 
 
+def test_motion_capture_is_fetched_to_the_folder_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    there = tmp_path / "cmu" / "all_asfamc" / "subjects" / "02"
+    there.mkdir(parents=True)
+    (there / "02.asf").touch()
+    assert exit_code("data", "download", "cmu", "--root", str(tmp_path)) == cli.OK
+    assert f"already in {there.parent}" in capsys.readouterr().out
+
+
 def test_plan_as_json_has_one_object_per_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

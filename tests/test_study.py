@@ -8,7 +8,7 @@ import pytest
 
 from posekit import pool, references
 from posekit.claims import CONTRADICTED, NOT_ASSESSED, REPRODUCED, UNDECIDED
-from posekit.errors import InvalidData, InvalidParameter
+from posekit.errors import InvalidData, InvalidParameter, RunFailedError
 from posekit.evaluation import evaluate
 from posekit.execution import execute, load_split, scored_part
 from posekit.profiles import PROFILES
@@ -182,9 +182,31 @@ def test_failures_are_gathered_and_the_rest_is_kept(tmp_path, monkeypatch):
         return execute(job)
 
     monkeypatch.setattr(pool, "execute", sometimes)
-    with pytest.raises(pool.RunFailedError, match=r"1 of 4 runs failed: .*not finite"):
+    with pytest.raises(RunFailedError, match=r"1 of 4 runs failed: .*not finite"):
         study.run_all(["kpa-tpa"], workers=1)
     assert len(study.plan(["kpa-tpa"]).missing) == 1
+
+
+def test_a_cause_that_many_runs_share_is_told_once(tmp_path, monkeypatch):
+    def full(job):
+        raise InvalidData(f"cannot write {job.id}/weights: the disk is full.")
+
+    monkeypatch.setattr(pool, "execute", full)
+    study = Study("ktpformer", "synthetic", "tiny", seeds=[0], runs=tmp_path, device="cpu")
+    with pytest.raises(RunFailedError) as caught:
+        study.run_all(["kpa-tpa"], workers=1)
+    told = str(caught.value)
+    assert told.startswith("4 of 4 runs failed: ")
+    assert " and 3 more: cannot write " in told
+    assert told.count("the disk is full") == 1
+
+
+def test_windows_longer_than_the_longest_clip_are_found_before_training(tmp_path, monkeypatch):
+    monkeypatch.setitem(PROFILES, "long", replace(TINY, frames_divisor=1, frame_rate_divisor=1))
+    study = Study("ktpformer", "synthetic", "long", runs=tmp_path, device="cpu")
+    with pytest.raises(InvalidParameter, match=r"has 120 frames .*choose a smaller profile"):
+        study.check_windows()
+    Study("ktpformer", "synthetic", "tiny", runs=tmp_path, device="cpu").check_windows()
 
 
 def test_workers_compute_what_one_process_computes(study, tmp_path):
