@@ -224,7 +224,7 @@ def _scene(points: NDArray[np.float64], azimuth: float, bottom: float) -> dict:
     ranges = zip("xyz", names, low, high, strict=True)
     # plotly scales the box to volume 1; a tall box needs a camera that stands further off.
     tallest = float((high - low).max() / np.prod(high - low) ** (1 / 3))
-    distance = 2.0 * tallest**2
+    distance = 2.3 * tallest**2
     angle = np.deg2rad(azimuth)
     return {
         **{
