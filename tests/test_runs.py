@@ -19,11 +19,12 @@ from posekit.runs import RUN_FILES, RunStore, run_id, write_arrays, write_json
 CONFIG = {
     "dataset": "synthetic",
     "size": "smoke",
+    "one_frame_in": 1,
     "keypoints": "gt",
     "model": "mixste",
     "options": {"frames": 9, "embed_dim": 8, "depth": 1, "heads": 1},
     "recipe": {"learning_rate": 1e-3, "decay": 0.9, "epochs": 2, "batch_size": 12},
-    "evaluation": {"hypotheses": None, "iterations": None, "cameras": 1, "frames": 18},
+    "evaluation": {"hypotheses": None, "iterations": None, "cameras": 1},
     "seed": 3,
     "code": "test",
 }
