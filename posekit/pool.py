@@ -9,9 +9,11 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from multiprocessing import resource_tracker
 
 import torch
 
@@ -110,7 +112,8 @@ def _execute_in_processes(
     context = multiprocessing.get_context("spawn")
     pool = ProcessPoolExecutor(workers, context, initializer=_start_worker, initargs=(os.getpid(),))
     try:
-        futures = {pool.submit(_execute_quietly, job): job for job in jobs}
+        with _interrupts_held_back():
+            futures = {pool.submit(_execute_quietly, job): job for job in jobs}
         for future in as_completed(futures):
             error = future.result()
             if error is not None:
@@ -126,6 +129,25 @@ def _execute_in_processes(
         pool.shutdown(wait=False, cancel_futures=True)
         for process in set(multiprocessing.active_children()) - others:
             process.terminate()
+
+
+@contextmanager
+def _interrupts_held_back() -> Iterator[None]:
+    """Workers started inside never hear Ctrl-C, not even while they import torch.
+
+    A worker that did would print a traceback; the parent hears it when the block ends, and ends
+    the workers.
+    """
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    # Starting the tracker would unblock the signal again, so it starts first.
+    resource_tracker.ensure_running()
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _execute_quietly(job: Job) -> str | None:

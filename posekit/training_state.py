@@ -121,13 +121,15 @@ def deferred_interrupt() -> Iterator[Interrupt]:
     """Hold back Ctrl-C, so that it cannot fall into the middle of a step.
 
     The loop inside asks ``requested`` between steps. A second Ctrl-C is not held back. Threads
-    other than the main one receive no signals: there, nothing changes.
+    other than the main one receive no signals, and a process started to ignore Ctrl-C (a shell's
+    background job) goes on ignoring it: there, nothing changes.
     """
     interrupt = Interrupt()
-    if threading.current_thread() is not threading.main_thread():
+    original = signal.getsignal(signal.SIGINT)
+    in_main_thread = threading.current_thread() is threading.main_thread()
+    if not in_main_thread or original is signal.SIG_IGN:
         yield interrupt
         return
-    original = signal.getsignal(signal.SIGINT)
 
     def note(number: int, frame: FrameType | None) -> None:
         interrupt.requested = True

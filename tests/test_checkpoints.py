@@ -201,14 +201,20 @@ def test_truncated_files_are_refused_in_one_line(tmp_path, zipped):
 
 
 @settings(max_examples=60, deadline=None)
-@given(data=st.data(), zipped=st.booleans())
-def test_damaged_files_never_raise_anything_else(tmp_path_factory, data, zipped):
+@given(
+    damage=st.lists(
+        st.tuples(st.floats(0, 1, exclude_max=True), st.integers(0, 255)), min_size=1, max_size=4
+    ),
+    zipped=st.booleans(),
+)
+def test_damaged_files_never_raise_anything_else(tmp_path_factory, damage, zipped):
     folder = tmp_path_factory.mktemp("damaged")
     state = {"weight": torch.ones(2, 3), "bias": torch.zeros(3)}
     path = save({"model_pos": state, "epoch": 3}, folder / "model.bin", zipped)
     content = bytearray(path.read_bytes())
-    for _ in range(data.draw(st.integers(1, 4))):
-        content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
+    # Places as shares: torch writes addresses into the file, so its length varies.
+    for place, value in damage:
+        content[int(place * len(content))] = value
     path.write_bytes(content)
     with suppress(InvalidCheckpoint):
         found = read(path)

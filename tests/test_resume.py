@@ -79,6 +79,16 @@ def test_ctrl_c_leaves_a_checkpoint_to_resume_from(tmp_path, step):
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
+def test_ctrl_c_that_the_process_ignores_stays_ignored(tmp_path):
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        log = _train(_fresh(InterruptedLifter, 2), None, epochs=3)
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert log.steps == 3 * log.steps_per_epoch
+
+
 def test_a_crash_loses_nothing_but_time(tmp_path):
     whole = _fresh()
     _train(whole, None, epochs=3)
