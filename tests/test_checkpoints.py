@@ -16,7 +16,7 @@ from posekit.checkpoint_files import read
 from posekit.checkpoints import from_reference, load
 from posekit.errors import InvalidCheckpoint, InvalidParameter
 from posekit.models import build
-from posekit.models.d3dp import SCHEDULE_BUFFERS
+from posekit.models.d3dp import REFERENCE_CONSTANTS
 from posekit.skeletons import HUMAN36M_17, HUMANEVA_15, Skeleton
 
 SMALL = {"frames": 5, "embed_dim": 16, "depth": 2}
@@ -131,10 +131,10 @@ def test_tensors_keep_their_views_and_types(tmp_path):
 
 def test_released_diffusion_files_hold_their_schedule(tmp_path):
     state = network("d3dp", timesteps=50).state_dict()
-    schedule = {name: torch.ones(50, dtype=torch.float64) for name in SCHEDULE_BUFFERS}
+    schedule = {name: torch.ones(50, dtype=torch.float64) for name in REFERENCE_CONSTANTS}
     loaded = load(save(state | schedule, tmp_path / "d3dp.bin"))
     assert loaded.network.timesteps == 50
-    assert set(loaded.identity.ignored) == SCHEDULE_BUFFERS
+    assert set(loaded.identity.ignored) == REFERENCE_CONSTANTS
     assert loaded.identity.host == "mixste"
 
 
