@@ -18,6 +18,7 @@ from posekit.models.layers import Lifter
 from posekit.models.releases import Description
 from posekit.skeletons import HUMAN36M_17, SKELETONS, Skeleton
 
+
 @dataclass(frozen=True)
 class Identity:
     """Identity card of a checkpoint file.

@@ -13,11 +13,7 @@ from golden_checks.golden import Golden
 
 FOLDER = Path(os.environ.get("POSEKIT_GOLDENS") or Path(__file__).parent / "goldens")
 CHECKS = (
-    geometry.CHECKS
-    | graph_networks.CHECKS
-    | metrics.CHECKS
-    | networks.CHECKS
-    | protocols.CHECKS
+    geometry.CHECKS | graph_networks.CHECKS | metrics.CHECKS | networks.CHECKS | protocols.CHECKS
 )
 
 

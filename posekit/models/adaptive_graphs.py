@@ -103,7 +103,7 @@ class AdaptiveGraphConvolution(nn.Module):
         Entry (i, j) is the softmax over i of the mean, over frames and embedding channels, of the
         product of joint i's and joint j's embeddings.
         """
-        batch, _, frames, joints = features.shape
+        batch, joints = features.shape[0], features.shape[3]
         convs = (*self.conv_a, *self.conv_b)
         weight = torch.cat([conv.weight.flatten(1) for conv in convs])
         bias = torch.cat([conv.bias for conv in convs])

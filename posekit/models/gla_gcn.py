@@ -17,7 +17,6 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
-import torch
 from torch import Tensor, nn
 
 from posekit.errors import InvalidParameter
@@ -46,9 +45,7 @@ HUMANEVA_BONES = (
     *((1, 0), (0, 11), (11, 12), (12, 13), (0, 8), (8, 9), (9, 10)),
 )
 # Without a bone from thorax to right shoulder and from pelvis to left hip.
-HUMANEVA_MASK_RCNN_BONES = tuple(
-    bone for bone in HUMANEVA_BONES if bone not in {(1, 5), (0, 8)}
-)
+HUMANEVA_MASK_RCNN_BONES = tuple(bone for bone in HUMANEVA_BONES if bone not in {(1, 5), (0, 8)})
 
 
 class UnsharedHead(nn.Conv1d):
@@ -163,9 +160,7 @@ class GLAGCN(Lifter):
             else None
         )
         self.layers_tcngcn = nn.ModuleList(
-            layer
-            for _ in range(stages)
-            for layer in (inner(), inner(stride=step, residual=False))
+            layer for _ in range(stages) for layer in (inner(), inner(stride=step, residual=False))
         )
         self.drop = nn.Dropout(dropout)
         self.fc = build_head(head, skeleton.joints, embed_dim)
@@ -221,6 +216,17 @@ class GLAGCN(Lifter):
         local = criterion(centre, target[:, middle : middle + 1])
         whole = criterion(sequence, target)
         return type(local)(*(one + other for one, other in zip(local, whole, strict=True)))
+
+    def set_norm_momentum(self, momentum: float) -> None:
+        """Set the momentum that the release lets fall from 0.1 to 0.001 over its epochs.
+
+        It is that of the input normalisation and of the two main normalisations of every unit;
+        those in the shortcuts of the first unit keep theirs.
+        """
+        self.data_bn.momentum = momentum
+        for unit in self.modules():
+            if isinstance(unit, AdaptiveUnit):
+                unit.gcn1.bn.momentum = unit.tcn1.bn.momentum = momentum
 
     def _trunk(self, keypoints: Tensor) -> Tensor:
         """Joint features at full length (B, C, F, J)."""
@@ -359,9 +365,7 @@ def _reference(config: Mapping[str, Any], skeleton: Skeleton) -> GLAGCN:
             )
     variant = config.get("variant", "h36m")
     if variant not in VARIANTS:
-        raise InvalidParameter(
-            f"variant is {variant!r}; the release has {', '.join(VARIANTS)}."
-        )
+        raise InvalidParameter(f"variant is {variant!r}; the release has {', '.join(VARIANTS)}.")
     return GLAGCN(
         frames=WIDTH ** len(widths),
         skeleton=skeleton,

@@ -150,9 +150,7 @@ _REFERENCE_OPTIONS = {
 
 def reference_options(config: Mapping[str, Any]) -> dict[str, Any]:
     """Options of a network from the arguments of the authors' constructor."""
-    return {
-        ours: config[theirs] for theirs, ours in _REFERENCE_OPTIONS.items() if theirs in config
-    }
+    return {ours: config[theirs] for theirs, ours in _REFERENCE_OPTIONS.items() if theirs in config}
 
 
 def describe(state: Mapping[str, Tensor]) -> Description | None:
