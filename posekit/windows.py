@@ -58,6 +58,11 @@ class Windows:
         """The same windows with their tables on ``device``."""
         return Windows(*(getattr(self, field.name).to(device) for field in fields(self)))
 
+    def supervising_inputs(self) -> Windows:
+        """The same windows with every frame that they see as an output."""
+        neither = torch.zeros_like(self.inputs, dtype=torch.bool)
+        return Windows(self.inputs, self.inputs, self.clip, neither, neither)
+
     def __getitem__(self, chosen: Tensor) -> Windows:
         """The windows that an index or a mask (W,) chooses."""
         return Windows(*(getattr(self, field.name)[chosen] for field in fields(self)))
