@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib.util
 import itertools
+import math
 import os
 import shutil
 import statistics
@@ -74,7 +75,7 @@ class Measurement:
         precision: "float32", or "bf16" for autocast.
         compiled: through ``torch.compile``, or eager.
         device: where it ran.
-        frames_per_second: median over the samples.
+        frames_per_second: poses that come out per second, median over the samples.
         latency: seconds per pass or step, median.
         share: median share of the machine's matrix-product rate at this precision, counting two
             operations for each multiply-accumulate of all matrix products and three passes for a
@@ -162,7 +163,7 @@ def benchmark(
         precision=precision,
         compiled=compiled,
         device=place.type,
-        frames_per_second=batch * network.frames / latency,
+        frames_per_second=math.prod(pose.shape[:2]) / latency,
         latency=latency,
         share=share,
         peak_rate=peak_rate,
@@ -198,9 +199,9 @@ def bench_table(
     model: str,
     *,
     frames: int = 243,
-    width: int = 512,
+    width: int | None = None,
     depth: int | None = None,
-    heads: int = 8,
+    heads: int | None = None,
     batch: int = 1,
     device: str = "auto",
     samples: int = 5,
@@ -209,14 +210,14 @@ def bench_table(
 
     Args:
         model: a name that ``posekit.models.build`` knows.
-        frames, width, depth, heads: of the network; without ``depth``, its published one.
+        frames: of the window.
+        width, depth, heads: of the network, where it has them; None for the published ones.
         batch, device, samples: see ``benchmark``.
 
     A row that cannot be measured here (no compiler) has no figures and says why in ``note``.
     """
-    options: dict[str, Any] = {"frames": frames, "embed_dim": width, "heads": heads}
-    if depth is not None:
-        options["depth"] = depth
+    sizes = {"frames": frames, "embed_dim": width, "depth": depth, "heads": heads}
+    options = {name: size for name, size in sizes.items() if size is not None}
     place = choose_device(device)
     for compiled, mode, precision in itertools.product((False, True), MODES, DTYPES):
         row = Measurement(model, frames, batch, mode, precision, compiled, place.type)
@@ -248,14 +249,20 @@ def _missing_compiler(place: torch.device) -> str:
 
 
 def _synthetic_batch(network: Lifter, batch: int, place: torch.device) -> tuple[Tensor, Tensor]:
-    """Consecutive frames of synthetic motion: keypoints (B, F, J, C), root-relative pose."""
+    """Consecutive frames of synthetic motion: keypoints (B, F, J, C), root-relative pose.
+
+    The pose is that of all frames, or of the middle one, as the network gives it.
+    """
     clips = load_dataset("synthetic", "test", size="smoke").clips
     keypoints = torch.cat([clip.keypoints for clip in clips])[..., : network.in_channels]
     pose = torch.cat([clip.pose for clip in clips])
     pose = pose - pose[:, network.skeleton.root, None]
     frames = torch.arange(batch * network.frames) % len(keypoints)
     shape = (batch, network.frames, network.skeleton.joints, -1)
-    return keypoints[frames].view(shape).to(place), pose[frames].view(shape).to(place)
+    inputs, target = keypoints[frames].view(shape), pose[frames].view(shape)
+    if network.output == "frame":
+        target = target[:, network.frames // 2, None]
+    return inputs.to(place), target.to(place)
 
 
 def _step(
