@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from posekit.errors import InvalidParameter
-from posekit.losses import SequenceLoss
+from posekit.losses import SequenceLoss, scaled_distance
 from posekit.models.layers import DropPath, Lifter, drop_path_rates
 from posekit.skeletons import HUMAN36M_17, Skeleton
 
@@ -86,7 +86,9 @@ class GraphConvolution(nn.Module):
 
     def forward(self, tokens: Tensor) -> Tensor:
         """tokens (B, F, J, C) -> the same shape."""
-        messages = self.conv1d(tokens).view(-1, self.mixing.shape[1], tokens.shape[-1])
+        # Contiguous: of strided tokens, torch multiplies each frame by weights copied for it.
+        messages = self.conv1d(tokens.contiguous())
+        messages = messages.view(-1, self.mixing.shape[1], tokens.shape[-1])
         mixing = self.mixing.expand(len(messages), -1, -1)
         return torch.bmm(mixing, messages).view_as(tokens)
 
@@ -267,8 +269,7 @@ class GUMLP(Lifter):
     ) -> SequenceLoss:
         """The recipe's loss with the likelihood in place of its position term.
 
-        The likelihood term is the mean of |target - mu| exp(-s) + s over joints: the negative
-        logarithm of an exponential density of the distance, up to a constant.
+        The likelihood term is the mean of ``posekit.losses.scaled_distance``.
 
         Args:
             keypoints: (B, F, J, in_channels).
@@ -281,13 +282,6 @@ class GUMLP(Lifter):
             return plain
         likelihood = scaled_distance(pose, target, log_scale).mean()
         return plain._replace(total=plain.total - plain.position + likelihood)
-
-
-def scaled_distance(pose: Tensor, target: Tensor, log_scale: Tensor) -> Tensor:
-    """|target - pose| exp(-s) + s per joint, (..., J), of poses (..., J, 3) and s (..., J, 1)."""
-    distance = torch.linalg.vector_norm(target - pose, dim=-1)
-    log_scale = log_scale.squeeze(-1)
-    return distance * torch.exp(-log_scale) + log_scale
 
 
 NETWORK = GUMLP
