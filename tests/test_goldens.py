@@ -8,11 +8,11 @@ import os
 from pathlib import Path
 
 import pytest
-from golden_checks import geometry, metrics, networks, protocols
+from golden_checks import geometry, metrics, networks, optimisation, protocols
 from golden_checks.golden import Golden
 
 FOLDER = Path(os.environ.get("POSEKIT_GOLDENS") or Path(__file__).parent / "goldens")
-CHECKS = geometry.CHECKS | metrics.CHECKS | networks.CHECKS | protocols.CHECKS
+CHECKS = geometry.CHECKS | metrics.CHECKS | networks.CHECKS | optimisation.CHECKS | protocols.CHECKS
 
 
 def _goldens() -> list[Path]:
