@@ -184,21 +184,20 @@ def attend(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
     unused in the backward pass (measured: a factor 2 on 243 tokens, 6 on 17).
 
     Args:
-        query: (rows, heads, tokens, head_dim).
+        query: (..., heads, tokens, head_dim).
         key, value: the same, or with another number of tokens.
 
     Returns:
-        (rows, heads, tokens, head_dim), as many tokens as the query has.
+        (..., heads, tokens, head_dim), as many tokens as the query has.
     """
-    rows, heads, tokens, width = query.shape
-    long_float32 = query.dtype == torch.float32 and tokens >= SHORT_ROW
-    if query.device.type != "cpu" or long_float32:
-        return functional.scaled_dot_product_attention(query, key, value)
-    query, key, value = (
-        part.reshape(rows * heads, part.shape[2], width) for part in (query, key, value)
-    )
-    scores = torch.bmm(query * width**-0.5, key.transpose(1, 2))
-    return torch.bmm(scores.softmax(-1), value).view(rows, heads, tokens, width)
+    *leading, tokens, width = query.shape
+    if query.device.type != "cpu" or (query.dtype == torch.float32 and tokens >= SHORT_ROW):
+        parts = (part.flatten(0, -4) for part in (query, key, value))
+        return functional.scaled_dot_product_attention(*parts).view(*leading, tokens, width)
+    query, key, value = (part.reshape(-1, *part.shape[-2:]) for part in (query, key, value))
+    nothing = query.new_zeros(1).expand(len(query), tokens, key.shape[1])
+    scores = torch.baddbmm(nothing, query, key.transpose(1, 2), beta=0, alpha=width**-0.5)
+    return torch.bmm(scores.softmax(-1), value).view(*leading, tokens, width)
 
 
 def _check_heads(dim: int, heads: int) -> None:
@@ -235,13 +234,12 @@ class Attention(nn.Module):
         parts = self.qkv(tokens).unflatten(-1, (3, self.heads, -1))
         if self.axis == "frames":
             parts = parts.transpose(1, 2)
-        # (3, rows, heads, tokens, head_dim): a view, but for temporal rows of several sequences.
-        query, key, value = parts.flatten(0, 1).permute(2, 0, 3, 1, 4)
-        mixed = attend(query, key, value).transpose(1, 2).flatten(2)
+        # Each a view (batch, rows, heads, tokens, head_dim), copied once at most.
+        query, key, value = parts.permute(3, 0, 1, 4, 2, 5)
+        mixed = attend(query, key, value).transpose(2, 3).flatten(3)
         # Projected while rows are contiguous: of strided tokens, torch multiplies each frame by a
         # copy of the weights of its own, which took a third of a bfloat16 forward pass.
-        projected = self.proj(mixed).unflatten(0, parts.shape[:2])
-        projected = functional.dropout(projected, self.dropout, self.training)
+        projected = functional.dropout(self.proj(mixed), self.dropout, self.training)
         return projected.transpose(1, 2) if self.axis == "frames" else projected
 
 

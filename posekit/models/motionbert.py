@@ -144,8 +144,8 @@ class MotionBERT(SteppedLifter):
 
     def embed(self, keypoints: Tensor) -> Tensor:
         """Linear embedding of each keypoint plus the codes of its joint and of its frame."""
-        codes = self.pos_embed[:, None] + self.temp_embed[:, : self.frames]
-        return self.joints_embed(keypoints) + codes
+        tokens = self.joints_embed(keypoints) + self.pos_embed
+        return tokens + self.temp_embed[:, : self.frames]
 
     def steps(self) -> Sequence[Step]:
         """One step per pair of blocks: both streams, then their blend."""
