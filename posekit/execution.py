@@ -30,7 +30,7 @@ from posekit.scoring import Evaluation
 from posekit.skeletons import SKELETONS
 from posekit.storage import atomic_path
 from posekit.training import Recipe, fit
-from posekit.training_state import CHECKPOINT_FILE, LOG_FILE, logged_seconds
+from posekit.training_state import CHECKPOINT_FILE, LOG_FILE
 
 # Metrics whose values per clip are kept for paired statistics.
 PAIRED_METRICS = ("mpjpe", "p_mpjpe", "mpjve")
@@ -102,7 +102,7 @@ def training_id(config: Mapping[str, Any]) -> str:
 
 
 def _train(job: Job, store: RunStore, folder: Path) -> tuple[Lifter, float]:
-    """The trained network of a run and the seconds that training took.
+    """The trained network of a run and the seconds that training took; 0 if it was there already.
 
     Leaves ``weights.safetensors`` and ``log.csv`` in the folder of the run.
     """
@@ -111,9 +111,10 @@ def _train(job: Job, store: RunStore, folder: Path) -> tuple[Lifter, float]:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config["seed"])
         lifter = build(config["model"], skeleton=train.skeleton, **config["options"])
+    seconds = 0.0
     with store.training_folder(training_id(config)) as training:
         if not (training / WEIGHTS_FILE).exists():
-            fit(
+            log = fit(
                 lifter,
                 train,
                 Recipe(**config["recipe"]),
@@ -126,11 +127,12 @@ def _train(job: Job, store: RunStore, folder: Path) -> tuple[Lifter, float]:
             with atomic_path(training / WEIGHTS_FILE) as path:
                 path.write_bytes(save(_contiguous(lifter)))
             (training / CHECKPOINT_FILE).unlink(missing_ok=True)
+            seconds = log.seconds
         for name in (WEIGHTS_FILE, LOG_FILE):
             with atomic_path(folder / name) as path:
                 path.write_bytes((training / name).read_bytes())
     lifter.load_state_dict(load_file(folder / WEIGHTS_FILE))
-    return lifter.eval(), logged_seconds(folder / LOG_FILE)
+    return lifter.eval(), seconds
 
 
 def trained_lifter(run: StoredRun) -> Lifter:

@@ -13,7 +13,7 @@ import os
 import shutil
 import statistics
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -133,24 +133,10 @@ def benchmark(
         InvalidParameter: an unknown model, option, mode, precision or device; or no compiler for
             ``compiled``.
     """
-    if mode not in MODES:
-        raise InvalidParameter(f"unknown mode {mode!r}; choose one of: {', '.join(MODES)}.")
-    if precision not in DTYPES:
-        raise InvalidParameter(
-            f"unknown precision {precision!r}; choose one of: {', '.join(DTYPES)}."
-        )
     place = choose_device(device)
-    if compiled and (missing := _missing_compiler(place)):
-        raise InvalidParameter(missing)
-    if isinstance(model, Lifter) and options:
-        raise InvalidParameter(
-            f"a network that is built already takes no options; drop {', '.join(options)}."
-        )
+    _check_choices(mode, precision, compiled, place)
+    network = _network(model, options).to(place).train(mode == "training")
     name = type(model).__name__ if isinstance(model, Lifter) else model
-    if isinstance(model, str):
-        torch.manual_seed(0)
-        model = build(model, skeleton=HUMAN36M_17, **options)
-    network = model.to(place).train(mode == "training")
     keypoints, pose = _synthetic_batch(network, batch, place)
     step = _step(network, keypoints, pose, mode, precision, compiled)
     try:
@@ -184,6 +170,29 @@ def benchmark(
         memory=_peak_memory(step, network, mode),
         mpjpe_change=change,
     )
+
+
+def _check_choices(mode: Mode, precision: Precision, compiled: bool, place: torch.device) -> None:
+    if mode not in MODES:
+        raise InvalidParameter(f"unknown mode {mode!r}; choose one of: {', '.join(MODES)}.")
+    if precision not in DTYPES:
+        raise InvalidParameter(
+            f"unknown precision {precision!r}; choose one of: {', '.join(DTYPES)}."
+        )
+    if compiled and (missing := _missing_compiler(place)):
+        raise InvalidParameter(missing)
+
+
+def _network(model: str | Lifter, options: Mapping[str, Any]) -> Lifter:
+    """The network itself, or the one of that name with random weights, the same each time."""
+    if isinstance(model, str):
+        torch.manual_seed(0)
+        return build(model, skeleton=HUMAN36M_17, **options)
+    if options:
+        raise InvalidParameter(
+            f"a network that is built already takes no options; drop {', '.join(options)}."
+        )
+    return model
 
 
 def bench_table(

@@ -79,12 +79,6 @@ def write_log(path: Path, rows: Sequence[Mapping[str, float]]) -> None:
         writer.writerows(rows)
 
 
-def logged_seconds(path: Path) -> float:
-    """Computing time of a finished training run, from its log."""
-    with path.open(newline="", encoding="utf-8") as file:
-        return float(list(csv.DictReader(file))[-1]["seconds"])
-
-
 def load_checkpoint(folder: Path, identity: Mapping[str, Any]) -> dict[str, Any] | None:
     """The state that ``save_checkpoint`` left in ``folder``, or None if there is none.
 

@@ -186,12 +186,7 @@ class ClipBank:
         self.lengths = tuple(clip.frames for clip in clips)
         self.keypoints = torch.cat([clip.keypoints[..., :channels] for clip in clips]).to(device)
         self.valid = torch.cat([clip.valid for clip in clips]).to(device)
-        self.camera = Camera(
-            *(
-                torch.stack([getattr(clip.camera, field.name) for clip in clips]).to(device)
-                for field in fields(Camera)
-            )
-        )
+        self.camera = Camera.stack([clip.camera for clip in clips]).to(device)
         self.pose = self.trajectory = None
         if all(clip.pose is not None for clip in clips):
             absolute = torch.cat([clip.pose for clip in clips]).to(device)

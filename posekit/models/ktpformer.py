@@ -267,7 +267,7 @@ class KTPFormer(AlternatingLifter):
         self.kpattention = PriorBlock(spatial, embed_dim, mlp_ratio)
         self.tpattention = PriorBlock(temporal, embed_dim, mlp_ratio)
 
-    def embed_joints(self, keypoints: Tensor) -> Tensor:
+    def embed(self, keypoints: Tensor) -> Tensor:
         """KPA of the keypoints plus the code of each joint."""
         return self.kpattention.attn.embed(keypoints)
 

@@ -5,7 +5,7 @@ attends over one of the two middle axes: over the joints of a frame, or over the
 joint's track.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 import torch
@@ -110,6 +110,71 @@ class Lifter(nn.Module):
             )
 
 
+Step = Callable[[Tensor], Tensor]
+
+
+class SteppedLifter(Lifter):
+    """A lifter that carries tokens through a row of equal steps, so that plug-ins can act between.
+
+    ``forward`` embeds the keypoints, runs the steps, finishes the tokens and regresses the pose.
+    Tokens are (B, frames, J, C), or (B, frames, 1, C) where one token holds a whole pose. A step
+    takes any number of frames from the first number in ``prunable`` on.
+
+    Attributes:
+        embed_dim: C, channels of a token.
+        heads: attention heads.
+        qkv_bias: whether queries, keys and values have a bias.
+        pipelines: whether the host can answer all frames, or one frame, once some are left out.
+    """
+
+    embed_dim: int
+    heads: int
+    qkv_bias: bool = True
+    pipelines: tuple[str, ...] = ("sequence", "frame")
+
+    def embed(self, keypoints: Tensor) -> Tensor:
+        """keypoints (B, F, J, in_channels) -> tokens that enter the first step."""
+        raise NotImplementedError
+
+    def steps(self) -> Sequence[Step]:
+        """The steps in the order in which they run; each maps tokens to tokens."""
+        raise NotImplementedError
+
+    def finish(self, tokens: Tensor) -> Tensor:
+        """What normalises the tokens after the last step; nothing by default."""
+        return tokens
+
+    def regress(self, tokens: Tensor) -> Tensor:
+        """Finished tokens -> a pose (B, frames, J, 3) in metres."""
+        raise NotImplementedError
+
+    @property
+    def prunable(self) -> range:
+        """Numbers of the steps before which frames may be left out, counted from 0."""
+        return range(len(self.steps()))
+
+    def frame_attentions(self, step: int) -> Sequence["Attention"]:
+        """The last attention over frames within a step; several where streams run abreast."""
+        raise NotImplementedError
+
+    def shorten(self, step: int, frames: int) -> None:
+        """Rebuild what is tied to the number of frames for steps from ``step`` on."""
+
+    def initialise(self, module: nn.Module) -> None:
+        """Give a layer that a plug-in adds the host's own initial weights; torch's by default."""
+
+    def forward(self, keypoints: Tensor) -> Tensor:
+        """Lift keypoints (B, F, J, in_channels) to a pose (B, F, J, 3) in metres."""
+        self.check_input(keypoints)
+        return self.lift_tokens(self.embed(keypoints))
+
+    def lift_tokens(self, tokens: Tensor) -> Tensor:
+        """Embedded tokens -> the pose, through all steps."""
+        for step in self.steps():
+            tokens = step(tokens)
+        return self.regress(self.finish(tokens))
+
+
 class DropPath(nn.Module):
     """Stochastic depth: drops a residual branch for whole rows of tokens in training.
 
@@ -134,16 +199,19 @@ class DropPath(nn.Module):
 
 
 class MLP(nn.Module):
-    """Two linear layers with an exact GELU between them."""
+    """Two linear layers with an exact GELU between them, each followed by dropout."""
 
-    def __init__(self, dim: int, hidden: int) -> None:
+    def __init__(self, dim: int, hidden: int, dropout: float = 0.0) -> None:
         super().__init__()
         self.fc1 = nn.Linear(dim, hidden)
         self.fc2 = nn.Linear(hidden, dim)
+        self.dropout = dropout
 
     def forward(self, tokens: Tensor) -> Tensor:
         """tokens (..., dim) -> the same shape."""
-        return self.fc2(functional.gelu(self.fc1(tokens)))
+        hidden = functional.gelu(self.fc1(tokens))
+        hidden = functional.dropout(hidden, self.dropout, self.training)
+        return functional.dropout(self.fc2(hidden), self.dropout, self.training)
 
 
 SHORT_ROW = 64
@@ -159,10 +227,11 @@ def attend(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
     unused in the backward pass (measured: a factor 2 on 243 tokens, 6 on 17).
 
     Args:
-        query, key, value: (..., heads, tokens, head_dim).
+        query: (..., heads, tokens, head_dim).
+        key, value: the same, or with another number of tokens.
 
     Returns:
-        (..., heads, tokens, head_dim).
+        (..., heads, tokens, head_dim), as many tokens as the query has.
     """
     *leading, tokens, width = query.shape
     if query.device.type != "cpu" or (query.dtype == torch.float32 and tokens >= SHORT_ROW):
@@ -174,18 +243,33 @@ def attend(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
     return torch.bmm(scores.softmax(-1), value).view(*leading, tokens, width)
 
 
-class Attention(nn.Module):
-    """Multi-head self-attention over the joints of each frame or the frames of each joint."""
+def _check_heads(dim: int, heads: int) -> None:
+    if dim % heads:
+        raise InvalidParameter(
+            f"embed_dim {dim} is not divisible by {heads} heads; choose a multiple of {heads}."
+        )
 
-    def __init__(self, dim: int, heads: int, axis: Axis) -> None:
+
+class Attention(nn.Module):
+    """Multi-head self-attention over the joints of each frame or the frames of each joint.
+
+    Args:
+        dim: channels of a token.
+        heads: attention heads.
+        axis: what attends together, the "joints" of a frame or the "frames" of a joint.
+        qkv_bias: give queries, keys and values a bias.
+        dropout: rate after the output projection in training.
+    """
+
+    def __init__(
+        self, dim: int, heads: int, axis: Axis, *, qkv_bias: bool = True, dropout: float = 0.0
+    ) -> None:
         super().__init__()
-        if dim % heads:
-            raise InvalidParameter(
-                f"embed_dim {dim} is not divisible by {heads} heads; choose a multiple of {heads}."
-            )
+        _check_heads(dim, heads)
         self.heads = heads
         self.axis = axis
-        self.qkv = nn.Linear(dim, 3 * dim)
+        self.dropout = dropout
+        self.qkv = nn.Linear(dim, 3 * dim, bias=qkv_bias)
         self.proj = nn.Linear(dim, dim)
 
     def forward(self, tokens: Tensor) -> Tensor:
@@ -198,8 +282,38 @@ class Attention(nn.Module):
         mixed = attend(query, key, value).transpose(2, 3).flatten(3)
         # Projected while rows are contiguous: of strided tokens, torch multiplies each frame by a
         # copy of the weights of its own, which took a third of a bfloat16 forward pass.
-        projected = self.proj(mixed)
+        projected = functional.dropout(self.proj(mixed), self.dropout, self.training)
         return projected.transpose(1, 2) if self.axis == "frames" else projected
+
+
+class CrossAttention(nn.Module):
+    """Multi-head attention whose queries, keys and values come from different tokens.
+
+    Args:
+        dim: channels of a token.
+        heads: attention heads.
+        qkv_bias: give queries, keys and values a bias.
+        dropout: rate after the output projection in training.
+    """
+
+    def __init__(
+        self, dim: int, heads: int, *, qkv_bias: bool = True, dropout: float = 0.0
+    ) -> None:
+        super().__init__()
+        _check_heads(dim, heads)
+        self.heads = heads
+        self.dropout = dropout
+        self.linear_q = nn.Linear(dim, dim, bias=qkv_bias)
+        self.linear_k = nn.Linear(dim, dim, bias=qkv_bias)
+        self.linear_v = nn.Linear(dim, dim, bias=qkv_bias)
+        self.proj = nn.Linear(dim, dim)
+
+    def forward(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+        """query (rows, tokens, dim), key and value (rows, others, dim) -> (rows, tokens, dim)."""
+        parts = (self.linear_q(query), self.linear_k(key), self.linear_v(value))
+        heads = (part.unflatten(-1, (self.heads, -1)).transpose(1, 2) for part in parts)
+        mixed = attend(*heads).transpose(1, 2).flatten(2)
+        return functional.dropout(self.proj(mixed), self.dropout, self.training)
 
 
 class Block(nn.Module):
@@ -211,16 +325,23 @@ class Block(nn.Module):
         mlp_ratio: hidden width of the MLP over ``dim``.
         drop_path: rate of stochastic depth in training.
         axis: what attends together, the "joints" of a frame or the "frames" of a joint.
+        dropout: rate after every projection and inside the MLP in training.
     """
 
     def __init__(
-        self, dim: int, heads: int, mlp_ratio: float, drop_path: float, axis: Axis
+        self,
+        dim: int,
+        heads: int,
+        mlp_ratio: float,
+        drop_path: float,
+        axis: Axis,
+        dropout: float = 0.0,
     ) -> None:
         super().__init__()
         self.norm1 = nn.LayerNorm(dim, eps=1e-6)
-        self.attn = Attention(dim, heads, axis)
+        self.attn = Attention(dim, heads, axis, dropout=dropout)
         self.norm2 = nn.LayerNorm(dim, eps=1e-6)
-        self.mlp = MLP(dim, int(dim * mlp_ratio))
+        self.mlp = MLP(dim, int(dim * mlp_ratio), dropout)
         self.drop_path = DropPath(drop_path, axis)
 
     @property
@@ -232,6 +353,27 @@ class Block(nn.Module):
         """tokens (batch, frames, joints, dim) -> the same shape."""
         tokens = tokens + self.drop_path(self.attn(self.attention_norm(tokens)))
         return tokens + self.drop_path(self.mlp(self.norm2(tokens)))
+
+
+def stream_fusion(dim: int) -> nn.Linear:
+    """The layer that ``blend`` takes its weights from; it starts with an even blend."""
+    fusion = nn.Linear(2 * dim, 2)
+    nn.init.zeros_(fusion.weight)
+    nn.init.constant_(fusion.bias, 0.5)
+    return fusion
+
+
+def blend(fusion: nn.Linear | None, one: Tensor, other: Tensor) -> Tensor:
+    """Blend two streams (..., dim) token by token, by weights that are linear in both.
+
+    Args:
+        fusion: see ``stream_fusion``; None for the mean of the streams.
+        one, other: the streams.
+    """
+    if fusion is None:
+        return (one + other) / 2
+    share = fusion(torch.cat((one, other), dim=-1)).softmax(dim=-1)
+    return one * share[..., :1] + other * share[..., 1:]
 
 
 def drop_path_rates(largest: float, blocks: int) -> list[float]:
