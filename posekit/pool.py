@@ -27,6 +27,8 @@ WORKER_SECONDS = 5.0
 # Seconds per frame and block of training on one CPU core, for a width C: LINEAR * C + SQUARE * C^2
 # (measured at widths 16 to 64, and at 512 with the released implementation).
 LINEAR, SQUARE = 1.5e-6, 8e-9
+# GLA-GCN, which has no blocks, costs as much as this many pairs (measured at widths 12 and 96).
+PAIRS_OF_GRAPH_UNITS = 4
 GPU_SPEEDUP, GPU_SECONDS_PER_STEP = 400.0, 0.015
 
 
@@ -72,7 +74,7 @@ def _summary(failures: Sequence[tuple[str, str]], jobs: int) -> str:
 def estimated_seconds(job: Job) -> float:
     """Rough computing time of a run, to plan with: one CPU core, or one GPU."""
     options, recipe = job.config["options"], job.config["recipe"]
-    width, blocks = options["embed_dim"], 2 * options["depth"]
+    width, blocks = options["embed_dim"], 2 * options.get("depth", PAIRS_OF_GRAPH_UNITS)
     per_frame = blocks * (LINEAR * width + SQUARE * width**2)
     steps = recipe.get("max_steps") or recipe["epochs"] * _steps_per_epoch(job)
     frames = steps * recipe["batch_size"] * options["frames"]
