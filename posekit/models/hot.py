@@ -24,7 +24,13 @@ from posekit.errors import InvalidParameter
 from posekit.losses import SequenceLoss
 from posekit.models import check_options, mhformer, motionagformer, motionbert
 from posekit.models.ktpformer import KTPFormer
-from posekit.models.layers import Attention, CrossAttention, Lifter, SteppedLifter
+from posekit.models.layers import (
+    Attention,
+    CrossAttention,
+    Lifter,
+    SteppedLifter,
+    full_precision,
+)
 from posekit.models.mhformer import MHFormer
 from posekit.models.mixste import MixSTE
 from posekit.models.motionagformer import MotionAGFormer
@@ -132,7 +138,7 @@ def select(
     if noise is None:
         generator = generator or torch.Generator("cpu").manual_seed(0)
         noise = torch.rand(frames, generator=generator, device="cpu")
-    with torch.autocast(features.device.type, enabled=False):
+    with full_precision(features):
         precise = features.to(torch.promote_types(features.dtype, torch.float32))
         distances = frame_distances(precise)
         scores = peak_scores(distances, noise.to(distances), neighbours)

@@ -18,7 +18,16 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from posekit.errors import InvalidParameter
-from posekit.models.layers import MLP, Attention, Axis, Step, SteppedLifter, blend, stream_fusion
+from posekit.models.layers import (
+    MLP,
+    Attention,
+    Axis,
+    Step,
+    SteppedLifter,
+    blend,
+    full_precision,
+    stream_fusion,
+)
 from posekit.skeletons import HUMAN36M_17, Skeleton
 
 # The release's graph of Human3.6M: neighbours by row. It is not symmetric: joint 0 lacks 4, and
@@ -58,7 +67,7 @@ def similarity_graph(features: Tensor, neighbours: int) -> Tensor:
     Returns:
         A (rows, F, F) in float32, without gradient.
     """
-    with torch.no_grad(), torch.autocast(features.device.type, enabled=False):
+    with torch.no_grad(), full_precision(features):
         features = features.float()
         similarity = features @ features.transpose(1, 2)
         largest = similarity.topk(min(neighbours, features.shape[1]), dim=-1).values
