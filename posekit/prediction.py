@@ -13,7 +13,6 @@ from posekit.errors import InvalidData, InvalidParameter
 from posekit.models.layers import Lifter
 from posekit.progress import Progress
 from posekit.protocols import Protocol, downsample
-from posekit.skeletons import mirror_points
 from posekit.windows import ClipBank, Rule, Windows, evaluation_windows
 
 FRAMES_PER_BATCH = 4096
@@ -91,11 +90,9 @@ def predict(
         for start in starts:
             chosen = slice(start, start + batch_size)
             keypoints = bank.keypoints[windows.inputs[chosen]]
-            out[0, chosen] = _scored_frames(lifter(keypoints), windows, protocol.windows)
-            if protocol.flip:
-                mirrored = lifter(mirror_points(keypoints, lifter.skeleton))
-                mirrored = _scored_frames(mirrored, windows, protocol.windows)
-                out[1, chosen] = mirror_points(mirrored, bank.skeleton).float()
+            found = lifter.lift_both(keypoints) if protocol.flip else (lifter(keypoints),)
+            for number, prediction in enumerate(found):
+                out[number, chosen] = _scored_frames(prediction, windows, protocol.windows)
             progress.advance()
     lifter.train(was_training)
     _check_finite(out, windows, bank)

@@ -58,6 +58,11 @@ class Windows:
         """The same windows with their tables on ``device``."""
         return Windows(*(getattr(self, field.name).to(device) for field in fields(self)))
 
+    def supervising_inputs(self) -> Windows:
+        """The same windows with every frame that they see as an output."""
+        neither = torch.zeros_like(self.inputs, dtype=torch.bool)
+        return Windows(self.inputs, self.inputs, self.clip, neither, neither)
+
     def __getitem__(self, chosen: Tensor) -> Windows:
         """The windows that an index or a mask (W,) chooses."""
         return Windows(*(getattr(self, field.name)[chosen] for field in fields(self)))
@@ -181,12 +186,7 @@ class ClipBank:
         self.lengths = tuple(clip.frames for clip in clips)
         self.keypoints = torch.cat([clip.keypoints[..., :channels] for clip in clips]).to(device)
         self.valid = torch.cat([clip.valid for clip in clips]).to(device)
-        self.camera = Camera(
-            *(
-                torch.stack([getattr(clip.camera, field.name) for clip in clips]).to(device)
-                for field in fields(Camera)
-            )
-        )
+        self.camera = Camera.stack([clip.camera for clip in clips]).to(device)
         self.pose = self.trajectory = None
         if all(clip.pose is not None for clip in clips):
             absolute = torch.cat([clip.pose for clip in clips]).to(device)

@@ -56,7 +56,7 @@ def test_a_group_without_command_shows_its_help(
         (("report", "--profile", "fast"), "auto, smoke, quick, standard, paper"),
         (("report", "--seeds", "-1"), "-1 is not in the range"),
         (("plan", "nothing"), "choose one of: ktpformer"),
-        (("bench", "resnet"), "d3dp, ktpformer, mixste"),
+        (("bench", "resnet"), "d3dp, gla_gcn, ktpformer, mixste"),
         (("bench", "mixste", "--device", "tpu"), "unknown device 'tpu'"),
         (("unheard-of",), "No such command"),
     ],

@@ -14,10 +14,12 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from posekit.errors import InvalidData, InvalidParameter
+from posekit.losses import SequenceLoss
 from posekit.memory import keep_freed_memory
-from posekit.skeletons import Skeleton
+from posekit.skeletons import Skeleton, mirror_points
 
 Axis = Literal["joints", "frames"]
+Criterion = Callable[[Tensor, Tensor], SequenceLoss]
 
 
 class Lifter(nn.Module):
@@ -50,12 +52,53 @@ class Lifter(nn.Module):
         self.output = output
         self.in_channels = in_channels
 
+    @property
+    def tiled_windows(self) -> bool:
+        """Whether training windows lie end to end; otherwise there is one for every frame."""
+        return self.output == "sequence"
+
+    @property
+    def supervises_all_frames(self) -> bool:
+        """Whether the target of training holds all frames of a window, or the middle one."""
+        return self.output == "sequence"
+
     def training_forward(self, keypoints: Tensor, target: Tensor) -> Tensor:
         """The prediction that the training loss compares with ``target``.
 
         Diffusion lifters, whose input in training depends on the target, override it.
         """
         return self(keypoints)
+
+    def training_loss(
+        self, keypoints: Tensor, target: Tensor, criterion: Criterion
+    ) -> SequenceLoss:
+        """The loss of a batch; lifters that train on more than their prediction override it.
+
+        Args:
+            keypoints: (B, F, J, in_channels).
+            target: (B, F, J, 3) or, without ``supervises_all_frames``, (B, 1, J, 3); metres.
+            criterion: the recipe's loss of a prediction and a target.
+        """
+        return criterion(self.training_forward(keypoints, target), target)
+
+    def set_norm_momentum(self, momentum: float) -> None:
+        """Set the momentum of the batch normalisations that a recipe schedules.
+
+        Raises:
+            InvalidParameter: the network schedules none; those that do override this.
+        """
+        raise InvalidParameter(
+            f"{type(self).__name__} schedules no batch normalisation; leave norm_momentum out of "
+            f"its recipe (asked for: {momentum})."
+        )
+
+    def lift_both(self, keypoints: Tensor) -> tuple[Tensor, Tensor]:
+        """Prediction of the keypoints, and that of their mirror image mirrored back.
+
+        Lifters whose second pass reuses something of the first override it.
+        """
+        mirrored = self(mirror_points(keypoints, self.skeleton))
+        return self(keypoints), mirror_points(mirrored, self.skeleton)
 
     def check_input(self, keypoints: Tensor) -> None:
         """Raise InvalidData unless keypoints are (batch, frames, joints, in_channels)."""

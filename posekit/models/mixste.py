@@ -4,13 +4,16 @@ Source: https://github.com/JinluZhang1126/MixSTE at 72a36be, class MixSTE2. Para
 those of its checkpoints.
 """
 
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from posekit.models.layers import Attention, Block, Step, SteppedLifter, drop_path_rates
+from posekit.models.releases import Description
 from posekit.skeletons import HUMAN36M_17, Skeleton
 
 
@@ -154,5 +157,51 @@ class MixSTE(AlternatingLifter):
         """Add the code of each frame."""
         return tokens + self.Temporal_pos_embed[:, :, None]
 
+
+# Arguments of the releases of MixSTE, KTPFormer and D3DP, and what they are called here.
+_REFERENCE_OPTIONS = {
+    "num_frame": "frames",
+    "in_chans": "in_channels",
+    "embed_dim": "embed_dim",
+    "depth": "depth",
+    "num_heads": "heads",
+    "mlp_ratio": "mlp_ratio",
+    "drop_path_rate": "drop_path",
+}
+
+
+def reference_options(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Options of a network from the arguments of the authors' constructor."""
+    return {ours: config[theirs] for theirs, ours in _REFERENCE_OPTIONS.items() if theirs in config}
+
+
+def describe(state: Mapping[str, Tensor]) -> Description | None:
+    """What a state's names and shapes tell of the network, None for another network's state."""
+    if "Spatial_patch_to_embedding.weight" not in state:
+        return None
+    width, channels = state["Spatial_patch_to_embedding.weight"].shape
+    _, joints, _ = state["Spatial_pos_embed"].shape
+    _, frames, _ = state["Temporal_pos_embed"].shape
+    hidden, _ = state["STEblocks.0.mlp.fc1.weight"].shape
+    depth = count_pairs(state)
+    options = {
+        "frames": frames,
+        "in_channels": channels,
+        "embed_dim": width,
+        "depth": depth,
+        "mlp_ratio": hidden / width,
+    }
+    return Description(joints, options, depth)
+
+
+def count_pairs(names: Iterable[str]) -> int:
+    """Number of pairs of ``STEblocks`` and ``TTEblocks`` among names of parameters."""
+    numbers = {int(found[1]) for name in names if (found := re.match(r"STEblocks\.(\d+)\.", name))}
+    return max(numbers, default=-1) + 1
+
+
+REFERENCES = {
+    "mixste": lambda config, skeleton: MixSTE(skeleton=skeleton, **reference_options(config))
+}
 
 NETWORK = MixSTE
