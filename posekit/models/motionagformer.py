@@ -28,6 +28,7 @@ from posekit.models.layers import (
     full_precision,
     stream_fusion,
 )
+from posekit.models.releases import Description, count_modules
 from posekit.skeletons import HUMAN36M_17, Skeleton
 
 # The release's graph of Human3.6M: neighbours by row. It is not symmetric: joint 0 lacks 4, and
@@ -313,7 +314,7 @@ class MotionAGFormer(SteppedLifter):
             layer.graph_temporal.mixer.resize(frames)
 
 
-def options_from_reference(config: Mapping[str, Any]) -> dict[str, Any]:
+def reference_options(config: Mapping[str, Any]) -> dict[str, Any]:
     """Constructor options from the release's argument names.
 
     Raises:
@@ -341,11 +342,40 @@ _OPTIONS = {
     "norm_eps": "norm_eps",
 }
 
+
+def describe(state: Mapping[str, Tensor]) -> Description | None:
+    """What a state's names and shapes tell of the network, None for another network's state.
+
+    Heads, neighbours and the kind of graph over frames are not told.
+    """
+    if "layers.0.graph_temporal.mixer.U.weight" not in state:
+        return None
+    width, channels = state["joints_embed.weight"].shape
+    hidden, _ = state["layers.0.att_spatial.mlp.fc1.weight"].shape
+    depth = count_modules(state, "layers")
+    options = {
+        "frames": graph_frames(state, 0),
+        "in_channels": channels,
+        "embed_dim": width,
+        "depth": depth,
+        "mlp_ratio": hidden / width,
+        "representation": state["head.weight"].shape[1],
+        "qkv_bias": "layers.0.att_spatial.mixer.qkv.bias" in state,
+        "layer_scale": "layers.0.att_spatial.layer_scale_1" in state,
+        "adaptive_fusion": "layers.0.fusion.weight" in state,
+    }
+    return Description(state["pos_embed"].shape[1], options, depth)
+
+
+def graph_frames(state: Mapping[str, Tensor], layer: int) -> int:
+    """Number of frames that a layer of a state is made for."""
+    return len(state[f"layers.{layer}.graph_temporal.mixer.batch_norm.weight"])
+
+
+REFERENCES = {
+    "motionagformer": lambda config, skeleton: MotionAGFormer(
+        skeleton=skeleton, **reference_options(config)
+    )
+}
+
 NETWORK = MotionAGFormer
-
-
-def _from_reference(config: Mapping[str, Any], skeleton: Skeleton) -> MotionAGFormer:
-    return MotionAGFormer(skeleton=skeleton, **options_from_reference(config))
-
-
-REFERENCES = {"motionagformer": _from_reference}
