@@ -23,10 +23,12 @@ from posekit.errors import InvalidData
 from posekit.evaluation import evaluate, evaluate_hypotheses
 from posekit.models import build
 from posekit.models.layers import Lifter
+from posekit.optimisation import Optimisation
+from posekit.prediction import predict_optimised
 from posekit.protocols import PROTOCOLS, downsample
 from posekit.provenance import environment, peak_memory_megabytes
 from posekit.runs import RunStore, StoredRun, run_id, write_arrays, write_json
-from posekit.scoring import Evaluation
+from posekit.scoring import Evaluation, score
 from posekit.skeletons import SKELETONS
 from posekit.storage import atomic_path
 from posekit.training import Recipe, fit
@@ -148,6 +150,10 @@ def evaluations(
 ) -> dict[str, Evaluation]:
     """Evaluations by estimate: ``prediction``, or ``<aggregation>@<iteration>`` of hypotheses."""
     protocol = PROTOCOLS[how["protocol"]]
+    if how["optimise"] is not None:
+        settings = Optimisation(**how["optimise"])
+        predictions = predict_optimised(lifter, test, settings, protocol=protocol, device=device)
+        return {"prediction": score(predictions, protocol)}
     if how["hypotheses"] is None:
         return {"prediction": evaluate(lifter, test, protocol=protocol, device=device)}
 

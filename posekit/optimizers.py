@@ -7,6 +7,7 @@ from collections.abc import Iterable
 import torch
 from torch import nn
 
+from posekit.ranger import Ranger
 from posekit.recipes import Recipe
 
 
@@ -20,4 +21,6 @@ def build_optimizer(recipe: Recipe, parameters: Iterable[nn.Parameter]) -> torch
     }
     if recipe.optimizer == "adam":
         return torch.optim.Adam(parameters, amsgrad=True, fused=True, **settings)
+    if recipe.optimizer == "ranger":
+        return Ranger(parameters, **settings)
     return torch.optim.AdamW(parameters, fused=True, **settings)

@@ -55,7 +55,7 @@ def test_a_group_without_command_shows_its_help(
         (("report", "--dataset", "h36"), "did you mean 'h36m'?"),
         (("report", "--profile", "fast"), "auto, smoke, quick, standard, paper"),
         (("report", "--seeds", "-1"), "-1 is not in the range"),
-        (("plan", "nothing"), "choose one of: ktpformer"),
+        (("plan", "nothing"), "choose one of: gla_gcn, ktpformer"),
         (("bench", "resnet"), "d3dp, gla_gcn, ktpformer, mixste"),
         (("bench", "mixste", "--device", "tpu"), "unknown device 'tpu'"),
         (("unheard-of",), "No such command"),

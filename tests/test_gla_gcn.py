@@ -355,6 +355,9 @@ def test_mask_rcnn_takes_coco_joints_and_leaves_them_as_they_are():
     mirrored = network(mirror_points(coco, COCO_17))
     expected = network(mirror_points(coco_to_humaneva(coco), HUMANEVA_15))
     torch.testing.assert_close(mirrored, expected)
+    plain, flipped = network.lift_both(coco)
+    torch.testing.assert_close(plain, pose)
+    torch.testing.assert_close(flipped, mirror_points(mirrored, HUMANEVA_15))
 
 
 def test_mask_rcnn_does_not_normalise_its_input():

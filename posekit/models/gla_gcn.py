@@ -15,23 +15,21 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import Any, Literal, get_args
 
 from torch import Tensor, nn
 
 from posekit.errors import InvalidParameter
+from posekit.losses import SequenceLoss
 from posekit.models.adaptive_graphs import (
     SUBSETS,
     AdaptiveUnit,
     embedding_width,
     partitioned_graph,
 )
-from posekit.models.layers import Lifter
+from posekit.models.layers import Criterion, Lifter
 from posekit.models.releases import Description
 from posekit.skeletons import COCO_17, HUMAN36M_17, HUMANEVA_15, Skeleton, coco_to_humaneva
-
-if TYPE_CHECKING:
-    from posekit.losses import SequenceLoss
 
 Head = Literal["shared", "unshared", "flat", "pooled"]
 Variant = Literal["standard", "mask-rcnn", "h36m-graph"]
@@ -195,10 +193,7 @@ class GLAGCN(Lifter):
         return self(keypoints) if self.global_head is None else self.reconstruct(keypoints)[0]
 
     def training_loss(
-        self,
-        keypoints: Tensor,
-        target: Tensor,
-        criterion: Callable[[Tensor, Tensor], SequenceLoss],
+        self, keypoints: Tensor, target: Tensor, criterion: Criterion
     ) -> SequenceLoss:
         """The centre frame's loss; with the global branch, plus that of the whole sequence.
 
@@ -210,12 +205,16 @@ class GLAGCN(Lifter):
             criterion: loss of a prediction and a target.
         """
         if self.global_head is None:
-            return criterion(self(keypoints), target)
+            return super().training_loss(keypoints, target, criterion)
         centre, sequence = self.reconstruct(keypoints)
         middle = self.frames // 2
         local = criterion(centre, target[:, middle : middle + 1])
         whole = criterion(sequence, target)
-        return type(local)(*(one + other for one, other in zip(local, whole, strict=True)))
+        return SequenceLoss(*(one + other for one, other in zip(local, whole, strict=True)))
+
+    def lift_both(self, keypoints: Tensor) -> tuple[Tensor, Tensor]:
+        """As ``Lifter.lift_both``; COCO keypoints become HumanEva's before they are mirrored."""
+        return super().lift_both(self._own_joints(keypoints))
 
     def set_norm_momentum(self, momentum: float) -> None:
         """Set the momentum that the release lets fall from 0.1 to 0.001 over its epochs.
@@ -228,10 +227,15 @@ class GLAGCN(Lifter):
             if isinstance(unit, AdaptiveUnit):
                 unit.gcn1.bn.momentum = unit.tcn1.bn.momentum = momentum
 
+    def _own_joints(self, keypoints: Tensor) -> Tensor:
+        """Keypoints of the skeleton's joints; the Mask R-CNN variant takes COCO's as well."""
+        if self.variant == "mask-rcnn" and keypoints.shape[-2] == COCO_17.joints:
+            return coco_to_humaneva(keypoints)
+        return keypoints
+
     def _trunk(self, keypoints: Tensor) -> Tensor:
         """Joint features at full length (B, C, F, J)."""
-        if self.variant == "mask-rcnn" and keypoints.shape[-2] == COCO_17.joints:
-            keypoints = coco_to_humaneva(keypoints)
+        keypoints = self._own_joints(keypoints)
         self.check_input(keypoints)
         if self.variant != "mask-rcnn":
             coordinates = keypoints.flatten(2).flatten(0, 1)
