@@ -8,6 +8,7 @@ from posekit.figures.charts import (
 from posekit.figures.curves import learning_curves
 from posekit.figures.graphs import frame_chain, skeleton_graph, topology_heat_map
 from posekit.figures.motion import motion_viewer, pose_strip
+from posekit.figures.optimisation import optimisation_viewer
 from posekit.figures.style import show
 
 __all__ = [
@@ -15,6 +16,7 @@ __all__ = [
     "frame_chain",
     "learning_curves",
     "motion_viewer",
+    "optimisation_viewer",
     "pose_strip",
     "protocol_effects",
     "published_vs_measured",
