@@ -23,7 +23,7 @@ from posekit.errors import InvalidData
 from posekit.evaluation import evaluate, evaluate_hypotheses
 from posekit.models import build
 from posekit.models.layers import Lifter
-from posekit.protocols import PROTOCOLS, downsample
+from posekit.protocols import PROTOCOLS, downsample, scored_on
 from posekit.provenance import environment, peak_memory_megabytes
 from posekit.runs import RunStore, StoredRun, write_arrays, write_json
 from posekit.scoring import Evaluation
@@ -121,13 +121,15 @@ def evaluations(
 ) -> dict[str, Evaluation]:
     """Evaluations by estimate: ``prediction``, or ``<aggregation>@<iteration>`` of hypotheses."""
     if how["hypotheses"] is None:
-        return {"prediction": evaluate(lifter, test, protocol=PROTOCOLS["mixste"], device=device)}
+        protocol = scored_on(PROTOCOLS["mixste"], test.name)
+        return {"prediction": evaluate(lifter, test, protocol=protocol, device=device)}
 
     found = evaluate_hypotheses(
         lifter,
         test,
         hypotheses=how["hypotheses"],
         iterations=how["iterations"],
+        protocol=scored_on(PROTOCOLS["d3dp"], test.name),
         device=device,
         seed=seed,
     )

@@ -117,7 +117,7 @@ def _windows_for(lifter: Lifter, bank: ClipBank, protocol: Protocol) -> Windows:
             f"{type(lifter).__name__} predicts one frame per window; choose a protocol with "
             "windows 'centred' or 'causal'."
         )
-    return evaluation_windows(bank.lengths, lifter.frames, protocol.windows)
+    return evaluation_windows(bank.lengths, lifter.frames, protocol.windows, protocol.stride)
 
 
 def _scored_frames(prediction: Tensor, windows: Windows, rule: Rule) -> Tensor:

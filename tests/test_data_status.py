@@ -10,7 +10,8 @@ import pytest
 from acclaim import write_subject
 
 from posekit.datasets import DATASETS
-from posekit.datasets.human36m import POSES_FILE, STANDIN_MEMBER
+from posekit.datasets.human36m import POSES_FILE
+from posekit.datasets.marks import STANDIN_MEMBER
 from posekit.datasets.status import DatasetStatus, data_status
 
 

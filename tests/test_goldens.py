@@ -8,11 +8,13 @@ import os
 from pathlib import Path
 
 import pytest
-from golden_checks import geometry, metrics, networks, protocols
+from golden_checks import geometry, metrics, networks, other_protocols, protocols
 from golden_checks.golden import Golden
 
 FOLDER = Path(os.environ.get("POSEKIT_GOLDENS") or Path(__file__).parent / "goldens")
-CHECKS = geometry.CHECKS | metrics.CHECKS | networks.CHECKS | protocols.CHECKS
+CHECKS = (
+    geometry.CHECKS | metrics.CHECKS | networks.CHECKS | protocols.CHECKS | other_protocols.CHECKS
+)
 
 
 def _goldens() -> list[Path]:
