@@ -104,7 +104,7 @@ DATASETS = {
         ),
         DataSource(
             name="h36m_motionbert",
-            title="Human3.6M, MotionBERT's file",
+            title="MotionBERT's Human3.6M file",
             module="posekit.datasets.h36m_motionbert",
             keypoints=("sh",),
             files=("h36m_motionbert/h36m_sh_conf_cam_source_final.pkl",),
@@ -163,7 +163,7 @@ DATASETS = {
         ),
         DataSource(
             name="poseaug_3dhp",
-            title="PoseAug's transfer from Human3.6M to MPI-INF-3DHP",
+            title="PoseAug's Human3.6M-to-3DHP transfer",
             module="posekit.datasets.poseaug_3dhp",
             keypoints=("gt",),
             files=(

@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from posekit.datasets.marks import README, is_standin
+from posekit.datasets.marks import README, is_standin, standin_note
+from posekit.datasets.source import DATASETS
 from posekit.datasets.synthetic.generate import generate_take
 from posekit.errors import InvalidData, InvalidParameter, StorageError
 from posekit.storage import atomic_path
@@ -60,6 +61,11 @@ def _is_marked(path: Path) -> bool:
         return is_standin(path)
     except InvalidData:  # unreadable, but somebody's
         return False
+
+
+def made_note(name: str, seed: str) -> str:
+    """The note of a stand-in for the data set ``name`` that holds generated motion."""
+    return f"{standin_note(DATASETS[name].title)} Made from synthetic motion, seed {seed}."
 
 
 def write_readme(folder: Path, note: str) -> None:

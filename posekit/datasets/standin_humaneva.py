@@ -12,11 +12,12 @@ from torch import Tensor
 
 from posekit.cameras import Camera
 from posekit.datasets.humaneva import FOLDS, KEYPOINTS, POSES_FILE, SUBJECTS, extrinsics
-from posekit.datasets.marks import STANDIN_MEMBER, standin_note
+from posekit.datasets.marks import STANDIN_MEMBER
 from posekit.datasets.standin_files import (
     FRAMES,
     TakeMaker,
     check_size,
+    made_note,
     refuse_real_files,
     synthetic_takes,
     write_archive,
@@ -98,7 +99,7 @@ def write_layout(folder: Path, make_take: TakeMaker, lengths: tuple[int, int], s
                     ]
     for views in (truth, detections):  # detected, but without poses
         views["Unlabeled/S4"] = {"Walking 1 chunk0": views["Train/S1"]["Walking 1 chunk0"]}
-    note = f"{standin_note('HumanEva-I')} Made from synthetic motion, seed {seed}."
+    note = made_note("humaneva", seed)
     write_readme(folder, note)
     contents = (
         {"positions_3d": poses},

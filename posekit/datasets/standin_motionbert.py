@@ -12,12 +12,13 @@ import torch
 from posekit.cameras import Camera, human36m_cameras
 from posekit.datasets.h36m_motionbert import ACTIONS, FILE
 from posekit.datasets.human36m import SUBJECTS
-from posekit.datasets.marks import STANDIN_MEMBER, standin_note
+from posekit.datasets.marks import STANDIN_MEMBER
 from posekit.datasets.staging import see
 from posekit.datasets.standin_files import (
     FRAMES,
     TakeMaker,
     check_size,
+    made_note,
     refuse_real_files,
     synthetic_takes,
     write_pickle,
@@ -55,8 +56,7 @@ def write_layout(folder: Path, make_take: TakeMaker, lengths: tuple[int, int], s
     """
     path = folder / FILE
     refuse_real_files([path])
-    title = "MotionBERT's Human3.6M file"
-    note = f"{standin_note(title)} Made from synthetic motion, seed {seed}."
+    note = made_note("h36m_motionbert", seed)
     content: dict[str, Any] = {STANDIN_MEMBER: note}  # first, where the mark is looked for
     for split, subjects in SUBJECTS.items():
         videos = list(_videos(subjects, make_take, lengths, seed))

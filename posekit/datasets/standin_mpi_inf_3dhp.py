@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from posekit.cameras import Camera
-from posekit.datasets.marks import STANDIN_MEMBER, standin_note
+from posekit.datasets.marks import STANDIN_MEMBER
 from posekit.datasets.mpi_inf_3dhp import (
     FILES,
     OUTDOOR,
@@ -25,6 +25,7 @@ from posekit.datasets.standin_files import (
     FRAMES,
     TakeMaker,
     check_size,
+    made_note,
     refuse_real_files,
     synthetic_takes,
     write_archive,
@@ -82,7 +83,7 @@ def write_layout(folder: Path, make_take: TakeMaker, lengths: tuple[int, int], s
     refuse_real_files([*npz, *raw.values()])
     train = dict(_train(make_take, lengths, seed))
     test = dict(_test(make_take, lengths, seed))
-    note = f"{standin_note('MPI-INF-3DHP')} Made from synthetic motion, seed {seed}."
+    note = made_note("mpi_inf_3dhp", seed)
     write_readme(folder, note)
     for name, files in FILES.items():
         contents = {

@@ -8,12 +8,13 @@ import numpy as np
 import torch
 
 from posekit.datasets import human36m, standin
-from posekit.datasets.marks import STANDIN_MEMBER, standin_note
+from posekit.datasets.marks import STANDIN_MEMBER
 from posekit.datasets.mpi_inf_3dhp import OUTDOOR, camera_of_test
 from posekit.datasets.poseaug_3dhp import FILE, FRAMES
 from posekit.datasets.standin_files import (
     TakeMaker,
     check_size,
+    made_note,
     refuse_real_files,
     synthetic_takes,
     write_archive,
@@ -67,8 +68,7 @@ def write_layout(folder: Path, make_take: TakeMaker, seed: str) -> Path:
         pose = camera.world_to_camera(human36m_17_to_16(world))
         poses.append(pose.numpy())
         points.append(camera.project(pose).numpy())
-    title = "PoseAug's test file of MPI-INF-3DHP"
-    note = f"{standin_note(title)} Made from synthetic motion, seed {seed}."
+    note = made_note("poseaug_3dhp", seed)
     write_readme(folder, note)
     write_archive(
         path,
