@@ -16,6 +16,8 @@ from posekit.calibration import load_calibration
 from posekit.errors import InvalidData, InvalidParameter
 from posekit.rotations import conjugate, rotate
 
+UNDISTORTION_STEPS = 20  # each is exact to a tenth or so of the step before it
+
 
 @dataclass(frozen=True, eq=False)
 class Camera:
@@ -139,6 +141,26 @@ class Camera:
         rays = (points[..., :2] / points[..., 2:]).clamp(-1, 1)
         return focal * (self._distort(rays) if distortion else rays) + centre
 
+    def rays(self, screen: Tensor) -> Tensor:
+        """X/Z and Y/Z of what is seen at a place of the screen: undoes ``project``.
+
+        The distortion is undone by fixed-point iteration. Rays stay within the clamp of
+        ``project``, beyond which it has no inverse.
+
+        Args:
+            screen: (..., 2), screen-normalised.
+
+        Returns:
+            (..., 2), without a unit.
+        """
+        focal, centre = self._align(self.focal, screen), self._align(self.centre, screen)
+        distorted = (screen - centre) / focal
+        rays = distorted.clamp(-1, 1)
+        for _ in range(UNDISTORTION_STEPS):
+            factor, offset = self._distortion(rays)
+            rays = ((distorted - offset) / factor).clamp(-1, 1)
+        return rays
+
     def normalise(self, pixels: Tensor) -> Tensor:
         """Screen-normalised coordinates of pixel coordinates (..., 2)."""
         return _normalise(pixels, self._align(self.resolution, pixels))
@@ -149,12 +171,17 @@ class Camera:
         return (normalised + resolution / resolution[..., :1]) * resolution[..., :1] / 2
 
     def _distort(self, rays: Tensor) -> Tensor:
+        factor, offset = self._distortion(rays)
+        return rays * factor + offset
+
+    def _distortion(self, rays: Tensor) -> tuple[Tensor, Tensor]:
+        """What distortion multiplies rays (..., 2) by, (..., 1), and what it adds, (..., 2)."""
         radial, tangential = self._align(self.radial, rays), self._align(self.tangential, rays)
         squared = rays.square().sum(dim=-1, keepdim=True)
         powers = torch.cat([squared, squared**2, squared**3], dim=-1)
         factor = 1 + (radial * powers).sum(dim=-1, keepdim=True)
         factor = factor + (tangential * rays).sum(dim=-1, keepdim=True)
-        return rays * factor + tangential * squared
+        return factor, tangential * squared
 
     def _align(self, value: Tensor, points: Tensor) -> Tensor:
         """``value`` with dimensions of size one between its batch shape and its last dimension."""

@@ -13,28 +13,10 @@ from torch import Tensor, nn
 
 from posekit.checkpoint_files import CheckpointFile, first_few, read
 from posekit.errors import InvalidCheckpoint, InvalidParameter
-from posekit.models import build
-from posekit.models.d3dp import DENOISERS, SCHEDULE_BUFFERS
+from posekit.models import MODELS, build, releases
 from posekit.models.layers import Lifter
-from posekit.skeletons import SKELETONS, Skeleton
-
-_HOST = "pose_estimator."  # where D3DP keeps its denoiser
-_OPTIONS = {
-    "num_frame": "frames",
-    "in_chans": "in_channels",
-    "embed_dim": "embed_dim",
-    "depth": "depth",
-    "num_heads": "heads",
-    "mlp_ratio": "mlp_ratio",
-    "drop_path_rate": "drop_path",
-}
-_DIFFUSION_OPTIONS = {
-    "train_timesteps": "timesteps",
-    "scale": "scale",
-    "eta": "eta",
-    "hypotheses": "hypotheses",
-    "iterations": "iterations",
-}
+from posekit.models.releases import Description
+from posekit.skeletons import HUMAN36M_17, SKELETONS, Skeleton
 
 
 @dataclass(frozen=True)
@@ -43,9 +25,10 @@ class Identity:
 
     Attributes:
         file, sha256, size: name, hash and bytes of the file.
-        network: "mixste", "ktpformer" or "d3dp"; ``host`` is the denoiser's network.
-        frames, joints, in_channels, width, depth: read off the shapes.
-        heads: attention heads, which no shape shows: assumed.
+        network: name of the network; ``host`` is the network inside it, or the same.
+        frames, joints, in_channels, width, depth: read off the shapes; depth is None for a network
+            without blocks or stages.
+        heads: attention heads, which no shape shows: assumed. None for a network without.
         skeleton: name of the joint set, assumed from the number of joints unless given.
         parameters: number of trained values.
         epoch, learning_rate: of the training run, None where the file does not tell.
@@ -63,8 +46,8 @@ class Identity:
     joints: int
     in_channels: int
     width: int
-    depth: int
-    heads: int
+    depth: int | None
+    heads: int | None
     skeleton: str
     parameters: int
     epoch: int | None
@@ -78,12 +61,14 @@ class Identity:
         """The card as pairs of a label and a text."""
         network = self.network if self.host == self.network else f"{self.network} ({self.host})"
         unmatched = (*self.missing, *self.unexpected)
+        depth = "" if self.depth is None else f"depth {self.depth}, "
+        assumed = f"{self.heads} (assumed; the file does not tell)"
         return [
             ("file", f"{self.file} ({self.size / 1e6:.1f} MB)"),
             ("sha256", self.sha256),
             ("network", network),
-            ("size", f"width {self.width}, depth {self.depth}, {self.parameters:,} parameters"),
-            ("heads", f"{self.heads} (assumed; the file does not tell)"),
+            ("size", f"width {self.width}, {depth}{self.parameters:,} parameters"),
+            *([] if self.heads is None else [("heads", assumed)]),
             ("input", f"{self.frames} frames, {self.joints} joints, {self.in_channels} channels"),
             ("skeleton", f"{self.skeleton} (not in the file)"),
             ("2D input in training", f"{self.keypoints} (by the file's name)"),
@@ -123,40 +108,41 @@ def load(
         InvalidCheckpoint: as ``read``; also another network or another size than expected.
     """
     file = read(path)
-    found = _describe(file)
-    if model is not None and model != found["model"]:
+    name, found = _describe(file)
+    if model is not None and model != name:
         raise InvalidCheckpoint(
-            f"{path}: holds a {found['model']}, not a {model}; choose the file of a {model}."
+            f"{path}: holds a {name}, not a {model}; choose the file of a {model}."
         )
-    joints = found["joints"]
-    if skeleton is not None and skeleton.joints != joints:
+    if skeleton is not None and skeleton.joints != found.joints:
         raise InvalidCheckpoint(
-            f"{path}: is for {joints} joints, {skeleton.name} has {skeleton.joints}; "
-            f"choose a skeleton of {joints} joints or another file."
+            f"{path}: is for {found.joints} joints, {skeleton.name} has {skeleton.joints}; "
+            f"choose a skeleton of {found.joints} joints or another file."
         )
-    if frames is not None and frames != found["options"]["frames"]:
+    if frames is not None and frames != found.options["frames"]:
         raise InvalidCheckpoint(
-            f"{path}: is for windows of {found['options']['frames']} frames, not {frames}; "
-            f"use {found['options']['frames']} frames or the file of another size."
+            f"{path}: is for windows of {found.options['frames']} frames, not {frames}; "
+            f"use {found.options['frames']} frames or the file of another size."
         )
-    skeleton = skeleton or _skeleton_of(joints, path)
+    skeleton = skeleton or _skeleton_of(found.joints, path)
     try:
-        network = build(found["model"], skeleton=skeleton, **(found["options"] | options))
+        network = build(name, skeleton=skeleton, **{**found.options, **options})
     except InvalidParameter as error:
         raise InvalidCheckpoint(
             f"{path}: no network of its shapes can be built ({str(error).partition(';')[0]}); if "
             f"it has another number of heads, which no file tells, load it in Python with "
             f"posekit.checkpoints.load(path, heads=...)."
         ) from error
-    _load_strictly(network, file.state, str(path))
-    return LoadedCheckpoint(network.eval(), _identity(file, found, network))
+    constants = releases.constants(name)
+    _load_strictly(network, file.state, str(path), constants)
+    computed = tuple(entry for entry in file.state if entry in constants)
+    return LoadedCheckpoint(network.eval(), _identity(file, name, found, network, computed))
 
 
 def from_reference(model: str, config: Mapping[str, Any], state: Mapping[str, Any]) -> nn.Module:
     """Build a network from the constructor arguments and the state of the authors' release.
 
     Args:
-        model: "mixste", "ktpformer", "d3dp-denoiser" or "d3dp-sampler".
+        model: a name among the ``REFERENCES`` of the modules of ``posekit.models``.
         config: arguments under the release's names (``num_frame``, ``embed_dim``, ...).
         state: name -> tensor or array, named as in the release.
 
@@ -168,30 +154,17 @@ def from_reference(model: str, config: Mapping[str, Any], state: Mapping[str, An
         InvalidParameter: an unknown model.
         InvalidCheckpoint: names or shapes that do not match.
     """
-    options = {ours: config[theirs] for theirs, ours in _OPTIONS.items() if theirs in config}
-    skeleton = _reference_skeleton(config)
-    if not config.get("flip", True):
+    known = releases.references()
+    if model not in known:
         raise InvalidParameter(
-            "flip is False; D3DP samples with the mirrored pass only, as released: set it to True."
+            f"unknown reference model {model!r}; choose one of {', '.join(sorted(known))}."
         )
-    if model in ("mixste", "ktpformer"):
-        network: nn.Module = build(model, skeleton=skeleton, **options)
-    elif model == "d3dp-denoiser":
-        network = DENOISERS["mixste"](skeleton=skeleton, **options)
-    elif model == "d3dp-sampler":
-        diffusion = {
-            ours: config[theirs] for theirs, ours in _DIFFUSION_OPTIONS.items() if theirs in config
-        }
-        network = build("d3dp", skeleton=skeleton, **options, **diffusion)
-    else:
-        raise InvalidParameter(
-            f"unknown reference model {model!r}; choose one of mixste, ktpformer, d3dp-denoiser, "
-            f"d3dp-sampler."
-        )
+    build_reference, constants = known[model]
+    network = build_reference(config, _reference_skeleton(config))
     tensors = {name: torch.as_tensor(value) for name, value in state.items()}
     if not config.get("qkv_bias", True):
         tensors |= _zero_biases(network)
-    _load_strictly(network, tensors, f"state of {model}")
+    _load_strictly(network, tensors, f"state of {model}", constants)
     return network.eval()
 
 
@@ -201,76 +174,40 @@ def _zero_biases(network: nn.Module) -> dict[str, Tensor]:
     return {name: torch.zeros_like(value) for name, value in state if name.endswith("qkv.bias")}
 
 
-def _describe(file: CheckpointFile) -> dict[str, Any]:
-    """Network, number of joints and options that the names and shapes of a state tell."""
-    diffusion = any(name.startswith(_HOST) for name in file.state)
-    state = {name.removeprefix(_HOST): tuple(value.shape) for name, value in file.state.items()}
-    host = "ktpformer" if any(name.startswith("kpattention.") for name in state) else "mixste"
+def _describe(file: CheckpointFile) -> tuple[str, Description]:
+    """The network that a file belongs to, and what its state tells of it."""
     try:
-        joints, options = _OPTION_READERS[host](state)
+        found = releases.describe(file.state)
     except (KeyError, ValueError, IndexError) as error:
-        raise InvalidCheckpoint(
-            f"{file.path}: is of no network known here (its first names are {first_few(state)}); "
-            f"expected a checkpoint of MixSTE, KTPFormer or D3DP."
-        ) from error
-    if not diffusion:
-        return {"model": host, "host": host, "joints": joints, "options": options}
-    options |= {"host": host, "in_channels": options["in_channels"] - 3}
-    if "betas" in state:
-        options["timesteps"] = state["betas"][0]
-    return {"model": "d3dp", "host": host, "joints": joints, "options": options}
+        raise _unknown(file) from error
+    if found is None:
+        raise _unknown(file)
+    return found
 
 
-def _mixste_options(shapes: Mapping[str, tuple[int, ...]]) -> tuple[int, dict[str, Any]]:
-    _, joints, _ = shapes["Spatial_pos_embed"]
-    _, frames, _ = shapes["Temporal_pos_embed"]
-    width, channels = shapes["Spatial_patch_to_embedding.weight"]
-    hidden, _ = shapes["STEblocks.0.mlp.fc1.weight"]
-    return joints, _common_options(shapes, frames, channels, width, hidden)
+def _unknown(file: CheckpointFile) -> InvalidCheckpoint:
+    return InvalidCheckpoint(
+        f"{file.path}: is of no network known here (its first names are "
+        f"{first_few(file.state)}); expected a checkpoint of one of {', '.join(MODELS)}."
+    )
 
 
-def _ktpformer_options(shapes: Mapping[str, tuple[int, ...]]) -> tuple[int, dict[str, Any]]:
-    _, joints, width = shapes["kpattention.attn.Spatial_pos_embed"]
-    _, frames, _ = shapes["tpattention.attn.Temporal_pos_embed"]
-    hidden, _ = shapes["kpattention.mlp.fc1.weight"]
-    kpa = "kpattention.attn.kpa.gconv.W" in shapes
-    embedding = shapes["kpattention.attn.kpa.gconv.W" if kpa else "kpattention.attn.kpa.weight"]
-    tpa = "tpattention.attn.tpa.gconv1.gconv.W" in shapes
-    options = _common_options(shapes, frames, embedding[1], width, hidden)
-    return joints, options | {"kpa": kpa, "tpa": tpa}
-
-
-_OPTION_READERS = {"mixste": _mixste_options, "ktpformer": _ktpformer_options}
-
-
-def _common_options(
-    shapes: Mapping[str, tuple[int, ...]], frames: int, channels: int, width: int, hidden: int
-) -> dict[str, Any]:
-    numbers = {int(found[1]) for name in shapes if (found := re.match(r"STEblocks\.(\d+)\.", name))}
-    return {
-        "frames": frames,
-        "in_channels": channels,
-        "embed_dim": width,
-        "depth": max(numbers, default=-1) + 1,
-        "mlp_ratio": hidden / width,
-    }
-
-
-def _identity(file: CheckpointFile, found: Mapping[str, Any], network: Lifter) -> Identity:
-    options = found["options"]
-    schedule = tuple(name for name in file.state if name in SCHEDULE_BUFFERS)
+def _identity(
+    file: CheckpointFile, name: str, found: Description, network: Lifter, computed: tuple[str, ...]
+) -> Identity:
+    heads = (module.heads for module in network.modules() if hasattr(module, "heads"))
     return Identity(
         file=file.path.name,
         sha256=file.sha256,
         size=file.size,
-        network=found["model"],
-        host=found["host"],
+        network=name,
+        host=found.host or name,
         frames=network.frames,
         joints=network.skeleton.joints,
         in_channels=network.in_channels,
-        width=options["embed_dim"],
-        depth=options["depth"],
-        heads=next(module.heads for module in network.modules() if hasattr(module, "heads")),
+        width=found.options["embed_dim"],
+        depth=found.depth,
+        heads=next(heads, None),
         skeleton=network.skeleton.name,
         parameters=sum(parameter.numel() for parameter in network.parameters()),
         epoch=file.epoch,
@@ -278,7 +215,7 @@ def _identity(file: CheckpointFile, found: Mapping[str, Any], network: Lifter) -
         keypoints=_keypoints_by_name(file.path.stem),
         missing=(),
         unexpected=(),
-        ignored=(*file.others, *schedule),
+        ignored=(*file.others, *computed),
     )
 
 
@@ -288,10 +225,15 @@ def _keypoints_by_name(name: str) -> str:
     return next((source for source in ("cpn", "gt", "detectron") if source in words), "unknown")
 
 
-def _load_strictly(network: nn.Module, state: Mapping[str, Tensor], source: str) -> None:
-    """Copy a state of finite numbers into a network; names and shapes must match exactly."""
+def _load_strictly(
+    network: nn.Module, state: Mapping[str, Tensor], source: str, constants: frozenset[str]
+) -> None:
+    """Copy a state of finite numbers into a network; names and shapes must match exactly.
+
+    ``constants`` may stand in the state besides: the network computes them itself.
+    """
     own = network.state_dict()
-    given = {name: value for name, value in state.items() if name not in SCHEDULE_BUFFERS}
+    given = {name: value for name, value in state.items() if name not in constants}
     missing = [name for name in own if name not in given]
     unexpected = [name for name in given if name not in own]
     if missing or unexpected:
@@ -330,10 +272,10 @@ def _skeleton_of(joints: int, path: str | os.PathLike[str]) -> Skeleton:
 def _reference_skeleton(config: Mapping[str, Any]) -> Skeleton:
     """The joint set that a release's arguments describe, by a registered name where it has one.
 
-    A config without parents is of a network that does not use them; each joint then hangs on the
-    first.
+    A config without parents is of a network that does not use them, or that has a graph of its
+    own; each joint then hangs on the first. One without joints is of Human3.6M's.
     """
-    joints = config["num_joints"]
+    joints = config.get("num_joints", HUMAN36M_17.joints)
     wanted = {
         "parents": config.get("parents"),
         "left": config.get("joints_left"),

@@ -12,6 +12,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
 from posekit.models import build
+from posekit.models.adaptive_graphs import AdaptiveGraphConvolution
 from posekit.models.ktpformer import GraphConvolution
 from posekit.models.layers import Lifter
 from posekit.skeletons import HUMAN36M_17, Skeleton
@@ -74,6 +75,11 @@ def _count_macs(network: Lifter, mode: Mode, batch: int) -> tuple[int, int]:
         nonlocal layers
         layers += output.numel() * module.weight[0].numel()
 
+    def count_fused(module: nn.Module, inputs: Any, _output: Tensor) -> None:
+        nonlocal layers
+        points = inputs[0][:, 0].numel()
+        layers += points * sum(conv.weight.numel() for conv in module.fused)
+
     def count_diagonal(module: nn.Module, _inputs: Any, output: Tensor) -> None:
         nonlocal diagonal_products
         diagonal_products += len(module.adjacency) * output.numel()
@@ -81,6 +87,8 @@ def _count_macs(network: Lifter, mode: Mode, batch: int) -> tuple[int, int]:
     for module in network.modules():
         if isinstance(module, nn.Linear | nn.Conv1d | nn.Conv2d):
             module.register_forward_hook(count_layer)
+        if isinstance(module, AdaptiveGraphConvolution):
+            module.register_forward_hook(count_fused)
         if isinstance(module, GraphConvolution):
             module.register_forward_hook(count_diagonal)
     shape = (batch, network.frames, network.skeleton.joints)

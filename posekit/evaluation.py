@@ -8,13 +8,13 @@ can be made one in several ways.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import fields, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from posekit.cameras import Camera
 from posekit.datasets.clips import PoseDataset
 from posekit.devices import choose_device
 from posekit.errors import InvalidData, InvalidParameter
@@ -151,50 +151,28 @@ def evaluate_hypotheses(
     _check_hypotheses_protocol(protocol)
     place = choose_device(device)
     bank = ClipBank(downsample(dataset, protocol.downsample), place, d3dp.in_channels)
-    if bank.metres_per_unit is not None:
-        raise InvalidData(
-            f"{dataset.name} holds poses in image units, and hypotheses are made one in metres; "
-            "choose another data set."
-        )
+    bank.check_metres("making hypotheses one")
     if bank.pose is None:
         raise InvalidData(f"{dataset.name} holds clips without true poses; they cannot be scored.")
     windows = evaluation_windows(bank.lengths, d3dp.frames, protocol.windows).to(place)
     generator = torch.Generator(place).manual_seed(seed)
-    shape = (len(AGGREGATIONS), iterations, *windows.outputs.shape)
-    poses = torch.empty(*shape, bank.skeleton.joints, 3)
-    aligned_errors = torch.empty(shape)
+    sampling = {"hypotheses": hypotheses, "iterations": iterations, "generator": generator}
     was_training = d3dp.training
     d3dp.to(place).eval()
-    parts = list(_mini_batches(windows.clip, batch))
-    with Progress("sampling hypotheses", len(parts)) as progress:
-        for part in parts:
-            own = windows[part]
-            predictions = d3dp.sample(
-                bank.keypoints[own.inputs],
-                hypotheses=hypotheses,
-                iterations=iterations,
-                generator=generator,
-            )
-            predictions = predictions / d3dp.scale
-            if protocol.root == "zeroed":
-                predictions[..., bank.skeleton.root, :] = 0.0
-            for index, result in enumerate(_aggregate(predictions, bank, own, align=False)):
-                poses[index][:, part.cpu()] = result.pose.transpose(0, 1).cpu()
-            for index, result in enumerate(_aggregate(predictions, bank, own, align=True)):
-                aligned_errors[index][:, part.cpu()] = result.errors.mean(-1).transpose(0, 1).cpu()
-            progress.advance()
+    poses, aligned_errors = _aggregated_samples(d3dp, bank, windows, protocol, batch, sampling)
     d3dp.train(was_training)
+    whole = Predictions(
+        bank=bank,
+        windows=windows,
+        rule=protocol.windows,
+        frames=d3dp.frames,
+        downsample=protocol.downsample,
+        plain=poses,
+        flipped=None,
+    )
     return {
         (name, step + 1): _score_aggregation(
-            Predictions(
-                bank=bank,
-                windows=windows,
-                rule=protocol.windows,
-                frames=d3dp.frames,
-                downsample=protocol.downsample,
-                plain=poses[index, step].to(place),
-                flipped=None,
-            ),
+            replace(whole, plain=poses[index, step].to(place)),
             protocol,
             aligned_errors[index, step].to(place),
             facts=(
@@ -207,6 +185,36 @@ def evaluate_hypotheses(
         for index, name in enumerate(AGGREGATIONS)
         for step in range(iterations)
     }
+
+
+def _aggregated_samples(
+    d3dp: D3DP,
+    bank: ClipBank,
+    windows: Windows,
+    protocol: Protocol,
+    batch: int,
+    sampling: Mapping[str, Any],
+) -> tuple[Tensor, Tensor]:
+    """Of every aggregation and iteration, poses (A, K, W, F, J, 3) and aligned errors (A, K, W, F).
+
+    They are gathered in the memory of the CPU: all hypotheses of a data set exceed a GPU's.
+    """
+    shape = (len(AGGREGATIONS), sampling["iterations"], *windows.outputs.shape)
+    poses = torch.empty(*shape, bank.skeleton.joints, 3)
+    aligned_errors = torch.empty(shape)
+    parts = list(_mini_batches(windows.clip, batch))
+    with Progress("sampling hypotheses", len(parts)) as progress:
+        for part in parts:
+            own = windows[part]
+            predictions = d3dp.sample(bank.keypoints[own.inputs], **sampling) / d3dp.scale
+            if protocol.root == "zeroed":
+                predictions[..., bank.skeleton.root, :] = 0.0
+            for index, result in enumerate(_aggregate(predictions, bank, own, align=False)):
+                poses[index][:, part.cpu()] = result.pose.transpose(0, 1).cpu()
+            for index, result in enumerate(_aggregate(predictions, bank, own, align=True)):
+                aligned_errors[index][:, part.cpu()] = result.errors.mean(-1).transpose(0, 1).cpu()
+            progress.advance()
+    return poses, aligned_errors
 
 
 def _check_hypotheses_protocol(protocol: Protocol) -> None:
@@ -229,7 +237,7 @@ def _aggregate(
 ) -> tuple[Aggregation, ...]:
     """Hypotheses (B, K, N, F, J, 3) made one, in the order of ``AGGREGATIONS``."""
     keypoints, target = bank.gather(windows)
-    camera = Camera(*(getattr(bank.camera, f.name)[windows.clip] for f in fields(Camera)))
+    camera = bank.camera[windows.clip]
     trajectory = bank.trajectory[windows.outputs]
     return (
         j_best(predictions, target, align=align),

@@ -23,16 +23,20 @@ from posekit.errors import InvalidData
 from posekit.evaluation import evaluate, evaluate_hypotheses
 from posekit.models import build
 from posekit.models.layers import Lifter
+from posekit.optimisation import Optimisation
+from posekit.prediction import predict_optimised
 from posekit.protocols import PROTOCOLS, downsample, scored_on
 from posekit.provenance import environment, peak_memory_megabytes
-from posekit.runs import RunStore, StoredRun, write_arrays, write_json
-from posekit.scoring import Evaluation
+from posekit.runs import RunStore, StoredRun, run_id, write_arrays, write_json
+from posekit.scoring import Evaluation, score
 from posekit.skeletons import SKELETONS
 from posekit.storage import atomic_path
 from posekit.training import Recipe, fit
+from posekit.training_state import CHECKPOINT_FILE, LOG_FILE
 
 # Metrics whose values per clip are kept for paired statistics.
 PAIRED_METRICS = ("mpjpe", "p_mpjpe", "mpjve")
+WEIGHTS_FILE = "weights.safetensors"
 
 
 @dataclass(frozen=True)
@@ -67,52 +71,77 @@ def execute(job: Job) -> StoredRun:
         finished = store.load(job.id)
         if finished is None:
             with one_thread():
-                _execute(job, folder)
+                _execute(job, store, folder)
             store.finish(job.id, folder)
             finished = store.load(job.id)
     assert finished is not None
     return finished
 
 
-def _execute(job: Job, folder: Path) -> None:
-    started = time.monotonic()
+def _execute(job: Job, store: RunStore, folder: Path) -> None:
     config = job.config
-    train, test = (_split(job, split) for split in ("train", "test"))
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(config["seed"])
-        lifter = build(config["model"], skeleton=train.skeleton, **config["options"])
-    fit(
-        lifter,
-        train,
-        Recipe(**config["recipe"]),
-        seed=config["seed"],
-        device=job.device,
-        folder=folder,
-        label=job.id,
-        checkpoint_seconds=job.checkpoint_seconds,
-    )
-    test = scored_part(test, config["evaluation"]["cameras"])
+    lifter, seconds = _train(job, store, folder)
+    started = time.monotonic()
+    test = scored_part(_split(job, "test"), config["evaluation"]["cameras"])
     estimates = evaluations(lifter, test, config["evaluation"], job.device, config["seed"])
     write_json(folder / "config.json", config)
     write_json(folder / "metrics.json", _metrics(estimates, test))
     write_arrays(folder / "per_clip.npz", _per_clip(estimates))
-    with atomic_path(folder / "weights.safetensors") as path:
-        path.write_bytes(save(_contiguous(lifter)))
     write_json(
         folder / "environment.json",
         {
             **environment(job.device),
-            "seconds": round(time.monotonic() - started, 2),
+            "seconds": round(seconds + time.monotonic() - started, 2),
             "peak_memory_mb": peak_memory_megabytes(job.device),
         },
     )
+
+
+def training_id(config: Mapping[str, Any]) -> str:
+    """Name of the training that a run needs: rows that only evaluate otherwise share one."""
+    evaluation = {"hypotheses": None, "iterations": None, "cameras": None}
+    return run_id({**config, "evaluation": evaluation})
+
+
+def _train(job: Job, store: RunStore, folder: Path) -> tuple[Lifter, float]:
+    """The trained network of a run and the seconds that training took; 0 if it was there already.
+
+    Leaves ``weights.safetensors`` and ``log.csv`` in the folder of the run.
+    """
+    config = job.config
+    train = _split(job, "train")
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(config["seed"])
+        lifter = build(config["model"], skeleton=train.skeleton, **config["options"])
+    seconds = 0.0
+    with store.training_folder(training_id(config)) as training:
+        if not (training / WEIGHTS_FILE).exists():
+            log = fit(
+                lifter,
+                train,
+                Recipe(**config["recipe"]),
+                seed=config["seed"],
+                device=job.device,
+                folder=training,
+                label=job.id,
+                checkpoint_seconds=job.checkpoint_seconds,
+            )
+            with atomic_path(training / WEIGHTS_FILE) as path:
+                path.write_bytes(save(_contiguous(lifter)))
+            (training / CHECKPOINT_FILE).unlink(missing_ok=True)
+            seconds = log.seconds
+        for name in (WEIGHTS_FILE, LOG_FILE):
+            with atomic_path(folder / name) as path:
+                path.write_bytes((training / name).read_bytes())
+    lifter.load_state_dict(load_file(folder / WEIGHTS_FILE))
+    return lifter.eval(), seconds
 
 
 def trained_lifter(run: StoredRun) -> Lifter:
     """The network of a finished run with its weights, in evaluation mode."""
     skeleton = SKELETONS[run.metrics["card"]["Skeleton"]]
     lifter = build(run.config["model"], skeleton=skeleton, **run.config["options"])
-    lifter.load_state_dict(load_file(run.folder / "weights.safetensors"))
+    lifter.load_state_dict(load_file(run.folder / WEIGHTS_FILE))
     return lifter.eval()
 
 
@@ -120,8 +149,12 @@ def evaluations(
     lifter: Lifter, test: PoseDataset, how: Mapping[str, Any], device: str, seed: int
 ) -> dict[str, Evaluation]:
     """Evaluations by estimate: ``prediction``, or ``<aggregation>@<iteration>`` of hypotheses."""
+    protocol = scored_on(PROTOCOLS[how["protocol"]], test.name)
+    if how["optimise"] is not None:
+        settings = Optimisation(**how["optimise"])
+        predictions = predict_optimised(lifter, test, settings, protocol=protocol, device=device)
+        return {"prediction": score(predictions, protocol)}
     if how["hypotheses"] is None:
-        protocol = scored_on(PROTOCOLS["mixste"], test.name)
         return {"prediction": evaluate(lifter, test, protocol=protocol, device=device)}
 
     found = evaluate_hypotheses(

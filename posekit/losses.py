@@ -80,6 +80,25 @@ def sequence_loss(
     return SequenceLoss(position, smoothness, motion_error, total)
 
 
+def scaled_distance(prediction: Tensor, target: Tensor, log_scale: Tensor) -> Tensor:
+    """Distance over its expected size, |target - prediction| exp(-s) + s, of every joint.
+
+    The negative logarithm of an exponential density of the distance, up to a constant; its mean
+    is what UAO trains and optimises by (https://github.com/xiu-cs/UAO-Pose3D at cb50588). A joint
+    that lies on its target has gradient 0.
+
+    Args:
+        prediction, target: (..., joints, 3), metres.
+        log_scale: s (..., joints, 1), the logarithm of metres.
+
+    Returns:
+        (..., joints).
+    """
+    distance = torch.linalg.vector_norm(target - prediction, dim=-1)
+    log_scale = log_scale.squeeze(-1)
+    return distance * torch.exp(-log_scale) + log_scale
+
+
 def backward_scaled_by_loss(total: Tensor) -> None:
     """Backward pass seeded with the loss itself: gradients are ``total * d total / d theta``.
 

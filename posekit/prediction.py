@@ -11,9 +11,9 @@ from posekit.datasets.clips import PoseDataset
 from posekit.devices import choose_device
 from posekit.errors import InvalidData, InvalidParameter
 from posekit.models.layers import Lifter
+from posekit.optimisation import Optimisation, optimise
 from posekit.progress import Progress
 from posekit.protocols import Protocol, downsample
-from posekit.skeletons import mirror_points
 from posekit.windows import ClipBank, Rule, Windows, evaluation_windows
 
 FRAMES_PER_BATCH = 4096
@@ -91,11 +91,9 @@ def predict(
         for start in starts:
             chosen = slice(start, start + batch_size)
             keypoints = bank.keypoints[windows.inputs[chosen]]
-            out[0, chosen] = _scored_frames(lifter(keypoints), windows, protocol.windows)
-            if protocol.flip:
-                mirrored = lifter(mirror_points(keypoints, lifter.skeleton))
-                mirrored = _scored_frames(mirrored, windows, protocol.windows)
-                out[1, chosen] = mirror_points(mirrored, bank.skeleton).float()
+            found = lifter.lift_both(keypoints) if protocol.flip else (lifter(keypoints),)
+            for number, prediction in enumerate(found):
+                out[number, chosen] = _scored_frames(prediction, windows, protocol.windows)
             progress.advance()
     lifter.train(was_training)
     _check_finite(out, windows, bank)
@@ -107,6 +105,68 @@ def predict(
         downsample=protocol.downsample,
         plain=out[0],
         flipped=out[1] if protocol.flip else None,
+    )
+
+
+def predict_optimised(
+    lifter: Lifter,
+    dataset: PoseDataset,
+    settings: Optimisation,
+    *,
+    protocol: Protocol,
+    device: str = "auto",
+) -> Predictions:
+    """``predict`` with every prediction optimised at test time.
+
+    An optimised pose is the mean of a plain and a mirrored half already, so both predictions of
+    the result are that pose.
+
+    Args:
+        lifter: the network; left as it comes in.
+        dataset: clips with keypoints of the lifter's joints, calibrated cameras and, for the root
+            "given", true poses.
+        settings: what to optimise, see ``posekit.optimisation``.
+        protocol: its window rule and downsampling are used.
+        device: see ``posekit.devices.choose_device``.
+
+    Raises:
+        InvalidParameter: a window rule or a target that the lifter cannot follow.
+        InvalidData: clips without truth where the root is "given", or predictions of NaN.
+    """
+    place = choose_device(device)
+    bank = ClipBank(downsample(dataset, protocol.downsample), place, lifter.in_channels)
+    bank.check_metres("optimising at test time")
+    if settings.root == "given" and bank.trajectory is None:
+        raise InvalidData(
+            f"{dataset.name} holds clips without true poses; optimise with root 'fitted'."
+        )
+    windows = _windows_for(lifter, bank, protocol).to(place)
+    lifter.to(place)
+    out = torch.empty(*windows.outputs.shape, bank.skeleton.joints, 3, device=place)
+    size = max(1, FRAMES_PER_BATCH // lifter.frames)
+    starts = range(0, len(windows), size)
+    with Progress("optimising", len(starts)) as progress:
+        for start in starts:
+            own = windows[torch.arange(start, min(start + size, len(windows)), device=place)]
+            seen = own.inputs if lifter.output == "sequence" else own.outputs
+            found = optimise(
+                lifter,
+                bank.keypoints[own.inputs],
+                bank.camera[own.clip],
+                None if settings.root == "fitted" else bank.trajectory[seen],
+                settings,
+            )
+            out[start : start + size] = _scored_frames(found.pose, windows, protocol.windows)
+            progress.advance()
+    _check_finite(out[None], windows, bank)
+    return Predictions(
+        bank=bank,
+        windows=windows,
+        rule=protocol.windows,
+        frames=lifter.frames,
+        downsample=protocol.downsample,
+        plain=out,
+        flipped=out,
     )
 
 

@@ -16,7 +16,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -28,7 +29,20 @@ HEAD_WIDTH = 16
 
 WITHOUT_LICENCE_FORM = ("synthetic", "cmu")
 
-SCALED_OPTIMIZER = {"schedule": "cosine", "decay": 1.0, "betas": (0.9, 0.95)}
+SCALED_OPTIMIZER = {
+    "optimizer": "adamw",
+    "schedule": "cosine",
+    "decay": 1.0,
+    "halve_every": 0,
+    "lowest_rate": 0.0,
+    "weight_decay": 0.1,
+    "betas": (0.9, 0.95),
+    "eps": 1e-8,
+    "norm_momentum": None,
+}
+
+# MHFormer's first stage splits the frames of a window over nine heads.
+FRAMES_IN = {"mhformer": 9}
 
 # KTPFormer's depth leaves out the pair of blocks that holds the priors.
 PRIOR_PAIRS = {"ktpformer": 1}
@@ -84,6 +98,8 @@ class Profile:
                 "hypotheses": _at_most(run.hypotheses, self.hypotheses),
                 "iterations": _at_most(run.iterations, self.iterations),
                 "cameras": self.test_cameras,
+                "protocol": run.protocol,
+                "optimise": None if run.optimise is None else dict(run.optimise),
             },
         }
 
@@ -97,15 +113,31 @@ class Profile:
 
     def _options(self, run: RowRun) -> dict[str, Any]:
         options = dict(run.options)
-        prior = PRIOR_PAIRS.get(options.get("host", run.model), 0)
+        network = options.get("host", run.model)
         width = max(4, options["embed_dim"] // self.width_divisor)
-        if self.width_divisor > 1:
+        if self.width_divisor > 1 and "heads" in options:
             options["heads"] = max(1, min(options["heads"], width // HEAD_WIDTH))
         options["embed_dim"] = width
-        options["frames"] = max(1, options["frames"] // self.frames_divisor)
-        pairs = math.floor(self.depth_factor * (options["depth"] + prior) + 0.5)
-        options["depth"] = max(1, pairs - prior)
+        frames = self._frames(options["frames"], FRAMES_IN.get(network, 1))
+        if "tokens" in options:
+            share = frames / options["frames"]
+            options["tokens"] = max(1, math.floor(share * options["tokens"] + 0.5))
+        options["frames"] = frames
+        if "depth" in options:
+            prior = PRIOR_PAIRS.get(network, 0)
+            pairs = max(1 + prior, self._scaled_depth(options["depth"] + prior))
+            options["depth"] = pairs - prior
+            if "prune_at" in options:
+                wanted = self._scaled_depth(options["prune_at"])
+                options["prune_at"] = max(1, min(pairs - 1, wanted))
         return options
+
+    def _frames(self, published: int, multiple: int) -> int:
+        frames = max(1, published // self.frames_divisor)
+        return max(multiple, frames - frames % multiple)
+
+    def _scaled_depth(self, published: int) -> int:
+        return math.floor(self.depth_factor * published + 0.5)
 
     def _recipe(self, run: RowRun) -> dict[str, Any]:
         recipe = dict(run.recipe)
@@ -178,11 +210,22 @@ PROFILES: dict[str, Profile] = {
 }
 
 
-def resolve_profile(name: str, dataset: str, device: torch.device | str) -> Profile:
+def resolve_profile(
+    name: str,
+    dataset: str,
+    device: torch.device | str,
+    scaling: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
+) -> Profile:
     """The profile of that name; "auto" chooses by data set and device.
 
     On data without a licence form "auto" is ``smoke``, so that a first look takes seconds. Whoever
     names a licensed data set wants the paper: ``paper`` on a GPU, ``quick`` without one.
+
+    Args:
+        name: of a profile, or "auto".
+        dataset: name of the data set.
+        device: where runs will compute.
+        scaling: fields that a paper sets otherwise, by profile (``Paper.scaling``).
 
     Raises:
         InvalidParameter: no such profile.
@@ -196,7 +239,7 @@ def resolve_profile(name: str, dataset: str, device: torch.device | str) -> Prof
         raise InvalidParameter(
             f"unknown profile {name!r}; choose one of: auto, {', '.join(PROFILES)}."
         )
-    return PROFILES[name]
+    return replace(PROFILES[name], **scaling.get(name, {}))
 
 
 def describe(configuration: Mapping[str, Any]) -> str:

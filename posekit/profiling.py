@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import importlib.util
 import itertools
+import math
 import os
 import shutil
 import statistics
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -74,7 +75,7 @@ class Measurement:
         precision: "float32", or "bf16" for autocast.
         compiled: through ``torch.compile``, or eager.
         device: where it ran.
-        frames_per_second: median over the samples.
+        frames_per_second: poses that come out per second, median over the samples.
         latency: seconds per pass or step, median.
         share: median share of the machine's matrix-product rate at this precision, counting two
             operations for each multiply-accumulate of all matrix products and three passes for a
@@ -132,24 +133,10 @@ def benchmark(
         InvalidParameter: an unknown model, option, mode, precision or device; or no compiler for
             ``compiled``.
     """
-    if mode not in MODES:
-        raise InvalidParameter(f"unknown mode {mode!r}; choose one of: {', '.join(MODES)}.")
-    if precision not in DTYPES:
-        raise InvalidParameter(
-            f"unknown precision {precision!r}; choose one of: {', '.join(DTYPES)}."
-        )
     place = choose_device(device)
-    if compiled and (missing := _missing_compiler(place)):
-        raise InvalidParameter(missing)
-    if isinstance(model, Lifter) and options:
-        raise InvalidParameter(
-            f"a network that is built already takes no options; drop {', '.join(options)}."
-        )
+    _check_choices(mode, precision, compiled, place)
+    network = _network(model, options).to(place).train(mode == "training")
     name = type(model).__name__ if isinstance(model, Lifter) else model
-    if isinstance(model, str):
-        torch.manual_seed(0)
-        model = build(model, skeleton=HUMAN36M_17, **options)
-    network = model.to(place).train(mode == "training")
     keypoints, pose = _synthetic_batch(network, batch, place)
     step = _step(network, keypoints, pose, mode, precision, compiled)
     try:
@@ -176,7 +163,7 @@ def benchmark(
         precision=precision,
         compiled=compiled,
         device=place.type,
-        frames_per_second=batch * network.frames / latency,
+        frames_per_second=math.prod(pose.shape[:2]) / latency,
         latency=latency,
         share=share,
         peak_rate=peak_rate,
@@ -185,13 +172,36 @@ def benchmark(
     )
 
 
+def _check_choices(mode: Mode, precision: Precision, compiled: bool, place: torch.device) -> None:
+    if mode not in MODES:
+        raise InvalidParameter(f"unknown mode {mode!r}; choose one of: {', '.join(MODES)}.")
+    if precision not in DTYPES:
+        raise InvalidParameter(
+            f"unknown precision {precision!r}; choose one of: {', '.join(DTYPES)}."
+        )
+    if compiled and (missing := _missing_compiler(place)):
+        raise InvalidParameter(missing)
+
+
+def _network(model: str | Lifter, options: Mapping[str, Any]) -> Lifter:
+    """The network itself, or the one of that name with random weights, the same each time."""
+    if isinstance(model, str):
+        torch.manual_seed(0)
+        return build(model, skeleton=HUMAN36M_17, **options)
+    if options:
+        raise InvalidParameter(
+            f"a network that is built already takes no options; drop {', '.join(options)}."
+        )
+    return model
+
+
 def bench_table(
     model: str,
     *,
     frames: int = 243,
-    width: int = 512,
+    width: int | None = None,
     depth: int | None = None,
-    heads: int = 8,
+    heads: int | None = None,
     batch: int = 1,
     device: str = "auto",
     samples: int = 5,
@@ -200,14 +210,14 @@ def bench_table(
 
     Args:
         model: a name that ``posekit.models.build`` knows.
-        frames, width, depth, heads: of the network; without ``depth``, its published one.
+        frames: of the window.
+        width, depth, heads: of the network, where it has them; None for the published ones.
         batch, device, samples: see ``benchmark``.
 
     A row that cannot be measured here (no compiler) has no figures and says why in ``note``.
     """
-    options: dict[str, Any] = {"frames": frames, "embed_dim": width, "heads": heads}
-    if depth is not None:
-        options["depth"] = depth
+    sizes = {"frames": frames, "embed_dim": width, "depth": depth, "heads": heads}
+    options = {name: size for name, size in sizes.items() if size is not None}
     place = choose_device(device)
     for compiled, mode, precision in itertools.product((False, True), MODES, DTYPES):
         row = Measurement(model, frames, batch, mode, precision, compiled, place.type)
@@ -239,14 +249,20 @@ def _missing_compiler(place: torch.device) -> str:
 
 
 def _synthetic_batch(network: Lifter, batch: int, place: torch.device) -> tuple[Tensor, Tensor]:
-    """Consecutive frames of synthetic motion: keypoints (B, F, J, C), root-relative pose."""
+    """Consecutive frames of synthetic motion: keypoints (B, F, J, C), root-relative pose.
+
+    The pose is that of all frames, or of the middle one, as the network gives it.
+    """
     clips = load_dataset("synthetic", "test", size="smoke").clips
     keypoints = torch.cat([clip.keypoints for clip in clips])[..., : network.in_channels]
     pose = torch.cat([clip.pose for clip in clips])
     pose = pose - pose[:, network.skeleton.root, None]
     frames = torch.arange(batch * network.frames) % len(keypoints)
     shape = (batch, network.frames, network.skeleton.joints, -1)
-    return keypoints[frames].view(shape).to(place), pose[frames].view(shape).to(place)
+    inputs, target = keypoints[frames].view(shape), pose[frames].view(shape)
+    if network.output == "frame":
+        target = target[:, network.frames // 2, None]
+    return inputs.to(place), target.to(place)
 
 
 def _step(

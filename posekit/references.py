@@ -112,8 +112,8 @@ def write_reference(study: Study, folder: str | os.PathLike[str] | None = None) 
     """Keep a finished study as the reference results on its data set; others stay.
 
     Raises:
-        InvalidParameter: the profile carries no verdicts, runs are missing, or this is no
-            checkout and no folder is given.
+        InvalidParameter: the profile carries no verdicts, the seeds do not count from 0, runs are
+            missing, or this is no checkout and no folder is given.
         StorageError: the file cannot be written.
     """
     path = reference_path(study.paper.key, folder)
@@ -123,6 +123,11 @@ def write_reference(study: Study, folder: str | os.PathLike[str] | None = None) 
         larger = ", ".join(name for name, profile in PROFILES.items() if profile.verdicts)
         raise InvalidParameter(
             f"profile {study.profile.name} carries no verdicts; use one of: {larger}."
+        )
+    if study.seeds != tuple(range(len(study.seeds))):
+        raise InvalidParameter(
+            f"seeds are {study.seeds}; reference results take seeds 0 to {len(study.seeds) - 1}, "
+            "which the command line can repeat."
         )
     missing = study.plan().missing
     if missing:
@@ -168,8 +173,6 @@ def _from_study(study: Study) -> Reference:
         data[configuration["keypoints"]] = runs[0].config["data"]
         evidence = runs[0].metrics["evidence"]
         seconds.update({run.id: run.environment["seconds"] for run in runs})
-    counted = study.seeds == tuple(range(len(study.seeds)))
-    seeds = str(len(study.seeds)) if counted else ",".join(str(seed) for seed in study.seeds)
     return Reference(
         paper=study.paper.key,
         dataset=study.dataset,
@@ -177,7 +180,7 @@ def _from_study(study: Study) -> Reference:
         seeds=study.seeds,
         evidence=evidence,
         command=f"posekit report {study.paper.key} --dataset {study.dataset} "
-        f"--profile {study.profile.name} --seeds {seeds} --update-reference",
+        f"--profile {study.profile.name} --seeds {len(study.seeds)} --update-reference",
         environment=environment(study.device),
         seconds=round(sum(seconds.values()), 1),
         data=data,

@@ -98,6 +98,18 @@ class RunStore:
         return StoredRun(run, folder, config, metrics, environment)
 
     @contextmanager
+    def training_folder(self, training: str) -> Iterator[Path]:
+        """The folder of a training that several runs may share, held against other processes.
+
+        Raises:
+            StorageError: the folder of runs cannot be written.
+        """
+        folder = self.root / ".trainings" / training
+        with self._locked(self.root / ".locks" / f"training-{training}.lock", training):
+            self._prepare(folder)
+            yield folder
+
+    @contextmanager
     def working_folder(self, run: str) -> Iterator[Path]:
         """The unfinished run's folder, held against other processes until the block ends.
 
@@ -109,13 +121,7 @@ class RunStore:
         lock_path = self.root / ".locks" / f"{run}.lock"
         folder = self.root / f".{run}.partial"
         with self._locked(lock_path, run):
-            try:
-                folder.mkdir(parents=True, exist_ok=True)
-            except OSError as error:
-                raise storage_error(error, folder) from error
-            for path in folder.rglob(".*"):
-                if path.is_file() and _TEMPORARY.match(path.name):
-                    path.unlink(missing_ok=True)
+            self._prepare(folder)
             try:
                 yield folder
             finally:
@@ -142,6 +148,16 @@ class RunStore:
             os.replace(folder, target)
         except OSError as error:
             raise storage_error(error, target) from error
+
+    def _prepare(self, folder: Path) -> None:
+        """Make a folder, or rid it of the half-written files of an interrupted process."""
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise storage_error(error, folder) from error
+        for path in folder.rglob(".*"):
+            if path.is_file() and _TEMPORARY.match(path.name):
+                path.unlink(missing_ok=True)
 
     @contextmanager
     def _locked(self, path: Path, run: str) -> Iterator[None]:

@@ -21,7 +21,7 @@ from posekit.claims import PairedErrors, Verdict, judge, not_assessed, paired_er
 from posekit.datasets import DATASETS, PoseDataset
 from posekit.devices import choose_device
 from posekit.errors import InvalidParameter
-from posekit.execution import Job, load_split, trained_lifter
+from posekit.execution import Job, load_split, trained_lifter, training_id
 from posekit.fingerprints import data_fingerprints
 from posekit.models.layers import Lifter
 from posekit.papers import COST_METRICS, Claim, Paper, Row, RowRun, Table, load_paper
@@ -33,6 +33,9 @@ from posekit.references import Reference
 from posekit.results import Figure, Plan, PlannedRun, RowResult, TableResult
 from posekit.runs import RunStore, StoredRun, run_id
 from posekit.storage import data_root, runs_root
+
+# What a run takes whose network another run has trained, for planning.
+EVALUATION_SECONDS = 2.0
 
 # Columns of published tables under the name that an evaluation gives them.
 MEASURED_AS = {"acc_err": "acceleration"}
@@ -72,7 +75,7 @@ class Study:
             )
         self.dataset = dataset
         self.device = choose_device(device)
-        self.profile = resolve_profile(profile, dataset, self.device)
+        self.profile = resolve_profile(profile, dataset, self.device, self.paper.scaling)
         self.seeds = _seeds(seeds, self.profile.seeds)
         self.data = Path(data_root(data))
         self.store = RunStore(Path(runs_root(runs)))
@@ -127,15 +130,19 @@ class Study:
                 job = self.job(row, seed)
                 jobs[job.id] = job
                 rows.setdefault(job.id, []).append(row.path)
-        planned = [
-            PlannedRun(
-                job=job,
-                rows=tuple(dict.fromkeys(rows[name])),
-                cached=self.store.load(name) is not None,
-                seconds=estimated_seconds(job),
+        planned, trainings = [], set()
+        for name, job in jobs.items():
+            training = training_id(job.config)
+            planned.append(
+                PlannedRun(
+                    job=job,
+                    rows=tuple(dict.fromkeys(rows[name])),
+                    cached=self.store.load(name) is not None,
+                    # Of runs that share a training, the first trains.
+                    seconds=EVALUATION_SECONDS if training in trainings else estimated_seconds(job),
+                )
             )
-            for name, job in jobs.items()
-        ]
+            trainings.add(training)
         return Plan(tuple(sorted(planned, key=lambda run: -run.seconds)))
 
     def run_all(self, tables: Iterable[str] | None = None, *, workers: int | None = None) -> Plan:

@@ -19,8 +19,9 @@ from torch.multiprocessing import ProcessRaisedException
 from posekit.datasets.clips import PoseDataset
 from posekit.devices import choose_device
 from posekit.errors import InvalidData, InvalidParameter, PosekitError
-from posekit.losses import joint_weights, sequence_loss
+from posekit.losses import SequenceLoss, joint_weights, sequence_loss
 from posekit.models.layers import Lifter
+from posekit.optimizers import build_optimizer
 from posekit.progress import Progress
 from posekit.recipes import Recipe
 from posekit.training_state import (
@@ -40,6 +41,8 @@ if TYPE_CHECKING:
 __all__ = ["Recipe", "TrainingError", "TrainingLog", "epoch_order", "fit", "seed_torch"]
 
 LOG_ROWS = 200
+NORM_MOMENTUM = 0.1  # of batch normalisation before any schedule
+JITTER_DEGREES, JITTER_SCALE = 5.0, 0.05
 
 
 class TrainingError(PosekitError):
@@ -162,11 +165,13 @@ def _check_data(lifter: Lifter, dataset: PoseDataset) -> None:
 
 
 def _windows(lifter: Lifter, bank: ClipBank) -> Windows:
-    """Windows to train on: those whose scored frames are all valid."""
-    if lifter.output == "sequence":
+    """Windows to train on: those whose supervised frames are all valid."""
+    if lifter.tiled_windows:
         windows = training_windows(bank.lengths, lifter.frames)
     else:
         windows = evaluation_windows(bank.lengths, lifter.frames, "centred")
+        if lifter.supervises_all_frames:
+            windows = windows.supervising_inputs()
     windows = windows.to(bank.device)
     windows = windows[bank.valid[windows.outputs].all(1)]
     if len(windows) == 0:
@@ -175,6 +180,18 @@ def _windows(lifter: Lifter, bank: ClipBank) -> Windows:
             "choose fewer frames."
         )
     return windows
+
+
+def jittered(pose: Tensor) -> Tensor:
+    """Poses (B, T, J, 3) turned and scaled in the image plane, each by a random choice.
+
+    The angle is -5, 0 or 5 degrees, the scale 0.95, 1 or 1.05; depth stays (GLA-GCN's release).
+    """
+    chosen = torch.randint(-1, 2, (2, len(pose), 1, 1), device=pose.device)
+    angle = torch.deg2rad(chosen[0] * JITTER_DEGREES)
+    x, y, depth = pose.unbind(-1)
+    turned = (x * angle.cos() - y * angle.sin(), x * angle.sin() + y * angle.cos())
+    return torch.stack((*(part * (1 + chosen[1] * JITTER_SCALE) for part in turned), depth), dim=-1)
 
 
 def epoch_order(samples: int, seed: int, epoch: int) -> np.ndarray:
@@ -246,16 +263,9 @@ class _Run:
         if recipe.max_steps is not None:
             self.steps = min(self.steps, recipe.max_steps)
         self.row_every = math.ceil(self.steps / LOG_ROWS)
-        optimizer = torch.optim.AdamW(
-            lifter.to(fabric.device).train().parameters(),
-            lr=recipe.learning_rate,
-            betas=recipe.betas,
-            eps=recipe.eps,
-            weight_decay=recipe.weight_decay,
-            fused=True,
-        )
+        optimizer = build_optimizer(recipe, lifter.to(fabric.device).train().parameters())
         self.model, self.optimizer = fabric.setup(lifter, optimizer)
-        self.model.mark_forward_method("training_forward")
+        self.model.mark_forward_method("training_loss")
 
     def _batches(self) -> Iterator[Tensor]:
         """This process's samples of every step, from the current one to the last."""
@@ -266,6 +276,7 @@ class _Run:
             epoch, place = divmod(self.step, self.steps_per_epoch)
             if epoch != order_epoch:
                 order_epoch = epoch
+                self._schedule_norms(epoch)
                 order = torch.from_numpy(epoch_order(samples, self.seed, epoch))
                 order = order.to(self.bank.device)
             batch = order[place * size : (place + 1) * size]
@@ -275,20 +286,31 @@ class _Run:
                 batch = batch[torch.arange(rank, filled, world, device=batch.device) % len(batch)]
             yield batch
 
+    def _schedule_norms(self, epoch: int) -> None:
+        lowest = self.recipe.norm_momentum
+        if lowest is not None:
+            done = epoch * self.steps_per_epoch / self.steps
+            self.lifter.set_norm_momentum(NORM_MOMENTUM * (lowest / NORM_MOMENTUM) ** done)
+
+    def _criterion(self, prediction: Tensor, target: Tensor) -> SequenceLoss:
+        """The recipe's loss of a prediction, in float32."""
+        recipe = self.recipe
+        return sequence_loss(
+            prediction.float(), target, self.weights, recipe.consistency, recipe.velocity
+        )
+
     def _take_step(self, chosen: Tensor) -> None:
         recipe = self.recipe
         for group in self.optimizer.param_groups:
             group["lr"] = recipe.rate(self.step, self.steps_per_epoch, self.steps)
         windows = self.windows[chosen // self.copies]
         batch = self.bank.gather(windows, chosen % 2 == 1 if recipe.flip else None)
+        pose = jittered(batch.pose) if recipe.jitter else batch.pose
         # Not Fabric's mixed precision: it would round the keypoints themselves to bf16.
         with torch.autocast(
             self.bank.device.type, torch.bfloat16, enabled=recipe.precision == "bf16"
         ):
-            prediction = self.model.training_forward(batch.keypoints, batch.pose)
-        loss = sequence_loss(
-            prediction.float(), batch.pose, self.weights, recipe.consistency, recipe.velocity
-        )
+            loss = self.model.training_loss(batch.keypoints, pose, self._criterion)
         self.optimizer.zero_grad()
         # Several processes seed with their common loss, as one process would.
         common = self.fabric.all_reduce(loss.total.detach().clone())

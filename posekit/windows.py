@@ -18,7 +18,7 @@ from torch import Tensor
 
 from posekit.cameras import Camera
 from posekit.datasets.clips import PoseDataset
-from posekit.errors import InvalidParameter
+from posekit.errors import InvalidData, InvalidParameter
 from posekit.skeletons import Skeleton, mirror_points
 
 Rule = Literal["sequence", "clip-centred", "centred", "causal", "whole"]
@@ -59,6 +59,11 @@ class Windows:
     def to(self, device: torch.device) -> Windows:
         """The same windows with their tables on ``device``."""
         return Windows(*(getattr(self, field.name).to(device) for field in fields(self)))
+
+    def supervising_inputs(self) -> Windows:
+        """The same windows with every frame that they see as an output."""
+        neither = torch.zeros_like(self.inputs, dtype=torch.bool)
+        return Windows(self.inputs, self.inputs, self.clip, neither, neither)
 
     def __getitem__(self, chosen: Tensor) -> Windows:
         """The windows that an index or a mask (W,) chooses."""
@@ -235,12 +240,7 @@ class ClipBank:
         self.lengths = tuple(clip.frames for clip in clips)
         self.keypoints = torch.cat([clip.keypoints[..., :channels] for clip in clips]).to(device)
         self.valid = torch.cat([clip.valid for clip in clips]).to(device)
-        self.camera = Camera(
-            *(
-                torch.stack([getattr(clip.camera, field.name) for clip in clips]).to(device)
-                for field in fields(Camera)
-            )
-        )
+        self.camera = Camera.stack([clip.camera for clip in clips]).to(device)
         self.metres_per_unit = None
         if all(clip.metres_per_unit is not None for clip in clips):
             self.metres_per_unit = torch.cat([clip.metres_per_unit for clip in clips]).to(device)
@@ -264,6 +264,18 @@ class ClipBank:
     def device(self) -> torch.device:
         """Where the clips lie."""
         return self.keypoints.device
+
+    def check_metres(self, purpose: str) -> None:
+        """Refuse clips in another unit where poses are to be projected.
+
+        Raises:
+            InvalidData: poses are in image units.
+        """
+        if self.metres_per_unit is not None:
+            raise InvalidData(
+                f"{self.dataset.name} holds poses in image units, and {purpose} needs metres; "
+                "choose another data set."
+            )
 
     def in_metres(self, poses: Tensor, rows: Tensor) -> Tensor:
         """Poses (R, joints, 3) of the frames ``rows`` (R,) in metres, whatever the clips' unit."""

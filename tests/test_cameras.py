@@ -150,6 +150,23 @@ def test_a_batch_of_cameras_does_what_each_does_alone():
     torch.testing.assert_close(batch.mirrored().intrinsics, mirrored)
 
 
+@pytest.mark.parametrize("name", ["54138969", "55011271", "58860488", "60457274"])
+def test_rays_undo_projection_and_distortion(name):
+    camera = camera_named(name)
+    rays = torch.stack(torch.meshgrid(*[torch.linspace(-0.5, 0.5, 21)] * 2, indexing="ij"), dim=-1)
+    points = torch.cat([rays, torch.ones(21, 21, 1)], dim=-1)
+    assert bool((camera.project(points).abs().amax(dim=(0, 1)) > 1).all())  # the whole picture
+    torch.testing.assert_close(camera.rays(camera.project(points)), rays, rtol=0, atol=1e-6)
+    both = Camera.stack([camera, camera_named()])
+    screen = torch.stack([one.project(points) for one in (camera, camera_named())])
+    torch.testing.assert_close(both.rays(screen), torch.stack([rays, rays]), rtol=0, atol=1e-6)
+
+
+def test_rays_of_places_far_outside_the_picture_stay_finite():
+    rays = camera_named().rays(torch.tensor([[30.0, -30.0], [-3.0, 2.0]]))
+    assert bool((rays.abs() <= 1).all())
+
+
 def test_points_without_the_batch_dimension_are_refused():
     batch = Camera.stack(list(human36m_cameras("S5").values())).to("cpu")
     with pytest.raises(InvalidData, match=r"batch shape \(4,\)"):

@@ -16,7 +16,7 @@ from posekit.checkpoint_files import read
 from posekit.checkpoints import from_reference, load
 from posekit.errors import InvalidCheckpoint, InvalidParameter
 from posekit.models import build
-from posekit.models.d3dp import SCHEDULE_BUFFERS
+from posekit.models.d3dp import REFERENCE_CONSTANTS
 from posekit.skeletons import HUMAN36M_17, HUMANEVA_15, Skeleton
 
 SMALL = {"frames": 5, "embed_dim": 16, "depth": 2}
@@ -131,11 +131,67 @@ def test_tensors_keep_their_views_and_types(tmp_path):
 
 def test_released_diffusion_files_hold_their_schedule(tmp_path):
     state = network("d3dp", timesteps=50).state_dict()
-    schedule = {name: torch.ones(50, dtype=torch.float64) for name in SCHEDULE_BUFFERS}
+    schedule = {name: torch.ones(50, dtype=torch.float64) for name in REFERENCE_CONSTANTS}
     loaded = load(save(state | schedule, tmp_path / "d3dp.bin"))
     assert loaded.network.timesteps == 50
-    assert set(loaded.identity.ignored) == SCHEDULE_BUFFERS
+    assert set(loaded.identity.ignored) == REFERENCE_CONSTANTS
     assert loaded.identity.host == "mixste"
+
+
+def graph_network(skeleton=HUMAN36M_17, **options):
+    """A GLA-GCN after one pass in training, as any file holds one."""
+    torch.manual_seed(0)
+    built = build("gla_gcn", skeleton=skeleton, **({"frames": 9, "embed_dim": 8} | options))
+    with torch.no_grad():
+        for parameter in built.parameters():
+            parameter += 0.1 * torch.randn_like(parameter)
+        built.train()(torch.rand(4, 9, skeleton.joints, built.in_channels))
+    return built.eval()
+
+
+@FORMATS
+def test_released_gla_gcn_file_gives_the_same_function(tmp_path, zipped):
+    built = graph_network()
+    path = save(release(built), tmp_path / "96_gt_243_supervised.bin", zipped)
+    loaded = load(path, model="gla_gcn", frames=9)
+    points = torch.rand(2, 9, 17, 2)
+    torch.testing.assert_close(loaded.network(points), built(points), rtol=0, atol=0)
+    card = loaded.identity
+    assert (card.network, card.host, card.frames, card.width) == ("gla_gcn", "gla_gcn", 9, 8)
+    assert (card.depth, card.heads, card.keypoints, card.epoch) == (2, None, "gt", 87)
+    assert "heads" not in dict(card.rows())
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"head": "unshared"},
+        {"head": "flat"},
+        {"head": "pooled"},
+        {"use_b": False},
+        {"use_c": False},
+        {"global_head": True},
+        {"global_layers": 2},
+        {"temporal_kernel": 5},
+        {"in_channels": 3},
+        {"skeleton": HUMANEVA_15},
+    ],
+)
+def test_options_of_gla_gcn_are_read_off_the_shapes(tmp_path, options):
+    built = graph_network(**options)
+    loaded = load(save(built.state_dict(), tmp_path / "weights.bin")).network
+    points = torch.rand(2, 9, built.skeleton.joints, built.in_channels)
+    torch.testing.assert_close(loaded(points), built(points), rtol=0, atol=0)
+
+
+def test_mask_rcnn_variant_is_known_by_the_normalisation_that_never_ran(tmp_path):
+    built = graph_network(HUMANEVA_15, variant="mask-rcnn")
+    path = save(release(built), tmp_path / "96_detectron_pt_coco_27_supervised_epoch_990.bin")
+    loaded = load(path)
+    assert (loaded.network.variant, loaded.identity.keypoints) == ("mask-rcnn", "detectron")
+    coco = torch.rand(2, 9, 17, 2)
+    torch.testing.assert_close(loaded.network(coco), built(coco), rtol=0, atol=0)
+    assert load(path, variant="standard").network.variant == "standard"
 
 
 class Malicious:

@@ -13,6 +13,8 @@ from posekit.errors import InvalidData, InvalidParameter
 from posekit.evaluation import evaluate, evaluate_hypotheses, predict, protocol_effects, score
 from posekit.hypotheses import j_best, p_agg
 from posekit.models import build
+from posekit.optimisation import Optimisation
+from posekit.prediction import predict_optimised
 from posekit.protocols import (
     D3DP_PROTOCOL,
     DAMAGED_TAKES,
@@ -305,3 +307,25 @@ def test_oracles_bound_and_p_best_falls_with_the_batch(d3dp):
         evaluate_hypotheses(
             d3dp, dataset, hypotheses=1, iterations=1, seed=0, protocol=MIXSTE, device="cpu"
         )
+
+
+def test_optimised_predictions_of_no_iterations_are_the_flip_average(lifter):
+    plain = score(predict(lifter, tiny.dataset(), protocol=MHFORMER), MHFORMER)
+    none = Optimisation(iterations=0)
+    kept = predict_optimised(lifter, tiny.dataset(), none, protocol=MHFORMER)
+    assert score(kept, MHFORMER).metrics["mpjpe"] == pytest.approx(plain.metrics["mpjpe"])
+
+
+def test_optimising_the_pose_itself_fits_clean_keypoints(lifter):
+    before = evaluate(lifter, tiny.dataset(), protocol=MHFORMER).metrics["mpjpe"]
+    settings = Optimisation(
+        target="pose", iterations=60, learning_rate=0.02, weight_uncertainty=0.0
+    )
+    fitted = predict_optimised(lifter, tiny.dataset(), settings, protocol=MHFORMER)
+    assert score(fitted, MHFORMER).metrics["mpjpe"] < 0.8 * before
+
+
+def test_a_given_root_needs_the_truth(lifter):
+    blind = tiny.dataset(replace(tiny.clip(40), pose=None))
+    with pytest.raises(InvalidData, match="optimise with root 'fitted'"):
+        predict_optimised(lifter, blind, Optimisation(), protocol=MHFORMER)

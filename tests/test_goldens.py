@@ -5,16 +5,28 @@ models at any other size. A golden of a model that no check knows fails.
 """
 
 import os
+import pkgutil
+from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 
+import golden_checks
 import pytest
-from golden_checks import geometry, metrics, networks, other_protocols, protocols
 from golden_checks.golden import Golden
 
 FOLDER = Path(os.environ.get("POSEKIT_GOLDENS") or Path(__file__).parent / "goldens")
-CHECKS = (
-    geometry.CHECKS | metrics.CHECKS | networks.CHECKS | protocols.CHECKS | other_protocols.CHECKS
-)
+
+
+def _checks() -> dict[str, Callable[[Golden], None]]:
+    """Model of a golden -> its check: the ``CHECKS`` of every module of ``golden_checks``."""
+    names = (module.name for module in pkgutil.iter_modules(golden_checks.__path__))
+    modules = [import_module(f"golden_checks.{name}") for name in names]
+    return {
+        model: check for module in modules for model, check in getattr(module, "CHECKS", {}).items()
+    }
+
+
+CHECKS = _checks()
 
 
 def _goldens() -> list[Path]:

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from posekit.errors import InvalidData, InvalidParameter
-from posekit.models import MODELS, build
+from posekit.models import build
 from posekit.models.ktpformer import (
     GraphConvolution,
     KinematicsPrior,
@@ -17,7 +17,7 @@ from posekit.models.ktpformer import (
     skeleton_graph,
 )
 from posekit.models.mixste import MixSTE
-from posekit.skeletons import HUMAN36M_17, HUMANEVA_15, SKELETONS
+from posekit.skeletons import HUMAN36M_17, HUMANEVA_15
 
 SMALL = {"frames": 6, "embed_dim": 16, "depth": 1, "heads": 2, "drop_path": 0.0}
 
@@ -216,23 +216,6 @@ def test_prediction_does_not_depend_on_the_batch():
     torch.testing.assert_close(together[1:2], network(keypoints(batch=3)[1:2]))
 
 
-@pytest.mark.parametrize("name", MODELS)
-@pytest.mark.parametrize("skeleton", SKELETONS.values(), ids=lambda skeleton: skeleton.name)
-def test_every_network_trains_a_step_on_every_skeleton(name, skeleton):
-    torch.manual_seed(0)
-    network = build(name, skeleton=skeleton, frames=4, embed_dim=8, depth=1, heads=2)
-    optimiser = torch.optim.AdamW(network.parameters(), lr=1e-3)
-    points, target = keypoints(2, 4, skeleton.joints), torch.rand(2, 4, skeleton.joints, 3)
-    before = [parameter.detach().clone() for parameter in network.parameters()]
-    prediction = network.training_forward(points, target)
-    assert prediction.shape == target.shape
-    (prediction - target).norm(dim=-1).mean().backward()
-    optimiser.step()
-    after = list(network.parameters())
-    assert all(bool(parameter.isfinite().all()) for parameter in after)
-    assert all(not torch.equal(old, new) for old, new in zip(before, after, strict=True))
-
-
 def test_confidence_enters_as_a_third_channel():
     network = small(in_channels=3).eval()
     assert network.kpattention.attn.kpa.gconv.W.shape == (2, 3, 16)
@@ -260,5 +243,5 @@ def test_wrong_input_and_options_are_refused():
         build("ktpformer", skeleton=HUMAN36M_17, kpa="false")
     with pytest.raises(InvalidParameter, match="counts from 1"):
         build("ktpformer", skeleton=HUMAN36M_17, depth=0)
-    with pytest.raises(InvalidParameter, match="choose one of d3dp, ktpformer, mixste"):
+    with pytest.raises(InvalidParameter, match=r"choose one of d3dp, .*ktpformer"):
         build("ktp-former", skeleton=HUMAN36M_17)

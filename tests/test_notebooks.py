@@ -34,8 +34,6 @@ CMU_TAKES = {
     **{"01_01": ("S01", "jump"), "49_01": ("S49", "walk"), "11_01": ("S11", "ball")},
 }
 
-pytestmark = pytest.mark.skipif(not NOTEBOOK.is_file(), reason="notebooks/ktpformer.ipynb is gone")
-
 
 def execute(
     folder: Path, dataset: str, *more: str, **environment: str

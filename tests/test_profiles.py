@@ -1,9 +1,11 @@
 """Profiles scale published configurations by the same rules for every row."""
 
+from dataclasses import replace
+
 import pytest
 
 from posekit.errors import InvalidParameter
-from posekit.papers import load_paper
+from posekit.papers import RowRun, load_paper
 from posekit.profiles import PROFILES, describe, resolve_profile
 
 PAPER = load_paper("ktpformer")
@@ -105,3 +107,44 @@ def test_auto_depends_on_data_and_device(dataset, device, expected):
 def test_an_unknown_profile_lists_the_known_ones():
     with pytest.raises(InvalidParameter, match="auto, smoke, quick, standard, paper"):
         resolve_profile("fast", "synthetic", "cpu")
+
+
+def test_a_paper_may_scale_otherwise():
+    scaling = {"quick": {"frames_divisor": 9, "steps": 50}}
+    profile = resolve_profile("quick", "synthetic", "cpu", scaling)
+    config = profile.configuration(PAPER.row("h36m-cpn/ktpformer-243").run)
+    assert config["options"]["frames"] == 27
+    assert config["recipe"]["max_steps"] == 50
+    assert resolve_profile("standard", "synthetic", "cpu", scaling) == PROFILES["standard"]
+
+
+def hourglass(**options):
+    recipe = {"learning_rate": 4e-5, "decay": 0.99, "epochs": 1, "frames_per_step": 972}
+    published = {"host": "mixste", "frames": 243, "embed_dim": 512, "depth": 8, "heads": 8}
+    return RowRun("hot", "cpn", {**published, **options}, recipe)
+
+
+def test_kept_tokens_scale_with_frames_and_the_pruned_block_with_depth():
+    profile = replace(PROFILES["standard"], frames_divisor=9, depth_factor=0.5)
+    for tokens, prune_at, expected in ((81, 3, (9, 2)), (61, 7, (7, 3)), (1, 1, (1, 1))):
+        options = profile.configuration(hourglass(tokens=tokens, prune_at=prune_at))["options"]
+        assert (options["frames"], options["depth"]) == (27, 4)
+        assert (options["tokens"], options["prune_at"]) == expected
+    shallow = PROFILES["standard"].configuration(hourglass(tokens=81, prune_at=7))["options"]
+    assert shallow["prune_at"] == shallow["depth"] - 1
+
+
+@pytest.mark.parametrize("profile", SCALED)
+def test_windows_of_mhformer_fit_its_nine_heads(profile):
+    run = hourglass(host="mhformer", frames=351, tokens=117, prune_at=1)
+    assert PROFILES[profile].configuration(run)["options"]["frames"] % 9 == 0
+
+
+def test_networks_without_depth_or_heads_are_scaled():
+    recipe = {"learning_rate": 1e-2, "decay": 1.0, "epochs": 80, "frames_per_step": 124416}
+    run = RowRun("gla_gcn", "gt", {"frames": 243, "embed_dim": 96}, recipe, protocol="videopose3d")
+    config = PROFILES["standard"].configuration(run)
+    assert config["options"] == {"frames": 9, "embed_dim": 6}
+    assert config["evaluation"]["protocol"] == "videopose3d"
+    paper = PROFILES["paper"].configuration(run)
+    assert paper["recipe"]["batch_size"] == 512

@@ -120,6 +120,12 @@ def test_table_yields_every_combination_and_says_what_is_missing(monkeypatch):
     assert all(row.frames_per_second is None and "install g++" in row.note for row in rows[4:])
 
 
+@pytest.mark.parametrize("mode", ["inference", "training"])
+def test_a_lifter_of_single_frames_is_counted_by_the_poses_it_gives(mode):
+    row = benchmark("gla_gcn", frames=9, embed_dim=8, batch=3, mode=mode, samples=1, device="cpu")
+    assert row.frames_per_second == pytest.approx(3 / row.latency)
+
+
 def test_rows_come_as_they_are_done(monkeypatch):
     done = []
 

@@ -24,7 +24,13 @@ CONFIG = {
     "model": "mixste",
     "options": {"frames": 9, "embed_dim": 8, "depth": 1, "heads": 1},
     "recipe": {"learning_rate": 1e-3, "decay": 0.9, "epochs": 4, "batch_size": 12},
-    "evaluation": {"hypotheses": None, "iterations": None, "cameras": 1},
+    "evaluation": {
+        "hypotheses": None,
+        "iterations": None,
+        "cameras": 1,
+        "protocol": "mixste",
+        "optimise": None,
+    },
     "seed": 3,
     "code": "test",
 }
@@ -176,6 +182,19 @@ def test_killed_runs_end_with_the_same_numbers(tmp_path, config, processes):
         assert first == second, f"{name} differs after {killed} kills"
 
 
+def test_runs_that_differ_in_their_evaluation_share_a_training(tmp_path, config):
+    other = {**config, "evaluation": {**config["evaluation"], "protocol": "videopose3d"}}
+    first, second = (execute(job_in(tmp_path, each)) for each in (config, other))
+    assert first.id != second.id
+    assert len(list((tmp_path / ".trainings").iterdir())) == 1
+    for name in ("weights.safetensors", "log.csv"):
+        assert (first.folder / name).read_bytes() == (second.folder / name).read_bytes()
+    windows = [run.metrics["card"]["Windows"] for run in (first, second)]
+    assert windows[0] != windows[1]
+    execute(job_in(tmp_path, {**config, "seed": 9}))
+    assert len(list((tmp_path / ".trainings").iterdir())) == 2
+
+
 def test_a_second_process_waits_and_says_so(tmp_path, config, processes):
     job = job_in(tmp_path / "runs", {**config, "seed": 4})
     outputs = [tmp_path / "first", tmp_path / "second"]
@@ -188,4 +207,4 @@ def test_a_second_process_waits_and_says_so(tmp_path, config, processes):
     run = RunStore(job.runs).load(job.id)
     assert run is not None
     assert run.config["seed"] == 4
-    assert {path.name for path in job.runs.iterdir()} == {".locks", job.id}
+    assert {path.name for path in job.runs.iterdir()} == {".locks", ".trainings", job.id}

@@ -2,6 +2,7 @@
 
 import csv
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +12,9 @@ import torch
 
 from posekit.errors import InvalidCheckpoint, InvalidData, InvalidParameter, StorageError
 from posekit.losses import backward_scaled_by_loss, joint_weights, sequence_loss
+from posekit.optimizers import build_optimizer
 from posekit.skeletons import HUMAN36M_17, mirror_points
-from posekit.training import Recipe, TrainingError, epoch_order, fit, seed_torch
+from posekit.training import Recipe, TrainingError, epoch_order, fit, jittered, seed_torch
 from posekit.windows import ClipBank, training_windows
 
 RECIPE = Recipe(learning_rate=2e-3, epochs=3, batch_size=4)
@@ -236,3 +238,86 @@ def test_the_learning_rate_warms_up_and_falls():
 def test_an_unknown_schedule_is_refused():
     with pytest.raises(InvalidParameter, match="choose one of: exponential, cosine"):
         Recipe(schedule="linear")
+
+
+def test_every_fifth_epoch_may_halve_the_rate():
+    recipe = Recipe(learning_rate=1.0, decay=0.95, halve_every=5)
+    rates = [recipe.rate(step, 1, 20) for step in range(12)]
+    factors = [after / before for before, after in pairwise(rates)]
+    assert factors == pytest.approx([0.95] * 4 + [0.5] + [0.95] * 4 + [0.5] + [0.95])
+
+
+def test_the_cosine_by_epoch_falls_to_its_floor():
+    recipe = Recipe(schedule="cosine by epoch", learning_rate=0.01, lowest_rate=1e-5, epochs=80)
+    optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.01)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, 80, eta_min=1e-5)
+    for epoch in range(80):
+        for step in (3 * epoch, 3 * epoch + 2):
+            assert recipe.rate(step, 3, 240) == pytest.approx(schedule.get_last_lr()[0], rel=1e-9)
+        optimizer.step()
+        schedule.step()
+
+
+def test_jitter_turns_and_scales_in_the_image_plane_only():
+    pose = torch.randn(500, 1, 17, 3, generator=torch.Generator().manual_seed(0))
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        moved = jittered(pose)
+    torch.testing.assert_close(moved[..., 2], pose[..., 2])
+    plane, before = moved[..., :2], pose[..., :2]
+    scale = (plane.norm(dim=(-1, -2)) / before.norm(dim=(-1, -2))).squeeze()
+    assert set(scale.mul(100).round().int().tolist()) == {95, 100, 105}
+    cross = before[..., 0] * plane[..., 1] - before[..., 1] * plane[..., 0]
+    angle = torch.rad2deg(torch.atan2(cross, (before * plane).sum(-1)))[:, 0, 0]
+    assert set(angle.round().int().tolist()) == {-5, 0, 5}
+
+
+class NormLifter(tiny.TinyLifter):
+    """Notes the momentum that each epoch is given."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.momenta: list[float] = []
+
+    def set_norm_momentum(self, momentum: float) -> None:
+        self.momenta.append(momentum)
+
+
+def test_the_momentum_of_normalisation_falls_by_epochs():
+    lifter = NormLifter()
+    recipe = Recipe(epochs=4, batch_size=4, norm_momentum=0.001)
+    fit(lifter, tiny.dataset(), recipe, seed=0, device="cpu")
+    assert lifter.momenta == pytest.approx([0.1 * 100 ** -(epoch / 4) for epoch in range(4)])
+    with pytest.raises(InvalidParameter, match="schedules no batch normalisation"):
+        fit(tiny.TinyLifter(), tiny.dataset(), recipe, seed=0, device="cpu")
+
+
+def test_adam_is_adam_with_amsgrad():
+    lifter = tiny.TinyLifter()
+    optimizer = build_optimizer(Recipe(optimizer="adam", weight_decay=0.0), lifter.parameters())
+    assert type(optimizer) is torch.optim.Adam
+    assert optimizer.defaults["amsgrad"]
+
+
+class WholeWindowLifter(tiny.TinyLifter):
+    """Trains on every frame of a window around each frame."""
+
+    tiled_windows = False
+    supervises_all_frames = True
+
+    def training_loss(self, keypoints, target, criterion):
+        assert target.shape[:2] == keypoints.shape[:2]
+        middle = self.frames // 2
+        prediction = self(keypoints)
+        whole = criterion(prediction, target)
+        centre = criterion(prediction[:, middle, None], target[:, middle, None])
+        return whole._replace(total=whole.total + centre.total)
+
+
+def test_a_lifter_may_supervise_whole_windows_around_each_frame():
+    lifter, dataset = WholeWindowLifter(), tiny.dataset()
+    recipe = Recipe(epochs=1, batch_size=16, flip=False, consistency=0.0, velocity=0.0)
+    log = fit(lifter, dataset, recipe, seed=0, device="cpu")
+    frames = sum(clip.frames for clip in dataset.clips)
+    assert log.steps == -(-frames // 16)
+    assert log.rows[-1]["total"] > log.rows[-1]["position"]

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from posekit.models.layers import Lifter
     from posekit.skeletons import Skeleton
 
-SHARED_MODULES = frozenset({"layers"})  # building blocks, no networks
+# Building blocks and what belongs to all networks; no networks.
+SHARED_MODULES = frozenset({"adaptive_graphs", "layers", "releases"})
 
 MODELS: tuple[str, ...] = tuple(
     sorted(
@@ -89,5 +90,5 @@ def check_options(name: str, options: Mapping[str, Any], *constructors: Callable
                 f"{name}: {option} is {value!r}; expected {expected.__name__}, "
                 f"as in {option}={defaults[option]!r}."
             )
-        if expected is int and value < min(1, defaults[option]):
-            raise InvalidParameter(f"{name}: {option} is {value}; it counts from 1.")
+        if expected is int and value < (least := min(1, defaults[option])):
+            raise InvalidParameter(f"{name}: {option} is {value}; it counts from {least}.")

@@ -7,21 +7,22 @@ iterations, N hypotheses, F frames, J joints, C channels.
 """
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from posekit.errors import InvalidParameter
-from posekit.models import check_options, option_defaults
+from posekit.models import check_options, ktpformer, mixste, option_defaults
 from posekit.models.ktpformer import KTPFormer
 from posekit.models.layers import Lifter
-from posekit.models.mixste import AlternatingLifter, MixSTE
+from posekit.models.mixste import AlternatingLifter, MixSTE, reference_options
+from posekit.models.releases import Description
 from posekit.skeletons import Skeleton, mirror_points
 
-SCHEDULE_BUFFERS = frozenset(
+REFERENCE_CONSTANTS = frozenset(
     {
         *("betas", "alphas_cumprod", "alphas_cumprod_prev", "sqrt_alphas_cumprod"),
         *("sqrt_one_minus_alphas_cumprod", "log_one_minus_alphas_cumprod"),
@@ -302,5 +303,49 @@ def build_d3dp(*, skeleton: Skeleton, host: str = "mixste", **options: object) -
     diffusion = {name: options.pop(name) for name in option_defaults(D3DP) if name in options}
     return D3DP(DENOISERS[host](skeleton=skeleton, **options), **diffusion)
 
+
+_HOST = "pose_estimator."  # where the release keeps its denoiser
+
+_REFERENCE_OPTIONS = {
+    "train_timesteps": "timesteps",
+    "scale": "scale",
+    "eta": "eta",
+    "hypotheses": "hypotheses",
+    "iterations": "iterations",
+}
+
+
+def describe(state: Mapping[str, Tensor]) -> Description | None:
+    """What a state's names and shapes tell of the network, None for another network's state."""
+    inner = {name.removeprefix(_HOST): state[name] for name in state if name.startswith(_HOST)}
+    for name, host in (("ktpformer", ktpformer), ("mixste", mixste)):
+        found = host.describe(inner)
+        if found is None:
+            continue
+        channels = found.options["in_channels"] - 3  # without the noisy pose
+        options = {**found.options, "host": name, "in_channels": channels}
+        if "betas" in state:
+            (options["timesteps"],) = state["betas"].shape
+        return Description(found.joints, options, found.depth, host=name)
+    return None
+
+
+def _reference_sampler(config: Mapping[str, Any], skeleton: Skeleton) -> D3DP:
+    if not config.get("flip", True):
+        raise InvalidParameter(
+            "flip is False; D3DP samples with the mirrored pass only, as released: set it to True."
+        )
+    diffusion = {
+        ours: config[theirs] for theirs, ours in _REFERENCE_OPTIONS.items() if theirs in config
+    }
+    return build_d3dp(skeleton=skeleton, **reference_options(config), **diffusion)
+
+
+REFERENCES = {
+    "d3dp-denoiser": lambda config, skeleton: MixSTEDenoiser(
+        skeleton=skeleton, **reference_options(config)
+    ),
+    "d3dp-sampler": _reference_sampler,
+}
 
 NETWORK = build_d3dp

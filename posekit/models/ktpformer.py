@@ -6,7 +6,7 @@ its checkpoints. Shapes: B batch, F frames, J joints, C channels.
 """
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from itertools import chain
 from typing import Literal, get_args
 
@@ -16,7 +16,8 @@ from torch.nn import functional
 
 from posekit.errors import InvalidParameter
 from posekit.models.layers import Attention, Axis, Block, drop_path_rates
-from posekit.models.mixste import AlternatingLifter
+from posekit.models.mixste import AlternatingLifter, count_pairs, reference_options
+from posekit.models.releases import Description
 from posekit.skeletons import HUMAN36M_17, Skeleton
 
 Topology = Literal["both", "local", "global"]
@@ -266,7 +267,7 @@ class KTPFormer(AlternatingLifter):
         self.kpattention = PriorBlock(spatial, embed_dim, mlp_ratio)
         self.tpattention = PriorBlock(temporal, embed_dim, mlp_ratio)
 
-    def embed_joints(self, keypoints: Tensor) -> Tensor:
+    def embed(self, keypoints: Tensor) -> Tensor:
         """KPA of the keypoints plus the code of each joint."""
         return self.kpattention.attn.embed(keypoints)
 
@@ -289,5 +290,34 @@ class KTPFormer(AlternatingLifter):
             graphs["TPA 2"] = trajectory.gconv2.gconv.learned_topology()
         return {name: matrix.detach() for name, matrix in graphs.items()}
 
+
+def describe(state: Mapping[str, Tensor]) -> Description | None:
+    """What a state's names and shapes tell of the network, None for another network's state.
+
+    The topology is not among it: its three kinds share their names.
+    """
+    if not any(name.startswith("kpattention.") for name in state):
+        return None
+    _, joints, width = state["kpattention.attn.Spatial_pos_embed"].shape
+    _, frames, _ = state["tpattention.attn.Temporal_pos_embed"].shape
+    hidden, _ = state["kpattention.mlp.fc1.weight"].shape
+    kpa = "kpattention.attn.kpa.gconv.W" in state
+    embedding = state["kpattention.attn.kpa.gconv.W" if kpa else "kpattention.attn.kpa.weight"]
+    depth = count_pairs(state)
+    options = {
+        "frames": frames,
+        "in_channels": embedding.shape[1],
+        "embed_dim": width,
+        "depth": depth,
+        "mlp_ratio": hidden / width,
+        "kpa": kpa,
+        "tpa": "tpattention.attn.tpa.gconv1.gconv.W" in state,
+    }
+    return Description(joints, options, depth)
+
+
+REFERENCES = {
+    "ktpformer": lambda config, skeleton: KTPFormer(skeleton=skeleton, **reference_options(config))
+}
 
 NETWORK = KTPFormer

@@ -5,6 +5,7 @@ attends over one of the two middle axes: over the joints of a frame, or over the
 joint's track.
 """
 
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 import torch
@@ -12,10 +13,12 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from posekit.errors import InvalidData, InvalidParameter
+from posekit.losses import SequenceLoss
 from posekit.memory import keep_freed_memory
-from posekit.skeletons import Skeleton
+from posekit.skeletons import Skeleton, mirror_points
 
 Axis = Literal["joints", "frames"]
+Criterion = Callable[[Tensor, Tensor], SequenceLoss]
 
 
 class Lifter(nn.Module):
@@ -48,12 +51,53 @@ class Lifter(nn.Module):
         self.output = output
         self.in_channels = in_channels
 
+    @property
+    def tiled_windows(self) -> bool:
+        """Whether training windows lie end to end; otherwise there is one for every frame."""
+        return self.output == "sequence"
+
+    @property
+    def supervises_all_frames(self) -> bool:
+        """Whether the target of training holds all frames of a window, or the middle one."""
+        return self.output == "sequence"
+
     def training_forward(self, keypoints: Tensor, target: Tensor) -> Tensor:
         """The prediction that the training loss compares with ``target``.
 
         Diffusion lifters, whose input in training depends on the target, override it.
         """
         return self(keypoints)
+
+    def training_loss(
+        self, keypoints: Tensor, target: Tensor, criterion: Criterion
+    ) -> SequenceLoss:
+        """The loss of a batch; lifters that train on more than their prediction override it.
+
+        Args:
+            keypoints: (B, F, J, in_channels).
+            target: (B, F, J, 3) or, without ``supervises_all_frames``, (B, 1, J, 3); metres.
+            criterion: the recipe's loss of a prediction and a target.
+        """
+        return criterion(self.training_forward(keypoints, target), target)
+
+    def set_norm_momentum(self, momentum: float) -> None:
+        """Set the momentum of the batch normalisations that a recipe schedules.
+
+        Raises:
+            InvalidParameter: the network schedules none; those that do override this.
+        """
+        raise InvalidParameter(
+            f"{type(self).__name__} schedules no batch normalisation; leave norm_momentum out of "
+            f"its recipe (asked for: {momentum})."
+        )
+
+    def lift_both(self, keypoints: Tensor) -> tuple[Tensor, Tensor]:
+        """Prediction of the keypoints, and that of their mirror image mirrored back.
+
+        Lifters whose second pass reuses something of the first override it.
+        """
+        mirrored = self(mirror_points(keypoints, self.skeleton))
+        return self(keypoints), mirror_points(mirrored, self.skeleton)
 
     def check_input(self, keypoints: Tensor) -> None:
         """Raise InvalidData unless keypoints are (batch, frames, joints, in_channels)."""
@@ -64,6 +108,71 @@ class Lifter(nn.Module):
                 f"(batch, {', '.join(map(str, expected))}): cut windows of {self.frames} frames "
                 f"with the {self.skeleton.joints} joints of {self.skeleton.name}."
             )
+
+
+Step = Callable[[Tensor], Tensor]
+
+
+class SteppedLifter(Lifter):
+    """A lifter that carries tokens through a row of equal steps, so that plug-ins can act between.
+
+    ``forward`` embeds the keypoints, runs the steps, finishes the tokens and regresses the pose.
+    Tokens are (B, frames, J, C), or (B, frames, 1, C) where one token holds a whole pose. A step
+    takes any number of frames from the first number in ``prunable`` on.
+
+    Attributes:
+        embed_dim: C, channels of a token.
+        heads: attention heads.
+        qkv_bias: whether queries, keys and values have a bias.
+        pipelines: whether the host can answer all frames, or one frame, once some are left out.
+    """
+
+    embed_dim: int
+    heads: int
+    qkv_bias: bool = True
+    pipelines: tuple[str, ...] = ("sequence", "frame")
+
+    def embed(self, keypoints: Tensor) -> Tensor:
+        """keypoints (B, F, J, in_channels) -> tokens that enter the first step."""
+        raise NotImplementedError
+
+    def steps(self) -> Sequence[Step]:
+        """The steps in the order in which they run; each maps tokens to tokens."""
+        raise NotImplementedError
+
+    def finish(self, tokens: Tensor) -> Tensor:
+        """What normalises the tokens after the last step; nothing by default."""
+        return tokens
+
+    def regress(self, tokens: Tensor) -> Tensor:
+        """Finished tokens -> a pose (B, frames, J, 3) in metres."""
+        raise NotImplementedError
+
+    @property
+    def prunable(self) -> range:
+        """Numbers of the steps before which frames may be left out, counted from 0."""
+        return range(len(self.steps()))
+
+    def frame_attentions(self, step: int) -> Sequence["Attention"]:
+        """The last attention over frames within a step; several where streams run abreast."""
+        raise NotImplementedError
+
+    def shorten(self, step: int, frames: int) -> None:
+        """Rebuild what is tied to the number of frames for steps from ``step`` on."""
+
+    def initialise(self, module: nn.Module) -> None:
+        """Give a layer that a plug-in adds the host's own initial weights; torch's by default."""
+
+    def forward(self, keypoints: Tensor) -> Tensor:
+        """Lift keypoints (B, F, J, in_channels) to a pose (B, F, J, 3) in metres."""
+        self.check_input(keypoints)
+        return self.lift_tokens(self.embed(keypoints))
+
+    def lift_tokens(self, tokens: Tensor) -> Tensor:
+        """Embedded tokens -> the pose, through all steps."""
+        for step in self.steps():
+            tokens = step(tokens)
+        return self.regress(self.finish(tokens))
 
 
 class DropPath(nn.Module):
@@ -90,16 +199,19 @@ class DropPath(nn.Module):
 
 
 class MLP(nn.Module):
-    """Two linear layers with an exact GELU between them."""
+    """Two linear layers with an exact GELU between them, each followed by dropout."""
 
-    def __init__(self, dim: int, hidden: int) -> None:
+    def __init__(self, dim: int, hidden: int, dropout: float = 0.0) -> None:
         super().__init__()
         self.fc1 = nn.Linear(dim, hidden)
         self.fc2 = nn.Linear(hidden, dim)
+        self.dropout = dropout
 
     def forward(self, tokens: Tensor) -> Tensor:
         """tokens (..., dim) -> the same shape."""
-        return self.fc2(functional.gelu(self.fc1(tokens)))
+        hidden = functional.gelu(self.fc1(tokens))
+        hidden = functional.dropout(hidden, self.dropout, self.training)
+        return functional.dropout(self.fc2(hidden), self.dropout, self.training)
 
 
 SHORT_ROW = 64
@@ -115,32 +227,49 @@ def attend(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
     unused in the backward pass (measured: a factor 2 on 243 tokens, 6 on 17).
 
     Args:
-        query, key, value: (rows, heads, tokens, head_dim).
+        query: (..., heads, tokens, head_dim).
+        key, value: the same, or with another number of tokens.
 
     Returns:
-        (rows, heads, tokens, head_dim).
+        (..., heads, tokens, head_dim), as many tokens as the query has.
     """
-    rows, heads, tokens, width = query.shape
-    long_float32 = query.dtype == torch.float32 and tokens >= SHORT_ROW
-    if query.device.type != "cpu" or long_float32:
-        return functional.scaled_dot_product_attention(query, key, value)
-    query, key, value = (part.reshape(rows * heads, tokens, width) for part in (query, key, value))
-    scores = torch.bmm(query * width**-0.5, key.transpose(1, 2))
-    return torch.bmm(scores.softmax(-1), value).view(rows, heads, tokens, width)
+    *leading, tokens, width = query.shape
+    if query.device.type != "cpu" or (query.dtype == torch.float32 and tokens >= SHORT_ROW):
+        parts = (part.flatten(0, -4) for part in (query, key, value))
+        return functional.scaled_dot_product_attention(*parts).view(*leading, tokens, width)
+    query, key, value = (part.reshape(-1, *part.shape[-2:]) for part in (query, key, value))
+    nothing = query.new_zeros(1).expand(len(query), tokens, key.shape[1])
+    scores = torch.baddbmm(nothing, query, key.transpose(1, 2), beta=0, alpha=width**-0.5)
+    return torch.bmm(scores.softmax(-1), value).view(*leading, tokens, width)
+
+
+def _check_heads(dim: int, heads: int) -> None:
+    if dim % heads:
+        raise InvalidParameter(
+            f"embed_dim {dim} is not divisible by {heads} heads; choose a multiple of {heads}."
+        )
 
 
 class Attention(nn.Module):
-    """Multi-head self-attention over the joints of each frame or the frames of each joint."""
+    """Multi-head self-attention over the joints of each frame or the frames of each joint.
 
-    def __init__(self, dim: int, heads: int, axis: Axis) -> None:
+    Args:
+        dim: channels of a token.
+        heads: attention heads.
+        axis: what attends together, the "joints" of a frame or the "frames" of a joint.
+        qkv_bias: give queries, keys and values a bias.
+        dropout: rate after the output projection in training.
+    """
+
+    def __init__(
+        self, dim: int, heads: int, axis: Axis, *, qkv_bias: bool = True, dropout: float = 0.0
+    ) -> None:
         super().__init__()
-        if dim % heads:
-            raise InvalidParameter(
-                f"embed_dim {dim} is not divisible by {heads} heads; choose a multiple of {heads}."
-            )
+        _check_heads(dim, heads)
         self.heads = heads
         self.axis = axis
-        self.qkv = nn.Linear(dim, 3 * dim)
+        self.dropout = dropout
+        self.qkv = nn.Linear(dim, 3 * dim, bias=qkv_bias)
         self.proj = nn.Linear(dim, dim)
 
     def forward(self, tokens: Tensor) -> Tensor:
@@ -148,13 +277,43 @@ class Attention(nn.Module):
         parts = self.qkv(tokens).unflatten(-1, (3, self.heads, -1))
         if self.axis == "frames":
             parts = parts.transpose(1, 2)
-        # (3, rows, heads, tokens, head_dim): a view, but for temporal rows of several sequences.
-        query, key, value = parts.flatten(0, 1).permute(2, 0, 3, 1, 4)
-        mixed = attend(query, key, value).transpose(1, 2).flatten(2)
+        # Each a view (batch, rows, heads, tokens, head_dim), copied once at most.
+        query, key, value = parts.permute(3, 0, 1, 4, 2, 5)
+        mixed = attend(query, key, value).transpose(2, 3).flatten(3)
         # Projected while rows are contiguous: of strided tokens, torch multiplies each frame by a
         # copy of the weights of its own, which took a third of a bfloat16 forward pass.
-        projected = self.proj(mixed).unflatten(0, parts.shape[:2])
+        projected = functional.dropout(self.proj(mixed), self.dropout, self.training)
         return projected.transpose(1, 2) if self.axis == "frames" else projected
+
+
+class CrossAttention(nn.Module):
+    """Multi-head attention whose queries, keys and values come from different tokens.
+
+    Args:
+        dim: channels of a token.
+        heads: attention heads.
+        qkv_bias: give queries, keys and values a bias.
+        dropout: rate after the output projection in training.
+    """
+
+    def __init__(
+        self, dim: int, heads: int, *, qkv_bias: bool = True, dropout: float = 0.0
+    ) -> None:
+        super().__init__()
+        _check_heads(dim, heads)
+        self.heads = heads
+        self.dropout = dropout
+        self.linear_q = nn.Linear(dim, dim, bias=qkv_bias)
+        self.linear_k = nn.Linear(dim, dim, bias=qkv_bias)
+        self.linear_v = nn.Linear(dim, dim, bias=qkv_bias)
+        self.proj = nn.Linear(dim, dim)
+
+    def forward(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+        """query (rows, tokens, dim), key and value (rows, others, dim) -> (rows, tokens, dim)."""
+        parts = (self.linear_q(query), self.linear_k(key), self.linear_v(value))
+        heads = (part.unflatten(-1, (self.heads, -1)).transpose(1, 2) for part in parts)
+        mixed = attend(*heads).transpose(1, 2).flatten(2)
+        return functional.dropout(self.proj(mixed), self.dropout, self.training)
 
 
 class Block(nn.Module):
@@ -166,16 +325,23 @@ class Block(nn.Module):
         mlp_ratio: hidden width of the MLP over ``dim``.
         drop_path: rate of stochastic depth in training.
         axis: what attends together, the "joints" of a frame or the "frames" of a joint.
+        dropout: rate after every projection and inside the MLP in training.
     """
 
     def __init__(
-        self, dim: int, heads: int, mlp_ratio: float, drop_path: float, axis: Axis
+        self,
+        dim: int,
+        heads: int,
+        mlp_ratio: float,
+        drop_path: float,
+        axis: Axis,
+        dropout: float = 0.0,
     ) -> None:
         super().__init__()
         self.norm1 = nn.LayerNorm(dim, eps=1e-6)
-        self.attn = Attention(dim, heads, axis)
+        self.attn = Attention(dim, heads, axis, dropout=dropout)
         self.norm2 = nn.LayerNorm(dim, eps=1e-6)
-        self.mlp = MLP(dim, int(dim * mlp_ratio))
+        self.mlp = MLP(dim, int(dim * mlp_ratio), dropout)
         self.drop_path = DropPath(drop_path, axis)
 
     @property
@@ -187,6 +353,27 @@ class Block(nn.Module):
         """tokens (batch, frames, joints, dim) -> the same shape."""
         tokens = tokens + self.drop_path(self.attn(self.attention_norm(tokens)))
         return tokens + self.drop_path(self.mlp(self.norm2(tokens)))
+
+
+def stream_fusion(dim: int) -> nn.Linear:
+    """The layer that ``blend`` takes its weights from; it starts with an even blend."""
+    fusion = nn.Linear(2 * dim, 2)
+    nn.init.zeros_(fusion.weight)
+    nn.init.constant_(fusion.bias, 0.5)
+    return fusion
+
+
+def blend(fusion: nn.Linear | None, one: Tensor, other: Tensor) -> Tensor:
+    """Blend two streams (..., dim) token by token, by weights that are linear in both.
+
+    Args:
+        fusion: see ``stream_fusion``; None for the mean of the streams.
+        one, other: the streams.
+    """
+    if fusion is None:
+        return (one + other) / 2
+    share = fusion(torch.cat((one, other), dim=-1)).softmax(dim=-1)
+    return one * share[..., :1] + other * share[..., 1:]
 
 
 def drop_path_rates(largest: float, blocks: int) -> list[float]:

@@ -4,19 +4,23 @@ Source: https://github.com/JinluZhang1126/MixSTE at 72a36be, class MixSTE2. Para
 those of its checkpoints.
 """
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from posekit.models.layers import Block, Lifter, drop_path_rates
+from posekit.models.layers import Attention, Block, Step, SteppedLifter, drop_path_rates
+from posekit.models.releases import Description
 from posekit.skeletons import HUMAN36M_17, Skeleton
 
 
-class AlternatingLifter(Lifter):
+class AlternatingLifter(SteppedLifter):
     """Pairs of a spatial block (joints attend) and a temporal block (frames attend), then a head.
 
-    Subclasses say how keypoints become joint tokens (``embed_joints``), what prepares the tokens
+    Subclasses say how keypoints become joint tokens (``embed``), what prepares the tokens
     for the first temporal attention (``embed_frames``) and, where it is not simply
     ``STEblocks`` and ``TTEblocks``, which pairs run (``pairs``).
 
@@ -43,6 +47,7 @@ class AlternatingLifter(Lifter):
     ) -> None:
         super().__init__(frames, skeleton, "sequence", in_channels)
         self.embed_dim = embed_dim
+        self.heads = heads
         self.STEblocks = nn.ModuleList(
             Block(embed_dim, heads, mlp_ratio, rate, axis="joints") for rate in rates
         )
@@ -53,10 +58,6 @@ class AlternatingLifter(Lifter):
         self.Temporal_norm = nn.LayerNorm(embed_dim, eps=1e-6)
         self.head = nn.Sequential(nn.LayerNorm(embed_dim), nn.Linear(embed_dim, 3))
 
-    def embed_joints(self, keypoints: Tensor) -> Tensor:
-        """keypoints (B, F, J, in_channels) -> position-coded joint tokens (B, F, J, C)."""
-        raise NotImplementedError
-
     def embed_frames(self, tokens: Tensor) -> Tensor:
         """Tokens after the first spatial block -> the same with what tells frames apart."""
         raise NotImplementedError
@@ -64,6 +65,28 @@ class AlternatingLifter(Lifter):
     def pairs(self) -> Iterable[tuple[Block, Block]]:
         """The spatial and temporal blocks in the order in which they run."""
         return zip(self.STEblocks, self.TTEblocks, strict=True)
+
+    def steps(self) -> Sequence[Step]:
+        """One step per pair; the first also codes the frames, so that it needs all of them."""
+        (first, *others) = self.pairs()
+        return [
+            partial(self._run_first, *first),
+            *(partial(self._run_pair, *pair) for pair in others),
+        ]
+
+    @property
+    def prunable(self) -> range:
+        """Any step but the first, which needs all frames."""
+        return range(1, len(self.steps()))
+
+    def frame_attentions(self, step: int) -> Sequence[Attention]:
+        """The attention of the pair's temporal block."""
+        _, temporal = list(self.pairs())[step]
+        return (temporal.attn,)
+
+    def regress(self, tokens: Tensor) -> Tensor:
+        """Norm and linear layer."""
+        return self.head(tokens)
 
     def forward(self, keypoints: Tensor, condition: Tensor | None = None) -> Tensor:
         """Lift keypoints (B, F, J, in_channels) to a pose (B, F, J, 3) in metres.
@@ -74,15 +97,17 @@ class AlternatingLifter(Lifter):
                 a diffusion denoiser).
         """
         self.check_input(keypoints)
-        tokens = self.embed_joints(keypoints)
+        tokens = self.embed(keypoints)
         if condition is not None:
             tokens = tokens + condition[:, None, None]
-        for depth, (spatial, temporal) in enumerate(self.pairs()):
-            tokens = self.Spatial_norm(spatial(tokens))
-            if depth == 0:
-                tokens = self.embed_frames(tokens)
-            tokens = self.Temporal_norm(temporal(tokens))
-        return self.head(tokens)
+        return self.lift_tokens(tokens)
+
+    def _run_first(self, spatial: Block, temporal: Block, tokens: Tensor) -> Tensor:
+        tokens = self.embed_frames(self.Spatial_norm(spatial(tokens)))
+        return self.Temporal_norm(temporal(tokens))
+
+    def _run_pair(self, spatial: Block, temporal: Block, tokens: Tensor) -> Tensor:
+        return self.Temporal_norm(temporal(self.Spatial_norm(spatial(tokens))))
 
 
 class MixSTE(AlternatingLifter):
@@ -124,7 +149,7 @@ class MixSTE(AlternatingLifter):
         self.Spatial_pos_embed = nn.Parameter(torch.zeros(1, skeleton.joints, embed_dim))
         self.Temporal_pos_embed = nn.Parameter(torch.zeros(1, frames, embed_dim))
 
-    def embed_joints(self, keypoints: Tensor) -> Tensor:
+    def embed(self, keypoints: Tensor) -> Tensor:
         """Linear embedding of each keypoint plus the code of its joint."""
         return self.Spatial_patch_to_embedding(keypoints) + self.Spatial_pos_embed
 
@@ -132,5 +157,51 @@ class MixSTE(AlternatingLifter):
         """Add the code of each frame."""
         return tokens + self.Temporal_pos_embed[:, :, None]
 
+
+# Arguments of the releases of MixSTE, KTPFormer and D3DP, and what they are called here.
+_REFERENCE_OPTIONS = {
+    "num_frame": "frames",
+    "in_chans": "in_channels",
+    "embed_dim": "embed_dim",
+    "depth": "depth",
+    "num_heads": "heads",
+    "mlp_ratio": "mlp_ratio",
+    "drop_path_rate": "drop_path",
+}
+
+
+def reference_options(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Options of a network from the arguments of the authors' constructor."""
+    return {ours: config[theirs] for theirs, ours in _REFERENCE_OPTIONS.items() if theirs in config}
+
+
+def describe(state: Mapping[str, Tensor]) -> Description | None:
+    """What a state's names and shapes tell of the network, None for another network's state."""
+    if "Spatial_patch_to_embedding.weight" not in state:
+        return None
+    width, channels = state["Spatial_patch_to_embedding.weight"].shape
+    _, joints, _ = state["Spatial_pos_embed"].shape
+    _, frames, _ = state["Temporal_pos_embed"].shape
+    hidden, _ = state["STEblocks.0.mlp.fc1.weight"].shape
+    depth = count_pairs(state)
+    options = {
+        "frames": frames,
+        "in_channels": channels,
+        "embed_dim": width,
+        "depth": depth,
+        "mlp_ratio": hidden / width,
+    }
+    return Description(joints, options, depth)
+
+
+def count_pairs(names: Iterable[str]) -> int:
+    """Number of pairs of ``STEblocks`` and ``TTEblocks`` among names of parameters."""
+    numbers = {int(found[1]) for name in names if (found := re.match(r"STEblocks\.(\d+)\.", name))}
+    return max(numbers, default=-1) + 1
+
+
+REFERENCES = {
+    "mixste": lambda config, skeleton: MixSTE(skeleton=skeleton, **reference_options(config))
+}
 
 NETWORK = MixSTE

@@ -39,6 +39,8 @@ class RowRun:
         estimate: which reading of the run the row shows: ``"prediction"`` of a deterministic
             lifter, or how the hypotheses become one figure.
         iteration: denoising step that the row shows, None for the last.
+        protocol: key of ``posekit.protocols.PROTOCOLS``.
+        optimise: settings of test-time optimisation (``posekit.optimisation``), None for none.
     """
 
     model: str
@@ -49,6 +51,8 @@ class RowRun:
     iterations: int | None = None
     estimate: str = "prediction"
     iteration: int | None = None
+    protocol: str = "mixste"
+    optimise: Mapping[str, Any] | None = None
 
     @property
     def oracle(self) -> bool:
@@ -131,7 +135,11 @@ class Claim:
 
 @dataclass(frozen=True)
 class Paper:
-    """One paper: what it is, its claims and its tables."""
+    """One paper: what it is, its claims and its tables.
+
+    ``scaling`` holds what the paper's runs need other than the usual values of a profile: name of
+    the profile -> field of ``posekit.profiles.Profile`` -> value.
+    """
 
     key: str
     title: str
@@ -143,6 +151,7 @@ class Paper:
     note: str
     claims: tuple[Claim, ...]
     tables: tuple[Table, ...]
+    scaling: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     _rows: Mapping[str, Row] = field(repr=False, compare=False, default_factory=dict)
 
     def table(self, table_id: str) -> Table:
@@ -221,6 +230,7 @@ def read_paper(path: Path) -> Paper:
         note=content.get("note", ""),
         claims=claims,
         tables=tables,
+        scaling=content.get("scaling", {}),
         _rows=by_path,
     )
 

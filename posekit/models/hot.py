@@ -1,0 +1,592 @@
+"""HoT, the Hourglass Tokenizer: a plug-in that keeps a few frames in the middle of a host.
+
+Li et al., "Hourglass tokenizer for efficient transformer-based 3D human pose estimation", CVPR
+2024, https://arxiv.org/abs/2311.12028. Source: https://github.com/NationalGAILab/HoT at 873b5bd.
+The first n steps of the host see all frames; then TPC (token pruning cluster) keeps f of them and
+the other steps run on those. "HoT" answers all frames, restored by TRA (token recovering
+attention); "TPC" answers the middle frame, which is always kept, and restores nothing.
+
+Parameter names are those of the released checkpoints: the host's, and ``pos_embed_token``,
+``x_token`` and ``cross_attention``. TPC adds none, so that a checkpoint of the plain host loads.
+Shapes: B batch, F frames, f kept frames, J joints, C channels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, Literal, NamedTuple, get_args
+
+import torch
+from torch import Tensor, nn
+
+from posekit.errors import InvalidParameter
+from posekit.losses import SequenceLoss
+from posekit.models import check_options, mhformer, motionagformer, motionbert
+from posekit.models.ktpformer import KTPFormer
+from posekit.models.layers import Attention, CrossAttention, Lifter, SteppedLifter
+from posekit.models.mhformer import MHFormer
+from posekit.models.mixste import MixSTE
+from posekit.models.motionagformer import MotionAGFormer
+from posekit.models.motionbert import MotionBERT
+from posekit.skeletons import Skeleton, mirror_points
+
+Pipeline = Literal["sequence", "frame"]
+Prune = Literal["tpc", "uniform", "motion", "attention"]
+Recover = Literal["tra", "nearest", "linear"]
+
+HOSTS: dict[str, type[SteppedLifter]] = {
+    "mixste": MixSTE,
+    "ktpformer": KTPFormer,
+    "mhformer": MHFormer,
+    "motionbert": MotionBERT,
+    "motionagformer": MotionAGFormer,
+}
+
+NOISE = 1e-6  # share of the random tie-break in a density
+HOST = "host."  # in front of the host's parameter names inside the module, not in its state
+
+
+def frame_distances(features: Tensor) -> Tensor:
+    """Distances between frames, features (B, F, C) -> (B, F, F): Euclidean over sqrt(C)."""
+    return torch.cdist(features, features) / features.shape[-1] ** 0.5
+
+
+def peak_scores(distances: Tensor, noise: Tensor, neighbours: int = 2) -> Tensor:
+    """Density times distance to anything denser: high for cluster centres.
+
+    With d_1 ... d_k the k smallest distances of a frame, its own 0 among them::
+
+        rho_i   = exp(-mean(d_1^2 ... d_k^2)) + 1e-6 u_i
+        delta_i = min over j with rho_j > rho_i of D_ij, or the largest D of the sequence
+        score_i = rho_i delta_i
+
+    For k = 2 two frames that are each other's nearest have the same density, and the noise u
+    decides between them.
+
+    Args:
+        distances: D (B, F, F), see ``frame_distances``.
+        noise: u (B, F), uniform in [0, 1).
+        neighbours: k.
+
+    Returns:
+        (B, F).
+    """
+    nearest = distances.topk(min(neighbours, distances.shape[-1]), dim=-1, largest=False).values
+    density = (-nearest.square().mean(dim=-1)).exp() + NOISE * noise
+    denser = density[:, None, :] > density[:, :, None]
+    farthest = distances.amax(dim=(1, 2), keepdim=True)
+    return density * torch.where(denser, distances, farthest).amin(dim=-1)
+
+
+def highest(scores: Tensor, keep: int, center: int | None = None) -> Tensor:
+    """The frames of the highest scores, ascending; of equal scores the earlier frame.
+
+    Args:
+        scores: (B, F).
+        keep: f, how many.
+        center: a frame that is kept whatever its score.
+
+    Returns:
+        Indices (B, f).
+    """
+    if center is not None:
+        scores = scores.clone()
+        scores[:, center] = torch.inf
+    order = scores.sort(dim=-1, descending=True, stable=True).indices
+    return order[:, :keep].sort(dim=-1).values
+
+
+@torch.no_grad()
+def select(
+    features: Tensor,
+    keep: int,
+    center: int | None = None,
+    noise: Tensor | None = None,
+    generator: torch.Generator | None = None,
+    neighbours: int = 2,
+) -> Tensor:
+    """TPC: the frames to keep, cluster centres by density peaks (see ``peak_scores``).
+
+    The release draws its tie-breaking noise afresh at every call, in evaluation too, so that its
+    results vary in the last digit. Here the noise of a call is the same for the same number of
+    frames unless it is given.
+
+    Args:
+        features: (B, F, C), in any scale.
+        keep: f, at most F.
+        center: a frame that is always kept (the sequence-to-frame pipeline).
+        noise: (B, F) or (F,), uniform in [0, 1).
+        generator: where the noise comes from if it is not given; on the CPU.
+        neighbours: k, the frame itself included.
+
+    Returns:
+        Indices (B, f), ascending.
+
+    Raises:
+        InvalidParameter: more frames to keep than there are, or none.
+    """
+    frames = features.shape[1]
+    if not 1 <= keep <= frames:
+        raise InvalidParameter(f"keep is {keep}; choose 1 to {frames} of {frames} frames.")
+    if noise is None:
+        generator = generator or torch.Generator("cpu").manual_seed(0)
+        noise = torch.rand(frames, generator=generator, device="cpu")
+    with torch.autocast(features.device.type, enabled=False):
+        precise = features.to(torch.promote_types(features.dtype, torch.float32))
+        distances = frame_distances(precise)
+        scores = peak_scores(distances, noise.to(distances), neighbours)
+    return highest(scores, keep, center)
+
+
+def uniform_frames(frames: int, keep: int, center: int | None = None) -> Tensor:
+    """round(linspace(0, F - 1, f)), (f,); the frame nearest to ``center`` gives way to it.
+
+    A reconstruction of the paper's "uniform sampling", whose definition was not seen.
+    """
+    spread = torch.linspace(0, frames - 1, keep, dtype=torch.float64, device="cpu")
+    chosen = spread.round().long()
+    if center is not None:
+        chosen[(chosen - center).abs().argmin()] = center
+    return chosen
+
+
+def motion_scores(keypoints: Tensor) -> Tensor:
+    """How far the joints moved since the last frame, keypoints (B, F, J, C) -> (B, F).
+
+    The mean over joints of the 2D step; the first frame takes the value of the second. A
+    reconstruction of the paper's "largest motion", whose definition was not seen.
+    """
+    steps = keypoints[..., :2].diff(dim=1).norm(dim=-1).mean(dim=-1)
+    if steps.shape[1] == 0:
+        return keypoints.new_zeros(keypoints.shape[:2])
+    return torch.cat((steps[:, :1], steps), dim=1)
+
+
+def attention_scores(attention: Attention, tokens: Tensor) -> Tensor:
+    """How much attention a frame receives, the mean over heads, queries and joints.
+
+    A reconstruction of the paper's "attention score", whose definition was not seen.
+
+    Args:
+        attention: over frames.
+        tokens: what it reads, (B, F, J, C).
+
+    Returns:
+        (B, F); the frames of a sequence sum to 1.
+    """
+    query, key, _ = attention.qkv(tokens).unflatten(-1, (3, attention.heads, -1)).unbind(dim=3)
+    # (B, J, heads, F, head_dim)
+    query, key = (part.permute(0, 2, 3, 1, 4) for part in (query, key))
+    shares = (query @ key.transpose(-1, -2) * query.shape[-1] ** -0.5).softmax(dim=-1)
+    return shares.mean(dim=(1, 2, 3))
+
+
+def gather_frames(values: Tensor, index: Tensor) -> Tensor:
+    """The frames ``index`` (B, f) of values (B, F, ...), (B, f, ...)."""
+    return values[torch.arange(len(values), device=values.device)[:, None], index]
+
+
+def nearest_frames(pose: Tensor, index: Tensor, frames: int) -> Tensor:
+    """Every frame takes the pose of the nearest kept frame, of two the earlier.
+
+    A reconstruction of the paper's "nearest interpolation", whose definition was not seen: along
+    frames, on poses, as the successor H2OT interpolates.
+
+    Args:
+        pose: at the kept frames, (B, f, J, 3).
+        index: the kept frames, (B, f), ascending.
+        frames: F.
+
+    Returns:
+        (B, F, J, 3).
+    """
+    every = torch.arange(frames, device=index.device)
+    nearest = (every[None, :, None] - index[:, None]).abs().argmin(dim=-1)
+    return gather_frames(pose, nearest)
+
+
+def interpolated_frames(pose: Tensor, index: Tensor, frames: int) -> Tensor:
+    """Poses on straight lines between kept frames, held beyond the first and the last.
+
+    A reconstruction of the paper's "linear interpolation"; arguments as in ``nearest_frames``.
+    """
+    every = torch.arange(frames, device=index.device).expand(len(index), -1)
+    after = torch.searchsorted(index, every.contiguous()).clamp(max=index.shape[1] - 1)
+    before = (after - (gather_frames(index, after) > every).long()).clamp(min=0)
+    start, end = gather_frames(index, before), gather_frames(index, after)
+    share = (every - start).to(pose) / (end - start).clamp(min=1)
+    weights = share[..., None, None]
+    return torch.lerp(gather_frames(pose, before), gather_frames(pose, after), weights)
+
+
+INTERPOLATIONS: dict[str, Callable[[Tensor, Tensor, int], Tensor]] = {
+    "nearest": nearest_frames,
+    "linear": interpolated_frames,
+}
+
+
+class Lifted(NamedTuple):
+    """What an hourglass computes in one pass.
+
+    Attributes:
+        pose: (B, F, J, 3) metres, all frames, in the pipeline "sequence"; (B, f, J, 3), the kept
+            frames, in the pipeline "frame".
+        index: the kept frames, (B, f), ascending.
+    """
+
+    pose: Tensor
+    index: Tensor
+
+
+class Hourglass(Lifter):
+    """A host of which some frames leave in the middle.
+
+    Frames are selected without gradient; gradients flow through the kept tokens alone. In
+    training the tie-breaking noise of TPC is drawn afresh as in the release; in evaluation it is
+    fixed by ``seed``, so that a prediction depends neither on the call nor on the batch.
+
+    Args:
+        host: the network; it becomes part of this one.
+        prune_at: n, the step of the host in front of which frames leave, from 0; None keeps all.
+        tokens: f, frames that stay.
+        pipeline: "sequence" answers all frames (HoT), "frame" the middle one (TPC).
+        prune: "tpc" as published; "uniform", "motion" and "attention" are reconstructions.
+        recover: how all frames come back in the pipeline "sequence": "tra" as published;
+            "nearest" and "linear" are reconstructions.
+        seed: of the noise in evaluation.
+    """
+
+    def __init__(
+        self,
+        host: SteppedLifter,
+        *,
+        prune_at: int | None,
+        tokens: int,
+        pipeline: Pipeline = "sequence",
+        prune: Prune = "tpc",
+        recover: Recover = "tra",
+        seed: int = 0,
+    ) -> None:
+        _check_choice("pipeline", pipeline, Pipeline)
+        _check_choice("prune", prune, Prune)
+        _check_choice("recover", recover, Recover)
+        _check_host(host, prune_at, tokens, pipeline, prune, recover)
+        super().__init__(host.frames, host.skeleton, pipeline, host.in_channels)
+        if prune_at is not None:
+            host.shorten(prune_at, tokens)
+        self.host = host
+        self.prune_at = prune_at
+        self.tokens = tokens
+        self.prune = prune
+        self.recover = recover if pipeline == "sequence" else None
+        self.center = (host.frames - 1) // 2 if pipeline == "frame" else None
+        width = host.embed_dim
+        if pipeline == "sequence":
+            self.pos_embed_token = nn.Parameter(torch.zeros(1, tokens, width))
+        if self.recover == "tra":
+            self.x_token = nn.Parameter(torch.zeros(1, host.frames, width))
+            self.cross_attention = CrossAttention(width, host.heads, qkv_bias=host.qkv_bias)
+            self.cross_attention.apply(host.initialise)
+        generator = torch.Generator("cpu").manual_seed(seed)
+        noise = torch.rand(host.frames, generator=generator, device="cpu")
+        self.register_buffer("noise", noise, persistent=False)
+        self.register_state_dict_post_hook(_drop_host_prefix)
+        self.register_load_state_dict_pre_hook(_add_host_prefix)
+
+    @property
+    def tiled_windows(self) -> bool:
+        """As the host is trained, whatever the pipeline."""
+        return self.host.tiled_windows
+
+    @property
+    def supervises_all_frames(self) -> bool:
+        """The loss reads all frames, or the kept ones, whichever they are."""
+        return True
+
+    def forward(self, keypoints: Tensor) -> Tensor:
+        """Lift keypoints (B, F, J, in_channels) to (B, F or 1, J, 3) metres."""
+        return self._answer(self.lift(keypoints))
+
+    def lift_both(self, keypoints: Tensor) -> tuple[Tensor, Tensor]:
+        """The prediction, and the un-mirrored one of the mirrored input; both as ``forward``.
+
+        In the pipeline "frame" the second pass keeps the frames of the first, as in the release;
+        in the pipeline "sequence" each selects its own.
+        """
+        plain = self.lift(keypoints)
+        index = None if self.center is None else plain.index
+        mirrored = self.lift(mirror_points(keypoints, self.skeleton), index)
+        return self._answer(plain), mirror_points(self._answer(mirrored), self.skeleton)
+
+    def training_loss(
+        self,
+        keypoints: Tensor,
+        target: Tensor,
+        criterion: Callable[[Tensor, Tensor], SequenceLoss],
+    ) -> SequenceLoss:
+        """The loss over all frames, or in the pipeline "frame" over the kept ones.
+
+        Differences in time are then those between kept frames, whose gaps vary.
+
+        Args:
+            keypoints: (B, F, J, in_channels).
+            target: (B, F, J, 3), metres.
+            criterion: maps a prediction and its target to the loss.
+        """
+        lifted = self.lift(keypoints)
+        if self.center is not None:
+            target = gather_frames(target, lifted.index)
+        return criterion(lifted.pose, target)
+
+    def lift(
+        self, keypoints: Tensor, index: Tensor | None = None, noise: Tensor | None = None
+    ) -> Lifted:
+        """One pass, with the frames that were kept.
+
+        Args:
+            keypoints: (B, F, J, in_channels).
+            index: frames to keep (B, f), ascending, in place of a selection.
+            noise: (B, F), uniform in [0, 1), the noise of the selection.
+        """
+        host = self.host
+        host.check_input(keypoints)
+        steps = host.steps()
+        whole = len(steps) if self.prune_at is None else self.prune_at
+        tokens = host.embed(keypoints)
+        with _watched(self._deciding_attentions(index)) as seen:
+            for step in steps[:whole]:
+                tokens = step(tokens)
+        if self.prune_at is None:
+            index = torch.arange(self.frames, device=tokens.device).expand(len(tokens), -1)
+        else:
+            if index is None:
+                index = self._choose(keypoints, tokens, seen, noise)
+            tokens = self._pruned(tokens, index)
+        for step in steps[whole:]:
+            tokens = step(tokens)
+        return self._restored(host.finish(tokens), index)
+
+    def _deciding_attentions(self, index: Tensor | None) -> Sequence[Attention]:
+        """The attentions whose scores select frames: the last in front of the prune, or none."""
+        if self.prune != "attention" or self.prune_at is None or index is not None:
+            return ()
+        return self.host.frame_attentions(self.prune_at - 1)
+
+    def _choose(
+        self, keypoints: Tensor, tokens: Tensor, seen: list[Tensor], noise: Tensor | None
+    ) -> Tensor:
+        """Indices (B, f) of the frames to keep; ``seen`` are attention scores, if those decide."""
+        if self.prune == "uniform":
+            chosen = uniform_frames(self.frames, self.tokens, self.center)
+            return chosen.to(tokens.device).expand(len(tokens), -1)
+        if self.prune == "motion":
+            return highest(motion_scores(keypoints), self.tokens, self.center)
+        if self.prune == "attention":
+            return highest(torch.stack(seen).mean(dim=0), self.tokens, self.center)
+        if noise is None:
+            shape = tokens.shape[:2]
+            noise = torch.rand(shape, device=tokens.device) if self.training else self.noise
+        return select(tokens.mean(dim=2), self.tokens, self.center, noise)
+
+    def _pruned(self, tokens: Tensor, index: Tensor) -> Tensor:
+        kept = gather_frames(tokens, index)
+        # Coded by rank among the kept frames, not by frame.
+        return kept if self.center is not None else kept + self.pos_embed_token[:, :, None]
+
+    def _restored(self, tokens: Tensor, index: Tensor) -> Lifted:
+        if self.recover == "tra":
+            return Lifted(self.host.regress(self._recovered(tokens)), index)
+        pose = self.host.regress(tokens)
+        if self.recover is not None:
+            pose = INTERPOLATIONS[self.recover](pose, index, self.frames)
+        return Lifted(pose, index)
+
+    def _recovered(self, tokens: Tensor) -> Tensor:
+        """TRA: kept tokens (B, f, J, C) -> (B, F, J, C), each joint by itself.
+
+        The queries are learned and the same for all; the residual is theirs, not the tokens'.
+        """
+        rows = tokens.transpose(1, 2).flatten(0, 1)
+        queries = self.x_token.expand(len(rows), -1, -1)
+        recovered = self.x_token + self.cross_attention(queries, rows, rows)
+        return recovered.unflatten(0, (len(tokens), -1)).transpose(1, 2)
+
+    def _answer(self, lifted: Lifted) -> Tensor:
+        """All frames, or the middle one of the kept frames."""
+        if self.center is None:
+            return lifted.pose
+        position = (lifted.index < self.center).sum(dim=-1, keepdim=True)
+        return gather_frames(lifted.pose, position)
+
+
+@contextmanager
+def _watched(attentions: Sequence[Attention]) -> Iterator[list[Tensor]]:
+    """Within the block, collects the attention scores of every call."""
+    seen: list[Tensor] = []
+
+    def watch(attention: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+        with torch.no_grad():
+            seen.append(attention_scores(attention, inputs[0]))
+
+    handles = [attention.register_forward_pre_hook(watch) for attention in attentions]
+    try:
+        yield seen
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def _drop_host_prefix(
+    module: nn.Module, state: dict[str, Any], prefix: str, _metadata: dict[str, Any]
+) -> None:
+    """Name the host's entries of a state as the plain host does."""
+    names = list(state)
+    for name in names:  # every entry, so that the order of the others stays
+        value = state.pop(name)
+        host = prefix + HOST
+        state[prefix + name.removeprefix(host) if name.startswith(host) else name] = value
+
+
+def _add_host_prefix(
+    module: nn.Module, state: dict[str, Any], prefix: str, *_unused: object
+) -> None:
+    """Undo ``_drop_host_prefix`` in a state that is about to be loaded."""
+    own = tuple(prefix + name for name in ("pos_embed_token", "x_token", "cross_attention."))
+    for name in list(state):
+        if name.startswith(prefix) and not name.startswith(own):
+            state[prefix + HOST + name.removeprefix(prefix)] = state.pop(name)
+
+
+def _check_choice(name: str, value: object, choices: object) -> None:
+    if value not in get_args(choices):
+        raise InvalidParameter(
+            f"hot: {name} is {value!r}; choose one of {', '.join(get_args(choices))}."
+        )
+
+
+def _check_host(
+    host: SteppedLifter,
+    prune_at: int | None,
+    tokens: int,
+    pipeline: Pipeline,
+    prune: Prune,
+    recover: Recover,
+) -> None:
+    name = type(host).__name__
+    if pipeline not in host.pipelines:
+        raise InvalidParameter(
+            f"hot: {name} has no pipeline {pipeline!r}; choose {' or '.join(host.pipelines)}."
+        )
+    if pipeline == "frame" and recover != "tra":
+        raise InvalidParameter(
+            f"hot: recover is {recover!r}, and the pipeline 'frame' restores nothing; leave it out."
+        )
+    possible = host.prunable
+    if prune_at is not None and prune_at not in possible:
+        choices = f"{possible.start} to {possible.stop - 1}" if possible else "a deeper host"
+        raise InvalidParameter(
+            f"hot: prune_at is {prune_at!r}; a {name} of {len(host.steps())} steps can lose frames "
+            f"in front of some of them: choose {choices}."
+        )
+    if prune == "attention" and prune_at == 0:
+        raise InvalidParameter(
+            "hot: prune is 'attention' and prune_at 0; no attention has seen the frames by then: "
+            "choose prune_at 1 or more."
+        )
+    if not 1 <= tokens <= host.frames:
+        raise InvalidParameter(
+            f"hot: tokens is {tokens}; choose 1 to {host.frames}, the frames of a window."
+        )
+
+
+def build_hot(
+    *,
+    skeleton: Skeleton,
+    host: str = "mixste",
+    prune_at: int = 3,
+    tokens: int = 81,
+    pipeline: str = "sequence",
+    prune: str = "tpc",
+    recover: str = "tra",
+    seed: int = 0,
+    **options: object,
+) -> Hourglass:
+    """A host with HoT; the defaults are HoT w. MixSTE.
+
+    Published: MixSTE (prune_at, tokens) = (3, 81), in the pipeline "frame" (7, 61); MHFormer (1,
+    117), "frame" only; MotionBERT (1, 81); MotionAGFormer (7, 81).
+
+    Args:
+        skeleton: joint set.
+        host: a key of ``HOSTS``.
+        prune_at, tokens, pipeline, prune, recover, seed: see ``Hourglass``.
+        options: of the host.
+
+    Raises:
+        InvalidParameter: an unknown host, option or choice.
+    """
+    if host not in HOSTS:
+        raise InvalidParameter(f"hot: host is {host!r}; choose one of {', '.join(HOSTS)}.")
+    check_options("hot", options | {"tokens": tokens, "seed": seed}, build_hot, HOSTS[host])
+    return Hourglass(
+        HOSTS[host](skeleton=skeleton, **options),
+        prune_at=prune_at,
+        tokens=tokens,
+        pipeline=pipeline,
+        prune=prune,
+        recover=recover,
+        seed=seed,
+    )
+
+
+NETWORK = build_hot
+
+
+def _mixste_options(config: Mapping[str, Any]) -> dict[str, Any]:
+    return {ours: config[theirs] for theirs, ours in _MIXSTE_OPTIONS.items() if theirs in config}
+
+
+_MIXSTE_OPTIONS = {
+    "frames": "frames",
+    "in_chans": "in_channels",
+    "channel": "embed_dim",
+    "depth": "depth",
+    "num_heads": "heads",
+    "mlp_ratio": "mlp_ratio",
+    "drop_path": "drop_path",
+}
+
+
+def _reference(host: str, pipeline: Pipeline) -> Callable[[Mapping[str, Any], Skeleton], Hourglass]:
+    """Builds the release's network around a host; one that never prunes keeps all frames."""
+
+    def build(config: Mapping[str, Any], skeleton: Skeleton) -> Hourglass:
+        network = HOSTS[host](skeleton=skeleton, **_HOST_OPTIONS[host](config))
+        prune_at, tokens = config["layer_index"], config["token_num"]
+        return Hourglass(
+            network,
+            prune_at=prune_at if prune_at in network.prunable else None,
+            tokens=tokens,
+            pipeline=pipeline,
+        )
+
+    return build
+
+
+_HOST_OPTIONS: dict[str, Callable[[Mapping[str, Any]], dict[str, Any]]] = {
+    "mixste": _mixste_options,
+    "mhformer": mhformer.options_from_reference,
+    "motionbert": motionbert.options_from_reference,
+    "motionagformer": motionagformer.options_from_reference,
+}
+
+REFERENCES = {
+    "hot-mixste": _reference("mixste", "sequence"),
+    "tpc-mixste": _reference("mixste", "frame"),
+    "tpc-mhformer": _reference("mhformer", "frame"),
+    "hot-motionbert": _reference("motionbert", "sequence"),
+    "tpc-motionbert": _reference("motionbert", "frame"),
+    "hot-motionagformer": _reference("motionagformer", "sequence"),
+    "tpc-motionagformer": _reference("motionagformer", "frame"),
+}

@@ -1,0 +1,203 @@
+"""MotionBERT's DSTformer: two streams that attend over joints and frames in opposite order.
+
+Zhu et al., "MotionBERT: A unified perspective on learning human motion representations", ICCV
+2023. Source: https://github.com/Walter0807/MotionBERT, class DSTformer; the same function, at the
+sizes that are the defaults here, in https://github.com/NationalGAILab/HoT at 873b5bd. Parameter
+names are those of its checkpoints. Shapes: B batch, F frames, J joints, C channels.
+"""
+
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+
+from posekit.errors import InvalidParameter
+from posekit.models.layers import MLP, Attention, Step, SteppedLifter, blend, stream_fusion
+from posekit.skeletons import HUMAN36M_17, Skeleton
+
+Order = Literal["joints first", "frames first"]
+
+
+class DualBlock(nn.Module):
+    """One attention over joints and one over frames, each followed by an MLP of its own.
+
+    Args:
+        dim: channels of a token.
+        heads: attention heads.
+        mlp_ratio: hidden width of the MLPs over ``dim``.
+        order: which of the two attentions comes first.
+        qkv_bias: give queries, keys and values a bias.
+        norm_eps: of every LayerNorm.
+    """
+
+    def __init__(
+        self,
+        dim: int,
+        heads: int,
+        mlp_ratio: float,
+        order: Order,
+        *,
+        qkv_bias: bool,
+        norm_eps: float,
+    ) -> None:
+        super().__init__()
+        self.order = order
+        self.norm1_s = nn.LayerNorm(dim, eps=norm_eps)
+        self.norm1_t = nn.LayerNorm(dim, eps=norm_eps)
+        self.attn_s = Attention(dim, heads, "joints", qkv_bias=qkv_bias)
+        self.attn_t = Attention(dim, heads, "frames", qkv_bias=qkv_bias)
+        self.norm2_s = nn.LayerNorm(dim, eps=norm_eps)
+        self.norm2_t = nn.LayerNorm(dim, eps=norm_eps)
+        self.mlp_s = MLP(dim, int(dim * mlp_ratio))
+        self.mlp_t = MLP(dim, int(dim * mlp_ratio))
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """tokens (B, F, J, dim) -> the same shape."""
+        if self.order == "joints first":
+            return self._over_frames(self._over_joints(tokens))
+        return self._over_joints(self._over_frames(tokens))
+
+    def _over_joints(self, tokens: Tensor) -> Tensor:
+        tokens = tokens + self.attn_s(self.norm1_s(tokens))
+        return tokens + self.mlp_s(self.norm2_s(tokens))
+
+    def _over_frames(self, tokens: Tensor) -> Tensor:
+        tokens = tokens + self.attn_t(self.norm1_t(tokens))
+        return tokens + self.mlp_t(self.norm2_t(tokens))
+
+
+class MotionBERT(SteppedLifter):
+    """DSTformer as a lifter.
+
+    The defaults are the sizes of HoT's host and of MotionBERT-Lite; MotionBERT trained from
+    scratch has ``embed_dim`` 512 and ``mlp_ratio`` 2.
+
+    Args:
+        frames: frames in and out.
+        skeleton: joint set.
+        in_channels: channels per keypoint (3: x, y, confidence).
+        embed_dim: channels of a token.
+        depth: pairs of blocks.
+        heads: attention heads.
+        mlp_ratio: hidden width of the MLPs over ``embed_dim``.
+        representation: channels of the motion representation in front of the last layer.
+        max_frames: frames that have a code, of which the first ``frames`` are used, so that a
+            checkpoint of longer windows can be loaded; 0 for as many as ``frames``.
+        qkv_bias: give queries, keys and values a bias.
+        adaptive_fusion: blend the streams by learned weights; without, take their mean.
+        norm_eps: of every LayerNorm.
+    """
+
+    def __init__(
+        self,
+        *,
+        frames: int = 243,
+        skeleton: Skeleton = HUMAN36M_17,
+        in_channels: int = 3,
+        embed_dim: int = 256,
+        depth: int = 5,
+        heads: int = 8,
+        mlp_ratio: float = 4.0,
+        representation: int = 512,
+        max_frames: int = 0,
+        qkv_bias: bool = True,
+        adaptive_fusion: bool = True,
+        norm_eps: float = 1e-6,
+    ) -> None:
+        super().__init__(frames, skeleton, "sequence", in_channels)
+        max_frames = max_frames or frames
+        if frames > max_frames:
+            raise InvalidParameter(
+                f"motionbert: frames is {frames}, and max_frames {max_frames} codes fewer; "
+                f"choose max_frames >= {frames}."
+            )
+        self.embed_dim = embed_dim
+        self.heads = heads
+        self.qkv_bias = qkv_bias
+        self.joints_embed = nn.Linear(in_channels, embed_dim)
+        self.pos_embed = nn.Parameter(torch.zeros(1, skeleton.joints, embed_dim))
+        self.temp_embed = nn.Parameter(torch.zeros(1, max_frames, 1, embed_dim))
+        block: Callable[[Order], DualBlock] = partial(
+            DualBlock, embed_dim, heads, mlp_ratio, qkv_bias=qkv_bias, norm_eps=norm_eps
+        )
+        self.blocks_st = nn.ModuleList(block("joints first") for _ in range(depth))
+        self.blocks_ts = nn.ModuleList(block("frames first") for _ in range(depth))
+        self.norm = nn.LayerNorm(embed_dim, eps=norm_eps)
+        representing = [("fc", nn.Linear(embed_dim, representation)), ("act", nn.Tanh())]
+        self.pre_logits = nn.Sequential(OrderedDict(representing))
+        self.head = nn.Linear(representation, 3)
+        for code in (self.pos_embed, self.temp_embed):
+            nn.init.trunc_normal_(code, std=0.02)
+        self.apply(self.initialise)
+        fusions = depth if adaptive_fusion else 0
+        self.ts_attn = nn.ModuleList(stream_fusion(embed_dim) for _ in range(fusions))
+
+    def initialise(self, module: nn.Module) -> None:
+        """Linear layers start with biases 0 and weights of standard deviation 0.02."""
+        if isinstance(module, nn.Linear):
+            nn.init.trunc_normal_(module.weight, std=0.02)
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
+
+    def embed(self, keypoints: Tensor) -> Tensor:
+        """Linear embedding of each keypoint plus the codes of its joint and of its frame."""
+        tokens = self.joints_embed(keypoints) + self.pos_embed
+        return tokens + self.temp_embed[:, : self.frames]
+
+    def steps(self) -> Sequence[Step]:
+        """One step per pair of blocks: both streams, then their blend."""
+        return [partial(self._run_streams, number) for number in range(len(self.blocks_st))]
+
+    def finish(self, tokens: Tensor) -> Tensor:
+        """The last LayerNorm."""
+        return self.norm(tokens)
+
+    def regress(self, tokens: Tensor) -> Tensor:
+        """The motion representation, then a linear layer."""
+        return self.head(self.pre_logits(tokens))
+
+    def frame_attentions(self, step: int) -> Sequence[Attention]:
+        """The attention over frames of both streams."""
+        return self.blocks_st[step].attn_t, self.blocks_ts[step].attn_t
+
+    def _run_streams(self, number: int, tokens: Tensor) -> Tensor:
+        fusion = self.ts_attn[number] if self.ts_attn else None
+        return blend(fusion, self.blocks_st[number](tokens), self.blocks_ts[number](tokens))
+
+
+def options_from_reference(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Constructor options from the release's argument names.
+
+    Raises:
+        InvalidParameter: an output that is no 3D pose.
+    """
+    if config.get("dim_out", 3) != 3:
+        raise InvalidParameter(f"motionbert: dim_out is {config['dim_out']}; a pose has 3.")
+    return {ours: config[theirs] for theirs, ours in _OPTIONS.items() if theirs in config}
+
+
+_OPTIONS = {
+    "frames": "frames",
+    "maxlen": "max_frames",
+    "dim_in": "in_channels",
+    "dim_feat": "embed_dim",
+    "dim_rep": "representation",
+    "depth": "depth",
+    "num_heads": "heads",
+    "mlp_ratio": "mlp_ratio",
+    "qkv_bias": "qkv_bias",
+    "att_fuse": "adaptive_fusion",
+    "norm_eps": "norm_eps",
+}
+
+NETWORK = MotionBERT
+
+
+def _from_reference(config: Mapping[str, Any], skeleton: Skeleton) -> MotionBERT:
+    return MotionBERT(skeleton=skeleton, **options_from_reference(config))
+
+
+REFERENCES = {"motionbert": _from_reference}
