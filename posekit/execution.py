@@ -25,7 +25,7 @@ from posekit.models import build
 from posekit.models.layers import Lifter
 from posekit.optimisation import Optimisation
 from posekit.prediction import predict_optimised
-from posekit.protocols import PROTOCOLS, downsample
+from posekit.protocols import PROTOCOLS, downsample, scored_on
 from posekit.provenance import environment, peak_memory_megabytes
 from posekit.runs import RunStore, StoredRun, run_id, write_arrays, write_json
 from posekit.scoring import Evaluation, score
@@ -149,7 +149,7 @@ def evaluations(
     lifter: Lifter, test: PoseDataset, how: Mapping[str, Any], device: str, seed: int
 ) -> dict[str, Evaluation]:
     """Evaluations by estimate: ``prediction``, or ``<aggregation>@<iteration>`` of hypotheses."""
-    protocol = PROTOCOLS[how["protocol"]]
+    protocol = scored_on(PROTOCOLS[how["protocol"]], test.name)
     if how["optimise"] is not None:
         settings = Optimisation(**how["optimise"])
         predictions = predict_optimised(lifter, test, settings, protocol=protocol, device=device)
@@ -162,6 +162,7 @@ def evaluations(
         test,
         hypotheses=how["hypotheses"],
         iterations=how["iterations"],
+        protocol=scored_on(PROTOCOLS["d3dp"], test.name),
         device=device,
         seed=seed,
     )
