@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import json
+import math
 import multiprocessing
 import os
 import signal
@@ -13,20 +15,24 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from functools import lru_cache
 from multiprocessing import resource_tracker
 
 import torch
 
 from posekit.errors import PosekitError, RunFailedError
 from posekit.execution import Job, execute
+from posekit.models import build
 from posekit.progress import Progress
+from posekit.skeletons import HUMAN36M_17
 
 # Starting a worker costs about as much as this many seconds of computing.
 WORKER_SECONDS = 5.0
 
-# Seconds per frame and block of training on one CPU core, for a width C: LINEAR * C + SQUARE * C^2
-# (measured at widths 16 to 64, and at 512 with the released implementation).
-LINEAR, SQUARE = 1.5e-6, 8e-9
+# Seconds per frame of training on one CPU core, for P parameters in T tensors:
+# SQUARE * P + LINEAR * sqrt(P T), since tensors stand for layers and P / T for the square of their
+# width (measured for MixSTE at widths 16 to 64, and at 512 with the released implementation).
+LINEAR, SQUARE = 1.5e-7, 1e-9
 GPU_SPEEDUP, GPU_SECONDS_PER_STEP = 400.0, 0.015
 
 
@@ -72,13 +78,22 @@ def _summary(failures: Sequence[tuple[str, str]], jobs: int) -> str:
 def estimated_seconds(job: Job) -> float:
     """Rough computing time of a run, to plan with: one CPU core, or one GPU."""
     options, recipe = job.config["options"], job.config["recipe"]
-    width, blocks = options["embed_dim"], 2 * options["depth"]
-    per_frame = blocks * (LINEAR * width + SQUARE * width**2)
+    parameters, tensors = _weights(job.config["model"], json.dumps(options))
+    per_frame = SQUARE * parameters + LINEAR * math.sqrt(parameters * tensors)
     steps = recipe.get("max_steps") or recipe["epochs"] * _steps_per_epoch(job)
     frames = steps * recipe["batch_size"] * options["frames"]
     if torch.device(job.device).type == "cpu":
         return per_frame * frames
     return max(per_frame * frames / GPU_SPEEDUP, steps * GPU_SECONDS_PER_STEP)
+
+
+@lru_cache(maxsize=1024)
+def _weights(model: str, options: str) -> tuple[int, int]:
+    """Parameters of a network and the tensors that hold them; nothing is allocated."""
+    with torch.device("meta"):
+        network = build(model, skeleton=HUMAN36M_17, **json.loads(options))
+    sizes = [parameter.numel() for parameter in network.parameters()]
+    return sum(sizes), len(sizes)
 
 
 def _steps_per_epoch(job: Job) -> int:

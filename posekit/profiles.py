@@ -245,13 +245,14 @@ def resolve_profile(
 def describe(configuration: Mapping[str, Any]) -> str:
     """What was run, for print beside a measured figure."""
     options, recipe = configuration["options"], configuration["recipe"]
-    pairs = options["depth"] + PRIOR_PAIRS.get(options.get("host", configuration["model"]), 0)
+    prior = PRIOR_PAIRS.get(options.get("host", configuration["model"]), 0)
+    depth = [f"{options['depth'] + prior} pairs of blocks"] if "depth" in options else []
     steps = recipe.get("max_steps")
     length = f"{steps} steps" if steps else f"{recipe['epochs']} epochs"
     parts = [
         f"{options['frames']} frames",
         f"width {options['embed_dim']}",
-        f"{pairs} pairs of blocks",
+        *depth,
         f"{length} of {recipe['batch_size']} windows",
         f"learning rate {recipe['learning_rate']:g}",
         "every frame"

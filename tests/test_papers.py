@@ -93,7 +93,7 @@ def test_every_headline_claim_is_there_with_a_comparison_or_a_reason(paper):
 
 def test_unknown_names_list_the_known_ones(paper):
     assert "ktpformer" in list_papers()
-    with pytest.raises(InvalidParameter, match="choose one of: gla_gcn, ktpformer"):
+    with pytest.raises(InvalidParameter, match=r"choose one of: .*ktpformer"):
         load_paper("ktpfromer")
     with pytest.raises(InvalidParameter, match="kpa-tpa"):
         paper.table("kpa")

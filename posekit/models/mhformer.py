@@ -6,7 +6,7 @@ https://github.com/NationalGAILab/HoT at 873b5bd. Parameter names are those of i
 Shapes: B batch, F frames, J joints, C channels of one hypothesis.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import torch
@@ -19,12 +19,14 @@ from posekit.models.layers import (
     MLP,
     Attention,
     Block,
+    Criterion,
     CrossAttention,
     DropPath,
     Step,
     SteppedLifter,
     drop_path_rates,
 )
+from posekit.models.releases import Description, count_modules
 from posekit.skeletons import HUMAN36M_17, Skeleton
 
 HYPOTHESES = (1, 2, 3)
@@ -271,10 +273,7 @@ class MHFormer(SteppedLifter):
         return True
 
     def training_loss(
-        self,
-        keypoints: Tensor,
-        target: Tensor,
-        criterion: Callable[[Tensor, Tensor], SequenceLoss],
+        self, keypoints: Tensor, target: Tensor, criterion: Criterion
     ) -> SequenceLoss:
         """The loss over all frames; target (B, F, J, 3)."""
         return criterion(super().forward(keypoints), target)
@@ -288,7 +287,30 @@ def _embedding(coordinates: int, dim: int, frames: int) -> nn.Module:
     return nn.Sequential(layer, nn.BatchNorm1d(dim), nn.ReLU(), nn.Dropout(EMBEDDING_DROPOUT))
 
 
-def options_from_reference(config: Mapping[str, Any]) -> dict[str, Any]:
+def describe(state: Mapping[str, Tensor]) -> Description | None:
+    """What a state's names and shapes tell of the network, None for another network's state.
+
+    Neither kind of heads is told.
+    """
+    if "Transformer_hypothesis.pos_embed_1" not in state:
+        return None
+    _, frames, width = state["Transformer_hypothesis.pos_embed_1"].shape
+    _, coordinates, _ = state["Transformer_encoder_1.pos_embed"].shape
+    hidden, _ = state["Transformer_hypothesis.CHI_blocks.0.mlp.fc1.weight"].shape
+    joints = len(state["regression.1.bias"]) // 3
+    depth = count_modules(state, "Transformer_hypothesis.SHR_blocks") + 1
+    options = {
+        "frames": frames,
+        "in_channels": coordinates // joints,
+        "embed_dim": width,
+        "depth": depth,
+        "hidden": hidden,
+        "encoder_depth": count_modules(state, "Transformer_encoder_1.blocks"),
+    }
+    return Description(joints, options, depth)
+
+
+def reference_options(config: Mapping[str, Any]) -> dict[str, Any]:
     """Constructor options from the release's argument names.
 
     Raises:
@@ -305,11 +327,10 @@ def options_from_reference(config: Mapping[str, Any]) -> dict[str, Any]:
 
 _OPTIONS = {"frames": "frames", "channel": "embed_dim", "d_hid": "hidden"}
 
+REFERENCES = {
+    "mhformer": lambda config, skeleton: MHFormer(
+        skeleton=skeleton, output="sequence", **reference_options(config)
+    )
+}
+
 NETWORK = MHFormer
-
-
-def _from_reference(config: Mapping[str, Any], skeleton: Skeleton) -> MHFormer:
-    return MHFormer(skeleton=skeleton, output="sequence", **options_from_reference(config))
-
-
-REFERENCES = {"mhformer": _from_reference}

@@ -1,0 +1,106 @@
+"""GLA-GCN's tables: figures as published, reconstructions that are called so, runs that fit."""
+
+from pathlib import Path
+
+import pytest
+
+from posekit.costs import size_of
+from posekit.execution import Job
+from posekit.models import build
+from posekit.papers import load_paper
+from posekit.pool import estimated_seconds
+from posekit.profiles import describe, resolve_profile
+from posekit.recipes import Recipe
+from posekit.skeletons import HUMAN36M_17
+
+PAPER = load_paper("gla_gcn")
+RUNS = [row for row in PAPER.rows if row.run]
+PROFILES = ("smoke", "quick", "standard", "paper")
+
+
+def test_published_figures_of_the_headline_rows():
+    figures = {row.path: row.published for row in PAPER.rows}
+    assert figures["table-h36m-cpn-p1/gla-gcn"] == {
+        **{"mpjpe": 44.4, "p_mpjpe": 34.8},
+        **{"params": 1.3, "macs": 1556},
+    }
+    assert figures["table-h36m-gt/with-reconstruction"] == {"mpjpe": 21.0}
+    assert figures["table-h36m-gt/without-reconstruction"] == {"mpjpe": 28.5}
+    assert figures["table-3dhp/gla-gcn"] == {"pck": 98.5, "auc": 79.1, "mpjpe": 27.7}
+
+
+@pytest.mark.parametrize(
+    ("path", "metric", "published"),
+    [
+        ("table-h36m-cpn-p1/gla-gcn", "mpjpe", 44.4),
+        ("table-h36m-cpn-p1/gla-gcn", "p_mpjpe", 34.8),
+        ("table-h36m-gt/without-reconstruction", "mpjpe", 28.5),
+    ],
+)
+def test_actions_average_to_the_published_figure(path, metric, published):
+    actions = PAPER.row(path).per_action[metric]
+    assert len(actions) == 15
+    assert sum(actions.values()) / 15 == pytest.approx(published, abs=0.1)
+
+
+def test_no_ablation_has_an_error_that_nobody_saw():
+    for table in ("table-head", "table-strided", "table-adjacency", "table-frames"):
+        assert all(row.published["mpjpe"] is None for row in PAPER.table(table).rows)
+
+
+def test_every_row_has_a_source_and_runs_or_says_why_not():
+    for row in PAPER.rows:
+        assert row.source
+        assert (row.run is None) == bool(row.not_run), row.path
+
+
+def test_rows_with_the_global_branch_call_it_our_reconstruction():
+    for row in RUNS:
+        options = row.run.options
+        branch = options.get("global_layers") or options.get("global_head")
+        assert ("our reconstruction of the unpublished branch" in row.name) == bool(branch), (
+            row.path
+        )
+
+
+def test_counted_costs_are_those_measured_on_the_release():
+    rows = [row for row in RUNS if "own measurement" in row.source]
+    assert len(rows) == 8
+    for row in rows:
+        size = size_of(row.run.model, **row.run.options)
+        assert size.parameters == round(1e6 * row.published["params"])
+        assert size.product_macs / 1e6 == pytest.approx(row.published["macs"], abs=0.06)
+
+
+@pytest.mark.parametrize("name", PROFILES)
+def test_every_row_can_be_run_at_every_scale(name):
+    profile = resolve_profile(name, "synthetic", "cpu", PAPER.scaling)
+    for row in RUNS:
+        config = profile.configuration(row.run)
+        Recipe(**config["recipe"])
+        assert "pairs of blocks" in describe(config) or row.run.model == "gla_gcn"
+        if name != "paper":
+            network = build(config["model"], skeleton=HUMAN36M_17, **config["options"])
+            assert network.frames == row.run.options["frames"] // profile.frames_divisor
+
+
+def test_rows_of_the_paper_take_512_windows_a_step():
+    profile = resolve_profile("paper", "h36m", "cuda", PAPER.scaling)
+    for frames in ("27", "81", "243"):
+        run = PAPER.row(f"table-frames/{frames}").run
+        assert profile.configuration(run)["recipe"]["batch_size"] == 512
+
+
+def test_channels_keep_their_order_at_every_scale():
+    for name in PROFILES:
+        profile = resolve_profile(name, "synthetic", "cpu", PAPER.scaling)
+        rows = PAPER.table("table-channels").rows
+        widths = [profile.configuration(row.run)["options"]["embed_dim"] for row in rows]
+        assert widths == sorted(widths)
+
+
+def test_a_run_of_graph_units_can_be_planned():
+    profile = resolve_profile("quick", "synthetic", "cpu", PAPER.scaling)
+    config = profile.configuration(PAPER.row("table-h36m-gt/without-reconstruction").run)
+    seconds = estimated_seconds(Job("run", config, Path("runs"), Path("data"), "cpu"))
+    assert 5 < seconds < 20
