@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from posekit.errors import InvalidData, InvalidParameter
+from posekit.metrics import n_mpjpe
 from posekit.skeletons import HUMAN36M_17, HUMANEVA_15, Skeleton
 
 # Torso 1, head and shoulders 1.5, knees and feet 2.5, elbows and wrists 4. HumanEva's row follows
@@ -41,6 +42,7 @@ def sequence_loss(
     weights: Tensor | None = None,
     consistency: float = 0.5,
     velocity: float = 2.0,
+    rescaled: float = 0.0,
 ) -> SequenceLoss:
     """Weighted position error, smoothness of the prediction, and velocity error.
 
@@ -48,6 +50,8 @@ def sequence_loss(
     w |p - g|, consistency the mean of w (d p)^2 over joints and coordinates, velocity the mean of
     |d p - d g|, and total = position + 0.5 consistency + 2 velocity (MixSTE equations 5 to 8;
     KTPFormer ``run_ktpformer.py``). D3DP trains on plain MPJPE: no weights, both factors 0.
+    MotionBERT and MotionAGFormer train on the plain position error + 0.5 the position error after
+    the best scale per frame + 20 velocity.
 
     Args:
         prediction: (batch, frames, joints, 3), metres.
@@ -55,6 +59,8 @@ def sequence_loss(
         weights: (joints,), or None for ones.
         consistency: factor of the consistency term.
         velocity: factor of the velocity term.
+        rescaled: factor of the position error after the best scale per frame
+            (``posekit.metrics.n_mpjpe``), which counts in the total only.
 
     Raises:
         InvalidData: the shapes differ, or do not match the weights.
@@ -66,17 +72,18 @@ def sequence_loss(
     weights = weights.to(prediction)
     distances = torch.linalg.vector_norm(prediction - target, dim=-1)
     position = (weights * distances).mean()
+    total = position + rescaled * n_mpjpe(prediction, target) if rescaled else position
     if prediction.shape[-3] == 1:
         if consistency or velocity:
             raise InvalidParameter(
                 "one frame has no motion; set the consistency and velocity factors to 0."
             )
         still = torch.zeros_like(position)
-        return SequenceLoss(position, still, still, position)
+        return SequenceLoss(position, still, still, total)
     motion, target_motion = prediction.diff(dim=-3), target.diff(dim=-3)
     smoothness = (weights[:, None] * motion.square()).mean()
     motion_error = torch.linalg.vector_norm(motion - target_motion, dim=-1).mean()
-    total = position + consistency * smoothness + velocity * motion_error
+    total = total + consistency * smoothness + velocity * motion_error
     return SequenceLoss(position, smoothness, motion_error, total)
 
 

@@ -37,6 +37,7 @@ class Recipe:
         flip: add the mirror image of every window.
         joint_weighting: weight joints as published (``posekit.losses.joint_weights``).
         consistency, velocity: factors of the temporal terms of the loss, 0 for none.
+        rescaled: factor of the position error after the best scale per frame (MotionBERT: 0.5).
         jitter: turn and scale each target in the image plane by a random choice of -5, 0 or 5
             degrees and 0.95, 1 or 1.05 (label noise of GLA-GCN's release).
         norm_momentum: what the momentum of batch normalisation falls to over the run, in lifters
@@ -63,6 +64,7 @@ class Recipe:
     joint_weighting: bool = True
     consistency: float = 0.5
     velocity: float = 2.0
+    rescaled: float = 0.0
     jitter: bool = False
     norm_momentum: float | None = None
     loss_seeded: bool = True

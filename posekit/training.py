@@ -296,7 +296,12 @@ class _Run:
         """The recipe's loss of a prediction, in float32."""
         recipe = self.recipe
         return sequence_loss(
-            prediction.float(), target, self.weights, recipe.consistency, recipe.velocity
+            prediction.float(),
+            target,
+            self.weights,
+            recipe.consistency,
+            recipe.velocity,
+            recipe.rescaled,
         )
 
     def _take_step(self, chosen: Tensor) -> None:

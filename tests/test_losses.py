@@ -5,7 +5,7 @@ import torch
 
 from posekit.errors import InvalidData, InvalidParameter
 from posekit.losses import backward_scaled_by_loss, joint_weights, sequence_loss
-from posekit.metrics import mpjpe, mpjve
+from posekit.metrics import mpjpe, mpjve, n_mpjpe
 from posekit.skeletons import HUMAN36M_16, HUMAN36M_17, HUMANEVA_15
 
 
@@ -92,3 +92,14 @@ def test_shapes_that_would_broadcast_are_refused():
         sequence_loss(prediction, target[:1])
     with pytest.raises(InvalidData, match=r"expected \(17,\)"):
         sequence_loss(prediction, target, weights=torch.ones(1))
+
+
+def test_the_rescaled_position_error_counts_in_the_total():
+    prediction, target = sequences()
+    plain = sequence_loss(prediction, target)
+    more = sequence_loss(prediction, target, rescaled=0.5)
+    torch.testing.assert_close(more.total - plain.total, 0.5 * n_mpjpe(prediction, target))
+    torch.testing.assert_close(more[:3], plain[:3])
+    still = sequence_loss(prediction[:, :1], target[:, :1], None, 0, 0, rescaled=0.5)
+    expected = 0.5 * n_mpjpe(prediction[:, :1], target[:, :1])
+    torch.testing.assert_close(still.total - still.position, expected)
