@@ -93,6 +93,11 @@ class Protocol:
                     f"protocol {self.name}: {option} is {getattr(self, option)!r}; "
                     f"choose one of: {', '.join(valid)}."
                 )
+        if self.stride is not None and (self.windows != "whole" or self.stride < 1):
+            raise InvalidParameter(
+                f"protocol {self.name}: stride is {self.stride} with windows {self.windows!r}; "
+                "choose 1 or more with windows 'whole', else None."
+            )
         if self.downsample < 1:
             raise InvalidParameter(
                 f"protocol {self.name}: downsample is {self.downsample}; choose 1 or more."

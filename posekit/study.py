@@ -118,6 +118,7 @@ class Study:
             "posekit.execution",
             DATASETS[self.dataset].module,
             *(f"posekit.models.{model}" for model in sorted(run.models)),
+            *(("posekit.optimisation",) if run.optimise is not None else ()),
         )
 
     def plan(self, tables: Iterable[str] | None = None) -> Plan:

@@ -26,7 +26,7 @@ from posekit.errors import DatasetNotFound, InvalidData, InvalidParameter, Stora
 from posekit.evaluation import evaluate_hypotheses
 from posekit.models import build
 from posekit.prediction import predict
-from posekit.protocols import MIXSTE, MOTIONBERT, scored_on
+from posekit.protocols import MIXSTE, MOTIONBERT, Protocol, scored_on
 from posekit.scoring import score
 from posekit.skeletons import HUMAN36M_17
 
@@ -79,6 +79,14 @@ def test_poses_become_millimetres_by_the_factor_of_each_frame(root: Path) -> Non
     np.testing.assert_array_equal(clip.keypoints[..., 2].numpy(), held["confidence"][rows])
 
 
+def test_the_truth_is_what_the_released_evaluation_compares_with(root: Path) -> None:
+    before = loaded(root).clips[0]
+    change(root, with_array("joints_2.5d_image", lambda a: a * np.float32(1.01)))
+    after = loaded(root).clips[0]
+    relative = [clip.pose - clip.pose[:, :1] for clip in (before, after)]
+    torch.testing.assert_close(relative[1], 1.01 * relative[0], atol=1e-5, rtol=0)
+
+
 def test_a_true_prediction_scores_nothing_and_units_survive_downsampling(root: Path) -> None:
     dataset = loaded(root)
     protocol = replace(MOTIONBERT, downsample=2)
@@ -107,6 +115,12 @@ def test_a_study_lays_whole_windows_and_keeps_the_flip() -> None:
     assert (protocol.windows, protocol.root, protocol.flip) == ("whole", "zeroed", True)
     assert protocol.excluded == MOTIONBERT.excluded
     assert scored_on(MIXSTE, "h36m") is MIXSTE
+
+
+@pytest.mark.parametrize(("protocol", "stride"), [(MIXSTE, 3), (MOTIONBERT, 0)])
+def test_a_stride_belongs_to_whole_windows(protocol: Protocol, stride: int) -> None:
+    with pytest.raises(InvalidParameter, match=f"stride is {stride} with windows"):
+        replace(protocol, stride=stride)
 
 
 def test_frames_of_several_windows_count_once(root: Path) -> None:
@@ -200,7 +214,7 @@ BROKEN = {
     "NaN in factor": (with_array("2.5d_factor", nan_in), "2.5d_factor must hold one positive"),
     "normalised 2D": (with_array("joint_2d", lambda a: a / 500 - 1), "look normalised"),
     "other videos": (with_array("joint_2d", lambda a: a[::-1, ::-1]), "px (median) from the true"),
-    "other factor": (with_array("2.5d_factor", lambda a: a * 1.1), "not joint3d_image times"),
+    "other factor": (with_array("2.5d_factor", lambda a: a * 1.2), "not joint3d_image times"),
     "odd source": (
         lambda held: held.update(source=["S9"] * len(held["source"])),
         "source 'S9' is none such as",

@@ -18,7 +18,7 @@ from posekit.figures.motion import (
     to_display,
     truth_trace,
 )
-from posekit.figures.style import BLUE, RED, as_array, rounded, styled
+from posekit.figures.style import GREEN, PURPLE, as_array, rounded, styled
 from posekit.optimisation import TRACE_TERMS
 from posekit.skeletons import Skeleton
 
@@ -28,7 +28,7 @@ _CHARTS = (
     ("projection (screen units)", (2, 3), "2", (0.06, 0.47)),
     ("uncertainty term", (0, 1), "3", (0.59, 1.0)),
 )
-_HALVES = (("plain", BLUE, "solid"), ("mirrored", RED, "dash"))
+_HALVES = (("plain half", GREEN, "solid"), ("mirrored half", PURPLE, "dash"))
 
 
 def optimisation_viewer(
@@ -75,17 +75,17 @@ def optimisation_viewer(
         frames.append(go.Frame(name=name, data=moved(moving), traces=list(range(len(moving)))))
     figure.frames = frames
     everything = to_display(predicted if true is None else np.concatenate([predicted, true[None]]))
-    bottom = 0.27 if true is None else 0.45
+    bottom = 0.2 if true is None else 0.37
     return styled(
         figure,
-        height=640 if true is None else 860,
+        height=680 if true is None else 900,
         title=title,
         margin={"l": 10, "r": 10, "t": 70, "b": 10},
-        scene=scene_around(everything, azimuth, bottom=bottom + 0.03),
+        scene=scene_around(everything, azimuth, bottom=bottom + 0.02),
         legend={"y": 1.0, "itemsizing": "constant"},
         updatemenus=[play_button(ITERATION_MILLISECONDS)],
         sliders=[slider([frame.name for frame in frames], prefix="iteration ")],
-        **_chart_axes(terms, (bottom - 0.17, bottom)),
+        **_chart_axes(terms, (bottom - 0.13, bottom)),
         **({} if errors is None else _error_axes(errors)),
     )
 
@@ -147,7 +147,7 @@ def _chart_axes(terms: NDArray[np.float64], height: tuple[float, float]) -> dict
             "domain": width,
             "anchor": f"y{axis}",
             "range": [-0.3, len(terms) + 0.3],
-            "title": {"text": "iteration"},
+            "title": {"text": "iteration", "standoff": 4},
             "dtick": max(1, len(terms) // 6),
         }
         axes[f"yaxis{axis}"] = {
@@ -164,7 +164,7 @@ def _error_axes(errors: NDArray[np.float64]) -> dict:
     return {
         "xaxis": {"domain": [0.06, 1], "tickangle": -45, "tickfont": {"size": 10}},
         "yaxis": {
-            "domain": [0, 0.13],
+            "domain": [0, 0.11],
             "range": [0, round(1.05 * float(errors.max()), 1)],
             "title": {"text": "error (mm)"},
         },
