@@ -20,7 +20,7 @@ from jsonschema.exceptions import best_match
 from posekit.errors import InvalidData, InvalidParameter
 
 ORACLE_ESTIMATES = ("j_best", "p_best")
-COST_METRICS = ("params", "macs", "macs_linear")
+COST_METRICS = ("params", "macs", "macs_linear", "flops", "flops_all")
 
 Term = str | float | tuple[str, str]
 
