@@ -17,8 +17,8 @@ def published_costs(run: RowRun, runs: Path) -> dict[str, float]:
 
     ``macs`` counts all matrix products, ``macs_linear`` linear layers and convolutions only, the
     convention of most papers; ``flops`` and ``flops_all`` are twice the linear and twice all
-    multiply-accumulates, as HoT prints them. For a diffusion lifter: one denoising step of one hypothesis.
-    Counting takes about a second, so results are remembered.
+    multiply-accumulates, as HoT prints them. For a diffusion lifter: one denoising step of one
+    hypothesis. Counting takes about a second, so results are remembered.
 
     Args:
         run: its model and options, as published.
