@@ -258,7 +258,7 @@ def describe(configuration: Mapping[str, Any]) -> str:
     steps = recipe.get("max_steps")
     length = f"{steps} steps" if steps else f"{recipe['epochs']} epochs"
     parts = [
-        f"{options['frames']} frames",
+        f"{options['frames']} frame{'s' * (options['frames'] > 1)}",
         f"width {options['embed_dim']}",
         *depth,
         f"{length} of {recipe['batch_size']} windows",

@@ -218,7 +218,7 @@ def heat_map_grid(
     compare. Names of joints or frames show under the pointer.
 
     Args:
-        columns: heading -> (rows, n, n).
+        columns: heading -> (rows, n, n); headings break at commas.
         rows: names of the rows.
         labels: n names.
         title: over the figure.
@@ -231,7 +231,7 @@ def heat_map_grid(
         rows=len(rows),
         cols=len(columns),
         column_titles=[
-            f"{heading}<br>largest {np.abs(as_array(stack)).max():.2g}"
+            f"{heading.replace(', ', '<br>')}<br>up to {np.abs(as_array(stack)).max():.2g}"
             for heading, stack in columns.items()
         ],
         row_titles=list(rows),
@@ -253,12 +253,15 @@ def heat_map_grid(
                 row=row,
                 col=column,
             )
-    figure.update_xaxes(showticklabels=False, constrain="domain")
-    figure.update_yaxes(
-        showticklabels=False, autorange="reversed", scaleanchor="x", constrain="domain"
+    figure.update_xaxes(visible=False)
+    figure.update_yaxes(visible=False, autorange="reversed")
+    figure.update_annotations(font={"size": 11})
+    return styled(
+        figure,
+        height=150 * len(rows) + 110,
+        title=title,
+        margin={"l": 10, "r": 30, "t": 100 if title else 70, "b": 10},
     )
-    figure.update_annotations(font={"size": 12})
-    return styled(figure, height=200 * len(rows) + 90, title=title)
 
 
 def topology_heat_map(matrix: ArrayLike, labels: Sequence[str], *, title: str = "") -> go.Figure:
