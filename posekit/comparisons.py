@@ -9,7 +9,7 @@ from typing import Any
 
 from posekit.claims import Verdict
 from posekit.notebooks import environment_entries
-from posekit.papers import COST_METRICS, Table
+from posekit.papers import COST_METRICS, Paper, Table
 from posekit.papers import Row as PaperRow
 from posekit.profiling import Measurement
 from posekit.study import Figure, RowResult, Study
@@ -26,8 +26,6 @@ DATASET_TITLES = {
     "humaneva": "HumanEva-I",
     "sportspose": "SportsPose",
 }
-# Costs are counted in billions; tables print some in millions.
-MACS_PER_UNIT = {"M": 1000.0, "G": 1.0}
 
 
 def comparison_table(study: Study, table_id: str, *, baseline: str = "") -> ComparisonTable:
@@ -42,7 +40,7 @@ def comparison_table(study: Study, table_id: str, *, baseline: str = "") -> Comp
     table = result.table
     units = _measured_first(table.metric_units, result.rows)
     names = row_names(table)
-    rows = [_row(item, names[item.row.id], units) for item in result.rows]
+    rows = [_row(item, names[item.row.id]) for item in result.rows]
     return ComparisonTable(
         title=table.title,
         units=units,
@@ -177,7 +175,7 @@ def study_content(study: Study, *, picture: str = "") -> dict[str, Any]:
     verdicts = study.verdicts()
     return {
         "title": study.paper.title,
-        "headline": study.paper.claims[0].text,
+        "headline": _headline(study.paper),
         "evidence": next(
             (result.evidence for result in map(study.results, _tables(study)) if result.evidence),
             "",
@@ -187,6 +185,11 @@ def study_content(study: Study, *, picture: str = "") -> dict[str, Any]:
         "verdicts": [{**verdict.to_json(), "text": texts[verdict.claim]} for verdict in verdicts],
         "tables": {name: _plain(study, name) for name in _tables(study)},
     }
+
+
+def _headline(paper: Paper) -> str:
+    """The first claim that measured rows can settle."""
+    return next(claim.text for claim in paper.claims if claim.comparison)
 
 
 def _tables(study: Study) -> list[str]:
@@ -204,7 +207,7 @@ def _note(study: Study, table: Table, rows: Sequence[Row]) -> str:
                 published=published, measured=study.dataset, profile=study.profile.name
             )
         )
-    if "macs" in measured:
+    if "macs_linear" in measured:
         parts.append(PUBLISHED_MACS)
     if measured and study.reference is not None:
         state = "Stale reference run" if study.reference_stale else "Reference run"
@@ -223,27 +226,24 @@ def _measured_first(units: Mapping[str, str], rows: Sequence[RowResult]) -> dict
     return dict(sorted(units.items(), key=lambda item: item[0] not in measured))
 
 
-def _row(item: RowResult, name: str, units: Mapping[str, str]) -> Row:
+def _row(item: RowResult, name: str) -> Row:
     return Row(
         name=name,
         published=item.row.published,
-        reference=_measured(item.reference, item.reference_ran, units),
-        measured=_measured(item.measured, item.ran, units),
+        reference=_measured(item.reference, item.reference_ran),
+        measured=_measured(item.measured, item.ran),
         source=item.row.source,
         not_run=item.not_run,
         oracle=item.oracle,
     )
 
 
-def _measured(
-    figures: Mapping[str, Figure], ran: str, units: Mapping[str, str]
-) -> dict[str, Measured]:
+def _measured(figures: Mapping[str, Figure], ran: str) -> dict[str, Measured]:
     shown = {}
     for metric, figure in figures.items():
-        scale = MACS_PER_UNIT[units[metric]] if metric.startswith("macs") else 1.0
-        counted = metric == "params" or metric.startswith("macs")
+        counted = metric in COST_METRICS
         spread = None if figure.spread is None or counted else figure.spread
-        shown[metric] = Measured(scale * figure.value, spread, "" if counted else ran)
+        shown[metric] = Measured(figure.value, spread, "" if counted else ran)
     return shown
 
 

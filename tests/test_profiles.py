@@ -148,3 +148,19 @@ def test_networks_without_depth_or_heads_are_scaled():
     assert config["evaluation"]["protocol"] == "videopose3d"
     paper = PROFILES["paper"].configuration(run)
     assert paper["recipe"]["batch_size"] == 512
+
+
+def test_rows_scored_on_the_centre_frame_can_see_equally_many_windows():
+    profile = replace(PROFILES["standard"], windows_per_step=32)
+    recipe = {"learning_rate": 1e-2, "decay": 1.0, "epochs": 80, "frames_per_step": 124416}
+    for protocol, frames, windows in (
+        *(("videopose3d", frames, 32) for frames in (27, 81, 243)),
+        *(("mhformer", frames, 32) for frames in (27, 243)),
+        *(("mixste", 27, 108), ("mixste", 81, 36), ("mixste", 243, 12)),
+    ):
+        run = RowRun("any", "gt", {"frames": frames, "embed_dim": 96}, recipe, protocol=protocol)
+        assert profile.configuration(run)["recipe"]["batch_size"] == windows
+
+
+def test_the_paper_profile_has_no_windows_of_its_own():
+    assert PROFILES["paper"].windows_per_step is None

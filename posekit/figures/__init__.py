@@ -6,7 +6,13 @@ from posekit.figures.charts import (
     published_vs_measured,
 )
 from posekit.figures.curves import learning_curves
-from posekit.figures.graphs import frame_chain, skeleton_graph, topology_heat_map
+from posekit.figures.graphs import (
+    frame_chain,
+    heat_map_grid,
+    skeleton_graph,
+    strided_pyramid,
+    topology_heat_map,
+)
 from posekit.figures.motion import motion_viewer, pose_strip
 from posekit.figures.optimisation import optimisation_viewer
 from posekit.figures.style import show
@@ -14,6 +20,7 @@ from posekit.figures.style import show
 __all__ = [
     "error_per_joint",
     "frame_chain",
+    "heat_map_grid",
     "learning_curves",
     "motion_viewer",
     "optimisation_viewer",
@@ -22,5 +29,6 @@ __all__ = [
     "published_vs_measured",
     "show",
     "skeleton_graph",
+    "strided_pyramid",
     "topology_heat_map",
 ]
