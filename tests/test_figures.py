@@ -252,3 +252,97 @@ def test_widget_and_its_static_twin_travel_together(monkeypatch: pytest.MonkeyPa
         "text/plain",
     }
     assert len(shown[0][PLOTLY_MIME]["frames"]) == 3
+
+
+POINTS = [
+    figures.TradeOff(None, 27, flops=0.1, seconds=0.010, error=70.0),
+    figures.TradeOff(1, 9, flops=0.05, seconds=0.008, error=72.0),
+    figures.TradeOff(2, 9, flops=0.06, seconds=0.009, error=71.5),
+    figures.TradeOff(2, 3, flops=0.055, seconds=0.007, error=73.0),
+]
+
+
+def test_hourglass_is_as_high_as_the_frames_of_each_step() -> None:
+    drawn = plain(figures.hourglass(frames=27, tokens=9, depth=4, prune_at=1))["data"]
+    heights = {
+        (bar["name"], place): y
+        for bar in drawn
+        for place, y in zip(bar["x"], bar["y"], strict=True)
+    }
+    assert heights["all 27 frames", "step 1"] == 27
+    assert [heights["9 kept frames (TPC)", f"step {step}"] for step in (2, 3, 4)] == [9] * 3
+    assert heights["all 27 again (TRA)", "recovery"] == 27
+    assert all(
+        base == -y / 2 for bar in drawn for base, y in zip(bar["base"], bar["y"], strict=True)
+    )
+    with pytest.raises(InvalidData, match="expected at most all frames"):
+        figures.hourglass(frames=27, tokens=28, depth=4, prune_at=1)
+
+
+def test_timeline_draws_scores_and_kept_frames() -> None:
+    density, distance = np.array([1.0, 0.5, 0.9, 0.8]), np.array([0.2, 0.4, 0.1, 0.3])
+    drawn = plain(figures.kept_frames(density, distance, {"TPC": [0, 3], "uniform": [1, 2]}))
+    traces = drawn["data"]
+    np.testing.assert_allclose(trace(traces, "score ρδ")["y"], density * distance)
+    assert [item["x"] for item in traces[-2:]] == [[0, 3], [1, 2]]
+    with pytest.raises(InvalidData, match="expected frames 0 to 3"):
+        figures.kept_frames(density, distance, {"TPC": [4]})
+
+
+def test_buttons_of_the_trade_off_show_one_cost_at_a_time() -> None:
+    figure = plain(figures.trade_off(POINTS))
+    buttons = figure["layout"]["updatemenus"][0]["buttons"]
+    for button, cost in zip(buttons, ("flops", "seconds"), strict=True):
+        shown = [
+            item
+            for item, visible in zip(figure["data"], button["args"][0]["visible"], strict=True)
+            if visible and item.get("name") in ("host", "n = 1", "n = 2")
+        ]
+        drawn = [x for item in shown for x in item["x"]]
+        ordered = [POINTS[0], POINTS[1], POINTS[3], POINTS[2]]  # by n, then by f
+        np.testing.assert_allclose(drawn, [1000 * getattr(point, cost) for point in ordered])
+
+
+def test_slider_of_the_trade_off_moves_both_rings_from_the_dearest_to_the_cheapest() -> None:
+    figure = plain(figures.trade_off(POINTS))
+    steps = figure["layout"]["sliders"][0]["steps"]
+    moved, rings = steps[-1]["args"]
+    assert moved == {"x": [[50.0], [8.0]], "y": [[72.0], [72.0]]}
+    assert all(figure["data"][ring]["marker"]["symbol"] == "circle-open" for ring in rings)
+    assert steps[0]["label"].startswith("host: 100 MFLOPs, 10 ms")
+    assert steps[-1]["label"] == "n = 1, f = 9: 50% of the FLOPs, 80% of the time, +2.0 mm"
+
+
+def test_a_trade_off_needs_its_host() -> None:
+    with pytest.raises(InvalidData, match="0 of 3 points are the host"):
+        figures.trade_off(POINTS[1:])
+
+
+def test_explorer_rings_the_choice_and_says_what_was_not_run() -> None:
+    explorer = widgets.trade_off_explorer(POINTS)
+    (steps, kept, axis), said, screen = explorer.children[0].children, *explorer.children[1:]
+
+    def ring() -> list[dict]:
+        drawn = screen.outputs[0]["data"][PLOTLY_MIME]["data"]
+        return [item for item in drawn if item.get("visible") and "open" in str(item["marker"])]
+
+    steps.value, kept.value = 2, 3
+    assert (ring()[0]["x"], ring()[0]["y"]) == ([55.0], [73.0])
+    axis.value = "seconds"
+    assert ring()[0]["x"] == [7.0]
+    assert "+3.0 mm" in said.value
+    steps.value = 1
+    assert said.value == "n = 1, f = 3 was not run; with n = 1 there is f = 9."
+
+
+def test_explorer_and_its_static_twin_travel_together(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shown = []
+    monkeypatch.setattr("posekit.widgets.display", lambda bundle, **_: shown.append(bundle))
+    widgets.explore_trade_off(POINTS, alt="Four points.")
+    assert "application/vnd.jupyter.widget-view+json" in shown[0]
+    assert shown[0][PLOTLY_MIME]["layout"]["sliders"]
+    widgets.explore_trade_off([], alt="No points.")
+    assert len(shown) == 1
+    assert "No network was run" in capsys.readouterr().out

@@ -82,3 +82,13 @@ def test_strategies_share_everything_else(paper):
         runs = [row.run for row in paper.table(table).rows]
         assert len({run.options[option] for run in runs}) == len(runs)
         assert len({str({**run.options, option: None}) for run in runs}) == 1
+
+
+@pytest.mark.parametrize("name", ["smoke", "quick", "standard"])
+def test_scaled_rows_of_n_and_f_stay_apart(paper, name):
+    profile = resolve_profile(name, "synthetic", "cpu", paper.scaling)
+    rows = paper.table("table-n-f-measured").rows
+    options = [profile.configuration(row.run)["options"] for row in rows]
+    assert {option["prune_at"] for option in options} == set(range(1, options[0]["depth"]))
+    published = {row.variant["token_num"] for row in rows}
+    assert len({option["tokens"] for option in options}) == len(published)

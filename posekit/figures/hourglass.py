@@ -19,7 +19,7 @@ from posekit.tables.grids import signed
 Cost = Literal["flops", "seconds"]
 
 COSTS: dict[Cost, tuple[str, str, float]] = {
-    "flops": ("FLOPs", "FLOPs of one window (G)", 1.0),
+    "flops": ("FLOPs", "FLOPs of one window (millions)", 1000.0),
     "seconds": ("measured time", "time of one window (ms)", 1000.0),
 }
 """What an error is drawn against: on the button, at the axis, and what the axis multiplies by."""
@@ -74,7 +74,10 @@ class TradeOff:
     def compared(self, host: TradeOff) -> str:
         """One line: costs as shares of the host's, and the difference in error."""
         if self.prune_at is None:
-            return f"host: {self.flops:.3g} G, {1000 * self.seconds:.3g} ms, {self.error:.1f} mm"
+            return (
+                f"host: {1000 * self.flops:,.4g} MFLOPs, {1000 * self.seconds:.3g} ms, "
+                f"{self.error:.1f} mm"
+            )
         return (
             f"{self.name}: {self.flops / host.flops:.0%} of the FLOPs, "
             f"{self.seconds / host.seconds:.0%} of the time, {signed(self.error - host.error)} mm"
@@ -160,16 +163,16 @@ def kept_frames(
         raise InvalidData(f"curves of {rho.shape} and {delta.shape}; expected both (frames,).")
     figure = make_subplots(rows=3, shared_xaxes=True, vertical_spacing=0.06)
     curves = (
-        ("density ρ", rho, 1, BLUE, "solid"),
-        ("distance δ to anything denser", delta, 2, GREY, "dash"),
-        ("score ρδ", rho * delta, 2, ORANGE, "solid"),
+        ("density ρ", rho, 1, BLUE, 2),
+        ("distance δ to anything denser", delta, 2, "rgba(128,136,148,0.45)", 7),
+        ("score ρδ", rho * delta, 2, ORANGE, 2),
     )
-    for name, values, row, colour, dash in curves:
+    for name, values, row, colour, width in curves:
         figure.add_scatter(
             x=list(range(frames)),
             y=rounded(values, 5),
             mode="lines+markers",
-            line={"color": colour, "dash": dash},
+            line={"color": colour, "width": width},
             marker={"size": 4},
             name=name,
             hovertemplate=f"frame %{{x}}: %{{y:.3f}}<extra>{name}</extra>",
