@@ -10,11 +10,20 @@ from posekit.datasets.sizes import FRAMES
 from posekit.errors import InvalidCheckpoint
 from posekit.evaluation import Evaluation, evaluate
 from posekit.models.layers import Lifter
-from posekit.protocols import D3DP_PROTOCOL, MIXSTE, Protocol, scored_on
+from posekit.protocols import (
+    D3DP_PROTOCOL,
+    MHFORMER,
+    MIXSTE,
+    PROTOCOLS,
+    Protocol,
+    scored_on,
+)
 from posekit.study import Study
 from posekit.tables import Card, Grid, card
 
 INPUTS = ("cpn", "gt")
+# Of released networks whose scripts do not score as MixSTE's does.
+RELEASED_PROTOCOLS = {"d3dp": D3DP_PROTOCOL, "gumlp": MHFORMER}
 SHOWN = ("mpjpe", "p_mpjpe", "n_mpjpe", "mpjve")
 
 
@@ -75,13 +84,14 @@ def lifter_to_examine(
         row: ``table/row`` of a deterministic lifter.
     """
     if loaded is None:
+        protocol = PROTOCOLS[study.paper.row(row).run.protocol]
         rate = study.profile.frame_rate_divisor
-        return study.lifter(row), replace(scored_on(MIXSTE, study.dataset), downsample=rate)
+        return study.lifter(row), replace(scored_on(protocol, study.dataset), downsample=rate)
     return loaded.network, scored_on(_protocol(loaded), study.dataset)
 
 
 def _protocol(loaded: LoadedCheckpoint) -> Protocol:
-    return D3DP_PROTOCOL if loaded.identity.network == "d3dp" else MIXSTE
+    return RELEASED_PROTOCOLS.get(loaded.identity.network, MIXSTE)
 
 
 def _evaluate(loaded: LoadedCheckpoint, study: Study, keypoints: str) -> Evaluation:

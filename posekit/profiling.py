@@ -21,6 +21,7 @@ import torch
 from torch import Tensor
 from torch.profiler import ProfilerActivity, profile
 
+from posekit.cameras import human36m_cameras
 from posekit.costs import Mode, count_products
 from posekit.datasets import load_dataset
 from posekit.devices import choose_device
@@ -28,6 +29,7 @@ from posekit.errors import InvalidParameter
 from posekit.metrics import mpjpe
 from posekit.models import build
 from posekit.models.layers import Lifter
+from posekit.optimisation import RELEASED, Optimisation, optimise
 from posekit.provenance import environment
 from posekit.skeletons import HUMAN36M_17
 
@@ -169,6 +171,62 @@ def benchmark(
         peak_rate=peak_rate,
         memory=_peak_memory(step, network, mode),
         mpjpe_change=change,
+    )
+
+
+def benchmark_optimisation(
+    model: str | Lifter,
+    *,
+    batch: int = 1,
+    settings: Optimisation = RELEASED,
+    device: str = "auto",
+    samples: int = 5,
+    **options: Any,
+) -> Measurement:
+    """Time test-time optimisation of a batch of windows, as ``benchmark`` times a pass.
+
+    With N iterations every window costs 2 (N + 1) forward passes and 2 N backward passes to what
+    is moved, each counted as one forward pass: of the input as it is and mirrored.
+
+    Args:
+        model: a name that ``posekit.models.build`` knows, or a network.
+        batch: windows that are optimised together.
+        settings: what is optimised, and for how long.
+        device: see ``posekit.devices.choose_device``.
+        samples: timed samples; medians of them are given.
+        options: of the network's constructor, with a name only.
+
+    Raises:
+        InvalidParameter: an unknown model, option or device; or a target that the network cannot
+            be split for.
+    """
+    place = choose_device(device)
+    network = _network(model, options).to(place).eval()
+    name = type(model).__name__ if isinstance(model, Lifter) else model
+    keypoints, pose = _synthetic_batch(network, batch, place)
+    camera = next(iter(human36m_cameras("S9").values())).to(place)
+    root = pose.new_tensor([0.0, 0.0, 4.0]).expand(*pose.shape[:2], 1, 3)
+
+    def step() -> Tensor:
+        return optimise(network, keypoints, camera, root, settings).pose
+
+    step()  # fills caches
+    passes = 4 * settings.iterations + 2
+    operations = 2 * passes * count_products(network, "inference", batch)
+    latency, share, peak_rate = _time(step, operations, _rate_probe("float32", place), samples)
+    return Measurement(
+        model=f"{name} and {settings.iterations} iterations",
+        frames=network.frames,
+        batch=batch,
+        mode="inference",
+        precision="float32",
+        compiled=False,
+        device=place.type,
+        frames_per_second=math.prod(pose.shape[:2]) / latency,
+        latency=latency,
+        share=share,
+        peak_rate=peak_rate,
+        memory=_peak_memory(step, network, "inference"),
     )
 
 

@@ -7,7 +7,14 @@ from posekit import profiling
 from posekit.costs import count_products, measure_size, size_of
 from posekit.errors import InvalidParameter
 from posekit.models import build
-from posekit.profiling import Measurement, bench_table, benchmark, describe_machine
+from posekit.optimisation import Optimisation
+from posekit.profiling import (
+    Measurement,
+    bench_table,
+    benchmark,
+    benchmark_optimisation,
+    describe_machine,
+)
 from posekit.skeletons import HUMAN36M_17
 
 SMALL = {"frames": 9, "embed_dim": 16, "depth": 2, "heads": 2}
@@ -168,3 +175,23 @@ def test_machine_is_described_without_names():
 
 def test_machine_rate_is_positive():
     assert profiling.matrix_product_rate("bf16", "cpu", repetitions=1) > 0
+
+
+def test_optimisation_counts_every_pass(monkeypatch):
+    monkeypatch.setattr(
+        profiling, "_time", lambda step, operations, probe, samples: (2.0, 0.5, operations)
+    )
+    network = build("gumlp", skeleton=HUMAN36M_17, embed_dim=16, depth=1)
+    row = benchmark_optimisation(
+        network, batch=6, settings=Optimisation(iterations=3), device="cpu"
+    )
+    # Both halves: one pass before and three after a step, three backwards.
+    assert row.peak_rate == 2 * 14 * count_products(network, "inference", 6)
+    assert (row.batch, row.frames_per_second) == (6, 3.0)
+    assert row.model == "GUMLP and 3 iterations"
+    assert row.memory > 0
+
+
+def test_optimisation_is_timed():
+    row = benchmark_optimisation("gumlp", embed_dim=16, depth=1, samples=1, device="cpu")
+    assert row.frames_per_second == pytest.approx(1 / row.latency)

@@ -10,16 +10,19 @@ from posekit.figures.graphs import frame_chain, skeleton_graph, topology_heat_ma
 from posekit.figures.motion import motion_viewer, pose_strip
 from posekit.figures.optimisation import optimisation_viewer
 from posekit.figures.style import show
+from posekit.figures.uncertainty import optimisation_idea, scale_against_error
 
 __all__ = [
     "error_per_joint",
     "frame_chain",
     "learning_curves",
     "motion_viewer",
+    "optimisation_idea",
     "optimisation_viewer",
     "pose_strip",
     "protocol_effects",
     "published_vs_measured",
+    "scale_against_error",
     "show",
     "skeleton_graph",
     "topology_heat_map",
