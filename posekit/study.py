@@ -39,7 +39,14 @@ from posekit.storage import data_root, runs_root
 EVALUATION_SECONDS = 2.0
 
 # Columns of published tables under the name that an evaluation gives them.
-MEASURED_AS = {"acc_err": "acceleration"}
+MEASURED_AS = {"acc_err": "acceleration", "avg": "mpjpe"}
+
+# HumanEva-I groups results by action and subject; its tables have a column for each.
+GROUP_COLUMNS = {
+    f"{column}_{subject.lower()}": f"{action} {subject}"
+    for column, action in (("walk", "Walking"), ("jog", "Jog"))
+    for subject in ("S1", "S2", "S3")
+}
 
 
 class Study:
@@ -69,12 +76,13 @@ class Study:
         data: str | os.PathLike[str] | None = None,
         runs: str | os.PathLike[str] | None = None,
     ) -> None:
-        self.paper: Paper = load_paper(paper)
+        known = load_paper(paper)
         if dataset not in DATASETS:
             raise InvalidParameter(
                 f"unknown data set {dataset!r}; choose one of: {', '.join(DATASETS)}."
             )
         self.dataset = dataset
+        self.paper: Paper = known.on_dataset(dataset)
         self.device = choose_device(device)
         self.profile = resolve_profile(profile, dataset, self.device, self.paper.scaling)
         self.seeds = _seeds(seeds, self.profile.seeds)
@@ -289,7 +297,7 @@ class Study:
         for column, name in MEASURED_AS.items():
             if name in figures:
                 figures[column] = figures[name]
-        return figures
+        return figures | _of_groups(runs, estimate)
 
     def estimate(self, run: RowRun) -> str:
         """Under which name a run's metrics hold the row's figures."""
@@ -387,6 +395,16 @@ class Study:
         return data_fingerprints(
             self.dataset, keypoints, self.profile.size, self.data, self.store.root
         )
+
+
+def _of_groups(runs: Sequence[StoredRun], estimate: str) -> dict[str, Figure]:
+    """Columns of tables that hold the MPJPE of one group of takes."""
+    groups = [run.metrics["estimates"][estimate]["per_action"] for run in runs]
+    return {
+        column: Figure.of([group[name]["mpjpe"] for group in groups])
+        for column, name in GROUP_COLUMNS.items()
+        if name in groups[0]
+    }
 
 
 def _seeds(wanted: int | Sequence[int] | None, default: tuple[int, ...]) -> tuple[int, ...]:

@@ -134,11 +134,11 @@ def test_a_card_of_several_protocols_names_them_all():
 
 
 def test_rows_that_cannot_run_say_why(study):
-    with pytest.raises(InvalidParameter, match="needs MPI-INF-3DHP"):
+    with pytest.raises(InvalidParameter, match="choose dataset mpi_inf_3dhp"):
         study.run("mpi-inf-3dhp/ktpformer")
     (first, *_) = study.results("mpi-inf-3dhp").rows
     assert first.measured == {}
-    assert "MPI-INF-3DHP" in first.not_run
+    assert "mpi_inf_3dhp" in first.not_run
 
 
 def test_verdicts_come_from_complete_runs_only(study, monkeypatch):
@@ -339,3 +339,14 @@ def test_where_there_are_no_detections_the_truth_stands_for_them():
     assert DATASETS["mpi_inf_3dhp"].keypoints_for("cpn") == "gt"
     assert DATASETS["h36m"].keypoints_for("any file") == "any file"
     assert DATASETS["synthetic"].keypoints_for("cpn") == "cpn"
+
+
+def test_rows_of_humaneva_are_run_there_and_fill_its_columns(humaneva, tmp_path):
+    study = Study("ktpformer", "humaneva", "smoke", data=humaneva, runs=tmp_path)
+    (run,) = study.run("humaneva/ktpformer")
+    figures = study.measured(study.paper.row("humaneva/ktpformer"))
+    groups = run.metrics["estimates"]["prediction"]["per_action"]
+    assert figures["walk_s2"].value == groups["Walking S2"]["mpjpe"]
+    assert figures["jog_s1"].value == groups["Jog S1"]["mpjpe"]
+    assert figures["avg"].value == run.metrics["estimates"]["prediction"]["aggregate"]["mpjpe"]
+    assert study.paper.row("mpi-inf-3dhp/ktpformer").run is None

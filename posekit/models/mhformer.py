@@ -142,12 +142,12 @@ class InteractionBlock(HypothesisBlock):
 class HypothesisTransformer(nn.Module):
     """Refinement blocks, one interaction block, and the norm behind them."""
 
-    def __init__(self, frames: int, dim: int, depth: int, heads: int, hidden: int) -> None:
+    def __init__(self, frames: int, dim: int, refinements: int, heads: int, hidden: int) -> None:
         super().__init__()
         for number in HYPOTHESES:
             code = nn.Parameter(torch.zeros(1, frames, dim))
             self.register_parameter(f"pos_embed_{number}", code)
-        *refining, interacting = drop_path_rates(DROP_PATH, depth)
+        *refining, interacting = drop_path_rates(DROP_PATH, refinements + 1)
         self.SHR_blocks = nn.ModuleList(
             RefinementBlock(dim, heads, hidden, rate) for rate in refining
         )
@@ -175,7 +175,7 @@ class MHFormer(SteppedLifter):
         skeleton: joint set.
         in_channels: channels per keypoint.
         embed_dim: channels of one hypothesis.
-        depth: refinement blocks and the interaction block.
+        refinements: refinement blocks, in front of the one interaction block.
         heads: attention heads over frames.
         hidden: width of the MLPs over the three hypotheses.
         encoder_depth: blocks of each encoder over coordinates.
@@ -192,7 +192,7 @@ class MHFormer(SteppedLifter):
         skeleton: Skeleton = HUMAN36M_17,
         in_channels: int = 2,
         embed_dim: int = 512,
-        depth: int = 3,
+        refinements: int = 2,
         heads: int = 8,
         hidden: int = 1024,
         encoder_depth: int = 4,
@@ -213,7 +213,9 @@ class MHFormer(SteppedLifter):
             self.add_module(f"norm_{number}", nn.LayerNorm(frames))
             self.add_module(f"Transformer_encoder_{number}", encoder)
             self.add_module(f"embedding_{number}", _embedding(coordinates, embed_dim, frames))
-        self.Transformer_hypothesis = HypothesisTransformer(frames, embed_dim, depth, heads, hidden)
+        self.Transformer_hypothesis = HypothesisTransformer(
+            frames, embed_dim, refinements, heads, hidden
+        )
         self.regression = nn.Sequential(
             nn.BatchNorm1d(3 * embed_dim), nn.Conv1d(3 * embed_dim, 3 * skeleton.joints, 1)
         )
@@ -298,16 +300,16 @@ def describe(state: Mapping[str, Tensor]) -> Description | None:
     _, coordinates, _ = state["Transformer_encoder_1.pos_embed"].shape
     hidden, _ = state["Transformer_hypothesis.CHI_blocks.0.mlp.fc1.weight"].shape
     joints = len(state["regression.1.bias"]) // 3
-    depth = count_modules(state, "Transformer_hypothesis.SHR_blocks") + 1
+    refinements = count_modules(state, "Transformer_hypothesis.SHR_blocks")
     options = {
         "frames": frames,
         "in_channels": coordinates // joints,
         "embed_dim": width,
-        "depth": depth,
+        "refinements": refinements,
         "hidden": hidden,
         "encoder_depth": count_modules(state, "Transformer_encoder_1.blocks"),
     }
-    return Description(joints, options, depth)
+    return Description(joints, options, depth=refinements + 1)
 
 
 def reference_options(config: Mapping[str, Any]) -> dict[str, Any]:
