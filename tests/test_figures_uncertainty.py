@@ -31,7 +31,7 @@ def test_what_projects_to_one_place_lies_on_one_ray():
 def test_the_optimised_joint_stays_where_the_network_expects_it():
     drawn = traces(figures.optimisation_idea())
     first = places(drawn["joint, first prediction"])
-    circle = places(drawn["how far off the network expects the joint to be"])
+    circle = places(drawn["how far off the network expects to be"])
     radius = np.linalg.norm(circle - first, axis=1)
     assert np.ptp(radius) < 1e-3
     assert np.linalg.norm(places(drawn["joint, optimised"]) - first) < radius.min()

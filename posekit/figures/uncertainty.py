@@ -23,7 +23,7 @@ from posekit.skeletons import Skeleton
 # Of the schematic, seen from the side: (depth, height), the camera at (0, 0), the screen at 1.
 SCREEN = 1.0
 KEYPOINT = 0.30
-MOVED_INPUT = 0.17
+MOVED_INPUT = 0.12
 FIRST_PREDICTION = (3.0, 1.29)
 EXPECTED_ERROR = 0.55
 _HELD = {"left": "left joint", "right": "right joint", "middle": "torso"}
@@ -47,7 +47,7 @@ def optimisation_idea() -> go.Figure:
             _line([(0, 0), first], RED, "dot", "where the first prediction projects"),
             _line([(0, 0), far], GREEN, "solid", "ray of the keypoint"),
             _line([(SCREEN, 0), (SCREEN, 0.6)], GREY, "solid", "screen", width=4),
-            _line(circle.T, GREY, "dash", "how far off the network expects the joint to be"),
+            _line(circle.T, GREY, "dash", "how far off the network expects to be"),
             _point((SCREEN, KEYPOINT), GREEN, "circle", "keypoint, given"),
             _point((SCREEN, missed[1]), RED, "x", "first projection, misses it"),
             _point((SCREEN, MOVED_INPUT), BLUE, "diamond", "input of the network, moved"),
@@ -106,8 +106,9 @@ def scale_against_error(scale: ArrayLike, errors: ArrayLike, skeleton: Skeleton)
         )
     return styled(
         figure,
-        height=460,
+        height=480,
         title="Does the network know where it errs?",
+        legend={"y": -0.2, "yanchor": "top"},
         xaxis={"title": {"text": "predicted scale, mean (mm)"}, "range": [0, limit]},
         yaxis={"title": {"text": "error, mean (mm)"}, "range": [0, limit]},
     )
