@@ -11,7 +11,7 @@ from posekit.errors import InvalidCheckpoint
 from posekit.evaluation import Evaluation, evaluate
 from posekit.models.layers import Lifter
 from posekit.papers import RowRun
-from posekit.protocols import D3DP_PROTOCOL, MIXSTE, PROTOCOLS, VIDEOPOSE3D, Protocol
+from posekit.protocols import D3DP_PROTOCOL, MIXSTE, PROTOCOLS, VIDEOPOSE3D, Protocol, scored_on
 from posekit.published_costs import published_costs
 from posekit.study import Study
 from posekit.tables import Card, Grid, card
@@ -32,7 +32,7 @@ def checkpoint_table(loaded: LoadedCheckpoint, study: Study) -> Grid:
     its input is the one that the file was trained with.
     """
     rows = []
-    for keypoints in INPUTS:
+    for keypoints in dict.fromkeys(study.input(name) for name in INPUTS):
         found = _evaluate(loaded, study, keypoints)
         rows.append(
             (
@@ -81,8 +81,8 @@ def lifter_to_examine(
     if loaded is None:
         protocol = PROTOCOLS[study.paper.row(row).run.protocol]
         rate = study.profile.frame_rate_divisor
-        return study.lifter(row), replace(protocol, downsample=rate)
-    return loaded.network, _protocol(loaded)
+        return study.lifter(row), replace(scored_on(protocol, study.dataset), downsample=rate)
+    return loaded.network, scored_on(_protocol(loaded), study.dataset)
 
 
 def _protocol(loaded: LoadedCheckpoint) -> Protocol:
@@ -94,7 +94,8 @@ def _protocol(loaded: LoadedCheckpoint) -> Protocol:
 def _evaluate(loaded: LoadedCheckpoint, study: Study, keypoints: str) -> Evaluation:
     dataset = study.load("test", keypoints)
     _check_joints(loaded, dataset)
-    return evaluate(loaded.network, dataset, protocol=_protocol(loaded), device=str(study.device))
+    protocol = scored_on(_protocol(loaded), study.dataset)
+    return evaluate(loaded.network, dataset, protocol=protocol, device=str(study.device))
 
 
 def _check_joints(loaded: LoadedCheckpoint, dataset: PoseDataset) -> None:

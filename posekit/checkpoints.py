@@ -275,7 +275,7 @@ def _reference_skeleton(config: Mapping[str, Any]) -> Skeleton:
     A config without parents is of a network that does not use them, or that has a graph of its
     own; each joint then hangs on the first. One without joints is of Human3.6M's.
     """
-    joints = config.get("num_joints", HUMAN36M_17.joints)
+    joints = config.get("num_joints") or config.get("n_joints") or HUMAN36M_17.joints
     wanted = {
         "parents": config.get("parents"),
         "left": config.get("joints_left"),

@@ -9,6 +9,7 @@ import difflib
 import json
 import sys
 from collections.abc import Callable, Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -69,6 +70,12 @@ def _datasets() -> Sequence[str]:
     return tuple(DATASETS)
 
 
+def _standins() -> Sequence[str]:
+    from posekit.datasets import DATASETS
+
+    return tuple(source.name for source in DATASETS.values() if source.standin)
+
+
 def _models() -> Sequence[str]:
     from posekit.models import MODELS
 
@@ -110,7 +117,7 @@ def _scale_options(command: Callable) -> Callable:
             "--dataset",
             default="synthetic",
             type=Known("data set", _datasets),
-            help="synthetic, cmu or h36m.  [synthetic]",
+            help="synthetic, cmu, h36m, mpi_inf_3dhp, humaneva ...  [synthetic]",
         ),
     ):
         command = option(command)
@@ -306,9 +313,14 @@ def download(name: str, root: Path | None, sha256: str | None) -> None:
 
 
 @data.command()
-@click.argument("name", type=click.Choice(["h36m"]))
+@click.argument("name", type=Known("data set", _standins))
 @click.option("--root", type=click.Path(path_type=Path), help="Data folder.  [POSEKIT_DATA]")
-@click.option("--motion", default="synthetic", type=click.Choice(["synthetic", "cmu"]))
+@click.option(
+    "--motion",
+    default="synthetic",
+    type=click.Choice(["synthetic", "cmu"]),
+    help="What moves in it; cmu for h36m only.  [synthetic]",
+)
 @click.option("--size", default="quick", type=click.Choice(["smoke", "quick", "standard"]))
 def standin(name: str, root: Path | None, motion: str, size: str) -> None:
     """Write a STAND-IN: the exact files of a licensed data set with other motion in them.
@@ -319,11 +331,15 @@ def standin(name: str, root: Path | None, motion: str, size: str) -> None:
     posekit data standin h36m --root /tmp/standin
     POSEKIT_DATA=/tmp/standin posekit report ktpformer --dataset h36m --profile smoke
     """
-    from posekit.datasets.standin import write_standin
+    from posekit.datasets import DATASETS
     from posekit.storage import data_root
 
+    if motion != "synthetic" and name != "h36m":
+        raise click.UsageError(f"a stand-in for {name} holds synthetic motion; leave out --motion.")
+    write_standin = import_module(DATASETS[name].standin).write_standin
+    chosen = {"motion": motion} if name == "h36m" else {}
     click.echo(f"{name}: writing a stand-in from {motion} motion, up to a minute ...")
-    folder = write_standin(data_root(root), motion=motion, size=size)
+    folder = write_standin(data_root(root), size=size, **chosen)
     click.echo(f"{name}: STAND-IN in {folder}; use it with POSEKIT_DATA={folder.parent}")
 
 

@@ -15,6 +15,7 @@ from posekit.models import build
 from posekit.models.adaptive_graphs import AdaptiveGraphConvolution
 from posekit.models.ktpformer import GraphConvolution
 from posekit.models.layers import Lifter
+from posekit.models.motionagformer import GraphMixer
 from posekit.skeletons import HUMAN36M_17, Skeleton
 
 Mode = Literal["inference", "training"]
@@ -47,9 +48,9 @@ def measure_size(network: Lifter) -> Size:
     """Count parameters and the multiply-accumulates of one pass over one sequence.
 
     The pass is ``training_forward``: for a diffusion lifter, one denoising of one hypothesis, as
-    its papers count. A graph convolution counts both of its mixing products, D and O, as dense
-    (nodes x nodes) matrices, as the release of KTPFormer computes them and its published cost
-    implies; posekit multiplies by the diagonal D elementwise.
+    its papers count. Products with a diagonal matrix, which posekit computes elementwise, count
+    as dense ones, as the releases compute them: D of KTPFormer's graph convolutions, whose
+    published cost implies it, and both sides of D^-1/2 A D^-1/2 in MotionAGFormer's.
     """
     layers, products = _count_macs(network, "training", batch=1)
     parameters = sum(parameter.numel() for parameter in network.parameters())
@@ -68,7 +69,8 @@ def _count_macs(network: Lifter, mode: Mode, batch: int) -> tuple[int, int]:
     lifter draws noise, which the meta device cannot.
     """
     place = torch.device("meta") if mode == "training" else next(network.parameters()).device
-    network = copy.deepcopy(network).to(place).eval()
+    # Without gradients: the counter cannot follow a view of a parameter that wants one.
+    network = copy.deepcopy(network).to(place).eval().requires_grad_(False)
     layers = diagonal_products = 0
 
     def count_layer(module: nn.Module, _inputs: Any, output: Tensor) -> None:
@@ -84,6 +86,12 @@ def _count_macs(network: Lifter, mode: Mode, batch: int) -> tuple[int, int]:
         nonlocal diagonal_products
         diagonal_products += len(module.adjacency) * output.numel()
 
+    def count_normalisation(module: nn.Module, _inputs: Any, output: Tensor) -> None:
+        nonlocal diagonal_products
+        nodes = module.batch_norm.num_features
+        graphs = output.shape[:3].numel() // nodes
+        diagonal_products += 2 * graphs * nodes**3
+
     for module in network.modules():
         if isinstance(module, nn.Linear | nn.Conv1d | nn.Conv2d):
             module.register_forward_hook(count_layer)
@@ -91,6 +99,8 @@ def _count_macs(network: Lifter, mode: Mode, batch: int) -> tuple[int, int]:
             module.register_forward_hook(count_fused)
         if isinstance(module, GraphConvolution):
             module.register_forward_hook(count_diagonal)
+        if isinstance(module, GraphMixer):
+            module.register_forward_hook(count_normalisation)
     shape = (batch, network.frames, network.skeleton.joints)
     keypoints = torch.zeros(*shape, network.in_channels, device=place)
     # The counter knows plain products, not every fused attention kernel.

@@ -23,7 +23,13 @@ from posekit.models.d3dp import D3DP
 from posekit.models.layers import Lifter
 from posekit.prediction import Predictions, predict
 from posekit.progress import Progress
-from posekit.protocols import D3DP_PROTOCOL, DAMAGED_TAKES, Protocol, downsample
+from posekit.protocols import (
+    D3DP_PROTOCOL,
+    DAMAGED_SOURCES,
+    DAMAGED_TAKES,
+    Protocol,
+    downsample,
+)
 from posekit.scoring import METRICS, Evaluation, score
 from posekit.windows import ClipBank, Windows, evaluation_windows
 
@@ -76,7 +82,7 @@ def protocol_effects(predictions: Predictions, protocol: Protocol) -> list[tuple
     """
     windows = predictions.windows
     takes = {f"{clip.subject}/{clip.take}" for clip in predictions.bank.dataset.clips}
-    damaged = tuple(take for take in DAMAGED_TAKES if take in takes)
+    damaged = tuple(take for take in (*DAMAGED_TAKES, *DAMAGED_SOURCES) if take in takes)
     zeroed, excluded = protocol.root == "zeroed", bool(protocol.excluded)
     variants = [
         (f"protocol of {protocol.name}", {}),
@@ -145,6 +151,7 @@ def evaluate_hypotheses(
     _check_hypotheses_protocol(protocol)
     place = choose_device(device)
     bank = ClipBank(downsample(dataset, protocol.downsample), place, d3dp.in_channels)
+    bank.check_metres("making hypotheses one")
     if bank.pose is None:
         raise InvalidData(f"{dataset.name} holds clips without true poses; they cannot be scored.")
     windows = evaluation_windows(bank.lengths, d3dp.frames, protocol.windows).to(place)

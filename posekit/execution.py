@@ -20,12 +20,12 @@ from safetensors.torch import load_file, save
 
 from posekit.datasets import Clip, PoseDataset, load_dataset
 from posekit.errors import InvalidData
-from posekit.evaluation import evaluate, evaluate_hypotheses
+from posekit.evaluation import evaluate_hypotheses
 from posekit.models import build
 from posekit.models.layers import Lifter
 from posekit.optimisation import Optimisation
-from posekit.prediction import predict_optimised
-from posekit.protocols import PROTOCOLS, downsample
+from posekit.prediction import predict, predict_optimised
+from posekit.protocols import PROTOCOLS, downsample, scored_on
 from posekit.provenance import environment, peak_memory_megabytes
 from posekit.runs import RunStore, StoredRun, run_id, write_arrays, write_json
 from posekit.scoring import Evaluation, score
@@ -33,9 +33,10 @@ from posekit.skeletons import SKELETONS
 from posekit.storage import atomic_path
 from posekit.training import Recipe, fit
 from posekit.training_state import CHECKPOINT_FILE, LOG_FILE
+from posekit.uncertainty import with_rank_correlation
 
 # Metrics whose values per clip are kept for paired statistics.
-PAIRED_METRICS = ("mpjpe", "p_mpjpe", "mpjve")
+PAIRED_METRICS = ("mpjpe", "p_mpjpe", "mpjve", "rank_correlation")
 WEIGHTS_FILE = "weights.safetensors"
 
 
@@ -149,19 +150,24 @@ def evaluations(
     lifter: Lifter, test: PoseDataset, how: Mapping[str, Any], device: str, seed: int
 ) -> dict[str, Evaluation]:
     """Evaluations by estimate: ``prediction``, or ``<aggregation>@<iteration>`` of hypotheses."""
-    protocol = PROTOCOLS[how["protocol"]]
+    protocol = scored_on(PROTOCOLS[how["protocol"]], test.name)
     if how["optimise"] is not None:
         settings = Optimisation(**how["optimise"])
         predictions = predict_optimised(lifter, test, settings, protocol=protocol, device=device)
         return {"prediction": score(predictions, protocol)}
     if how["hypotheses"] is None:
-        return {"prediction": evaluate(lifter, test, protocol=protocol, device=device)}
+        predictions = predict(lifter, test, protocol=protocol, device=device)
+        evaluation = score(predictions, protocol)
+        if hasattr(lifter, "estimate"):
+            evaluation = with_rank_correlation(evaluation, lifter, predictions)
+        return {"prediction": evaluation}
 
     found = evaluate_hypotheses(
         lifter,
         test,
         hypotheses=how["hypotheses"],
         iterations=how["iterations"],
+        protocol=scored_on(PROTOCOLS["d3dp"], test.name),
         device=device,
         seed=seed,
     )

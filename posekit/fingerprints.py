@@ -63,8 +63,9 @@ def _memory(dataset: str, keypoints: str, size: str, data: Path, runs: Path) -> 
     parts = [dataset, keypoints, size, code_version(source.module), f"numpy {np.__version__}"]
     parts += [path.read_text("utf-8") for path in sorted(_PACKAGE.rglob("*.json"))]
     if source.files:
-        # Data sets lie in a folder of their own, or directly in the data folder.
-        for path in sorted([*data.glob("*"), *(data / dataset).rglob("*")]):
+        # Data sets lie in folders of their own, or directly in the data folder.
+        own = [path for folder in source.search_folders for path in (data / folder).rglob("*")]
+        for path in sorted([*data.glob("*"), *own]):
             if path.is_file():
                 status = path.stat()
                 name = path.relative_to(data).as_posix()

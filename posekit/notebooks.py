@@ -114,7 +114,8 @@ def clips_to_view(predictions: Predictions, *, count: int = 4) -> dict[str, Moti
         ours = windows.clip == number
         once = ~(windows.padding | windows.overlap)[ours]
         rows = windows.outputs[ours][once][:MOST_FRAMES]
-        shown[clips[number].name] = (poses[ours][once][:MOST_FRAMES], bank.pose[rows])
+        lifted = bank.in_metres(poses[ours][once][:MOST_FRAMES], rows)
+        shown[clips[number].name] = (lifted, bank.in_metres(bank.pose[rows], rows))
     return shown
 
 

@@ -47,6 +47,7 @@ SMALLEST_SPREAD = 1e-8  # squared rays: a person as wide as 0.1 mm at 1 m distan
 # Windows are optimised in groups of about so many frames, which bounds the memory of the backward
 # pass; a CPU works best on what fits its cache.
 FRAMES_PER_GROUP = {"cpu": 64, "cuda": 1024}
+FRAMES_PER_COPY = 64  # that share a copy of the weights, on every device
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,8 @@ class Optimisation:
         uncertainty: "predicted" holds a joint by exp(-s), with the s of the lifter's ``estimate``;
             "uniform", and lifters without an estimate, hold all joints alike (s = 0).
         target: what moves: the "input"; the "embedding" of lifters that have ``embed`` and
-            ``lift``; the "pose" itself; or a copy of all "weights", shared by the batch.
+            ``lift``; the "pose" itself; or a copy of all "weights", shared by the windows of
+            ``FRAMES_PER_COPY`` frames.
         root: "given", the root's true position, as released; or "fitted" by ``fit_root`` to the
             first prediction.
 
@@ -140,7 +142,7 @@ def optimise(
     """Lift keypoints and fit the pose to them.
 
     Every window is optimised for itself: a result does not depend on what else is in the batch,
-    but for target "weights", whose one copy serves the whole batch. The released code takes the
+    but for target "weights", whose copies serve several windows each. The released code takes the
     mean of the loss over its batch, a factor that Adam divides out. It works inside
     ``torch.inference_mode`` too, and leaves the lifter as it was.
 
@@ -158,9 +160,9 @@ def optimise(
         InvalidData: shapes that do not fit, a missing root, or keypoints that fix no root.
     """
     _check(lifter, keypoints, camera, root, settings)
-    size = len(keypoints)
-    if settings.target != "weights":
-        size = max(1, FRAMES_PER_GROUP.get(keypoints.device.type, 1024) // lifter.frames)
+    shared = settings.target == "weights"
+    frames = FRAMES_PER_COPY if shared else FRAMES_PER_GROUP.get(keypoints.device.type, 1024)
+    size = max(1, frames // lifter.frames)
     groups = [slice(start, start + size) for start in range(0, len(keypoints), size)]
     # Predictions are made in inference mode, which forbids gradients, even through copies of what
     # stems from it: everything that enters is cloned outside it.

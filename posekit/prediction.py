@@ -135,6 +135,7 @@ def predict_optimised(
     """
     place = choose_device(device)
     bank = ClipBank(downsample(dataset, protocol.downsample), place, lifter.in_channels)
+    bank.check_metres("optimising at test time")
     if settings.root == "given" and bank.trajectory is None:
         raise InvalidData(
             f"{dataset.name} holds clips without true poses; optimise with root 'fitted'."
@@ -176,7 +177,7 @@ def _windows_for(lifter: Lifter, bank: ClipBank, protocol: Protocol) -> Windows:
             f"{type(lifter).__name__} predicts one frame per window; choose a protocol with "
             "windows 'centred' or 'causal'."
         )
-    return evaluation_windows(bank.lengths, lifter.frames, protocol.windows)
+    return evaluation_windows(bank.lengths, lifter.frames, protocol.windows, protocol.stride)
 
 
 def _scored_frames(prediction: Tensor, windows: Windows, rule: Rule) -> Tensor:

@@ -20,6 +20,15 @@ MotionBERT and its successors leave them out; the other lifting papers keep them
 (https://github.com/facebookresearch/VideoPose3D/issues/119).
 """
 
+DAMAGED_SOURCES = ("S9/act_05_subact_02", "S9/act_10_subact_02", "S9/act_13_subact_01")
+"""The same takes under the names of MotionBERT's file."""
+
+_ROOTS = {
+    "free": "as predicted",
+    "zeroed": "set to the origin before scoring",
+    "subtracted": "subtracted from the prediction before scoring",
+}
+
 
 @dataclass(frozen=True)
 class Protocol:
@@ -29,13 +38,18 @@ class Protocol:
         name: what to call it in a report.
         windows: which frames a lifter sees together, one of ``posekit.windows.RULES``.
         root: "free" leaves the predicted root joint as it comes, so that its error counts;
-            "zeroed" sets it to the origin, where the target has it.
+            "zeroed" sets it to the origin, where the target has it; "subtracted" moves the whole
+            prediction so that its root lies there.
         score_root: False leaves the root joint out of every mean (16 of 17 joints).
         flip: average the prediction with the mirrored prediction of the mirrored input.
         average: "actions" is the unweighted mean over actions of the frame mean of each;
             "frames" is the mean over all frames.
         count_padding: score the repeated edge frames of padded windows.
         count_overlap: score frames twice that a last window shares with the one before.
+        average_overlap: average a frame's errors over all windows that hold it, so that it counts
+            once; ``count_overlap`` must be left True then.
+        stride: frames from one window's start to the next's under the rule "whole"; None lays
+            windows end to end.
         velocity: "across windows" takes differences along all scored frames of a clip, jumps
             between windows included; "within windows" only inside windows.
         downsample: keep every n-th frame of the clips, starting with the first.
@@ -43,6 +57,7 @@ class Protocol:
             the released scripts: "Sitting" also takes "SittingDown".
         subjects: score these subjects; empty for all.
         excluded: takes to leave out, as "S9/Greeting".
+        pck_without: names of joints that PCK and AUC leave out.
 
     Raises:
         InvalidParameter: a value that is not listed here.
@@ -50,22 +65,25 @@ class Protocol:
 
     name: str
     windows: Rule
-    root: Literal["free", "zeroed"]
+    root: Literal["free", "zeroed", "subtracted"]
     score_root: bool = True
     flip: bool = True
     average: Literal["actions", "frames"] = "actions"
     count_padding: bool = True
     count_overlap: bool = True
+    average_overlap: bool = False
+    stride: int | None = None
     velocity: Literal["across windows", "within windows"] = "across windows"
     downsample: int = 1
     actions: tuple[str, ...] = ()
     subjects: tuple[str, ...] = ()
     excluded: tuple[str, ...] = ()
+    pck_without: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         choices = {
             "windows": tuple(RULES),
-            "root": ("free", "zeroed"),
+            "root": tuple(_ROOTS),
             "average": ("actions", "frames"),
             "velocity": ("across windows", "within windows"),
         }
@@ -75,6 +93,11 @@ class Protocol:
                     f"protocol {self.name}: {option} is {getattr(self, option)!r}; "
                     f"choose one of: {', '.join(valid)}."
                 )
+        if self.stride is not None and (self.windows != "whole" or self.stride < 1):
+            raise InvalidParameter(
+                f"protocol {self.name}: stride is {self.stride} with windows {self.windows!r}; "
+                "choose 1 or more with windows 'whole', else None."
+            )
         if self.downsample < 1:
             raise InvalidParameter(
                 f"protocol {self.name}: downsample is {self.downsample}; choose 1 or more."
@@ -82,15 +105,15 @@ class Protocol:
 
     def describe(self) -> tuple[tuple[str, str], ...]:
         """The protocol card: (label, value) pairs in the order in which to print them."""
-        root = "as predicted" if self.root == "free" else "set to the origin before scoring"
         joints = "all" if self.score_root else "all but the root"
         padding = "counted" if self.count_padding else "not counted"
         overlap = "counted twice" if self.count_overlap else "counted once"
+        overlap = "averaged, counted once" if self.average_overlap else overlap
         frames = "all" if self.downsample == 1 else f"one in {self.downsample}"
         return (
             ("Protocol", self.name),
             ("Joints scored", joints),
-            ("Predicted root", root),
+            ("Predicted root", _ROOTS[self.root]),
             ("Windows", RULES[self.windows]),
             ("Frames", frames),
             ("Padded frames", padding),
@@ -99,10 +122,16 @@ class Protocol:
             ("Average", f"over {self.average}"),
             ("Velocity differences", self.velocity),
             ("P-MPJPE alignment", "rotation, translation and scale, frame by frame"),
+            ("PCK and AUC", f"to 150 mm, {self._pck_joints()}"),
             ("Actions", ", ".join(self.actions) or "all"),
             ("Subjects", ", ".join(self.subjects) or "all"),
             ("Takes left out", ", ".join(self.excluded) or "none"),
         )
+
+    def _pck_joints(self) -> str:
+        if not self.pck_without:
+            return "the joints scored"
+        return f"the joints scored without {', '.join(self.pck_without)}"
 
     def scores(self, clip: Clip) -> bool:
         """Whether ``clip`` is among the actions, subjects and takes that are scored."""
@@ -137,13 +166,83 @@ own action, so that single actions can differ slightly from their printout and t
 HOT_SEQUENCE = Protocol("HoT with a sequence host", windows="clip-centred", root="zeroed")
 """HoT with MixSTE."""
 
+MOTIONBERT = Protocol(
+    "MotionBERT, MotionAGFormer",
+    windows="whole",
+    root="zeroed",
+    count_padding=False,
+    average_overlap=True,
+    excluded=DAMAGED_SOURCES,
+)
+"""MotionBERT and MotionAGFormer ``train.py`` on MotionBERT's file; HoT with a MotionBERT host."""
+
+MPI_INF_3DHP = Protocol(
+    "MPI-INF-3DHP",
+    windows="centred",
+    root="zeroed",
+    count_padding=False,
+    count_overlap=False,
+    pck_without=("pelvis", "spine", "head"),
+)
+"""The official scripts behind P-STMO's, GLA-GCN's, MotionAGFormer's and D3DP's tables.
+
+Valid frames only; MPJPE of 17 joints; PCK and AUC of 14. Results are grouped by sequence, so that
+the average over "actions" is the unweighted mean of the six sequences that papers print;
+``average="frames"`` gives the "All" row of the official table by activity.
+"""
+
+POSEAUG_H36M = Protocol(
+    "PoseAug on Human3.6M", windows="centred", root="subtracted", flip=False, average="frames"
+)
+"""PoseAug ``model_pos_eval.py``: single frames, no flip averaging, all frames pooled."""
+
+POSEAUG_3DHP = replace(POSEAUG_H36M, name="PoseAug on 3DHP", flip=True)
+"""The same on 3DHP, where it averages over flips. PCK and AUC take all 16 joints, the root too,
+which is always right: they are not comparable to 3DHP's own."""
+
 PROTOCOLS: dict[str, Protocol] = {
     "videopose3d": VIDEOPOSE3D,
     "mixste": MIXSTE,
     "d3dp": D3DP_PROTOCOL,
     "mhformer": MHFORMER,
     "hot": HOT_SEQUENCE,
+    "motionbert": MOTIONBERT,
+    "mpi_inf_3dhp": MPI_INF_3DHP,
+    "poseaug_h36m": POSEAUG_H36M,
+    "poseaug_3dhp": POSEAUG_3DHP,
 }
+
+# What a data set's own tables decide, whatever the network's protocol is elsewhere.
+_SCORING = ("root", "count_padding", "count_overlap", "average_overlap", "average", "pck_without")
+_SCORED_AS = {
+    "mpi_inf_3dhp": MPI_INF_3DHP,
+    "mpi_inf_3dhp_annot3": MPI_INF_3DHP,
+    "poseaug_3dhp": POSEAUG_3DHP,
+    "h36m_motionbert": MOTIONBERT,
+}
+
+
+def scored_on(protocol: Protocol, dataset: str) -> Protocol:
+    """A network's protocol with the scoring rules of a data set's own tables.
+
+    Windows and flip averaging stay the network's; only on MotionBERT's file, whole sequences are
+    laid by that file's rule.
+
+    Args:
+        protocol: as the network's released script evaluates on Human3.6M.
+        dataset: key of ``posekit.datasets.DATASETS``.
+    """
+    own = _SCORED_AS.get(dataset)
+    if own is None:
+        return protocol
+    sequences = protocol.windows not in ("centred", "causal")
+    return replace(
+        protocol,
+        name=f"{protocol.name}; scored as {own.name}",
+        windows=own.windows if own.windows == "whole" and sequences else protocol.windows,
+        excluded=own.excluded,
+        **{option: getattr(own, option) for option in _SCORING},
+    )
 
 
 def downsample(dataset: PoseDataset, step: int) -> PoseDataset:
@@ -152,16 +251,7 @@ def downsample(dataset: PoseDataset, step: int) -> PoseDataset:
         return dataset
     return replace(
         dataset,
-        clips=tuple(
-            replace(
-                clip,
-                keypoints=clip.keypoints[::step],
-                pose=None if clip.pose is None else clip.pose[::step],
-                valid=clip.valid[::step],
-                fps=clip.fps / step,
-            )
-            for clip in dataset.clips
-        ),
+        clips=tuple(clip.every(step) for clip in dataset.clips),
         fingerprint=f"{dataset.fingerprint}, one frame in {step}",
     )
 

@@ -27,14 +27,16 @@ from posekit.storage import repository_root
 PACKAGES = ("torch", "lightning-fabric", "numpy", "safetensors")
 
 # Modules that a run imports and that cannot change a number. The registries of models and data
-# sets are left out as well: the modules that they would choose are named instead, so that a new
-# model leaves the runs of the others valid.
+# sets are left out as well, and what few runs use: those modules are named by the runs that they
+# serve, so that a new model leaves the runs of the others valid.
 NOT_DECISIVE = (
     "posekit",
     "posekit.datasets",
     "posekit.devices",
     "posekit.errors",
     "posekit.models",
+    "posekit.models.releases",
+    "posekit.optimisation",
     "posekit.progress",
     "posekit.provenance",
     "posekit.runs",
@@ -104,10 +106,12 @@ def code_version(*modules: str) -> str:
 def _closure(modules: Iterable[str]) -> set[str]:
     """The modules, and what they import from posekit, directly or not."""
     found: set[str] = set()
-    waiting = list(modules)
+    roots = set(modules)
+    waiting = list(roots)
     while waiting:
         name = waiting.pop()
-        if name in found or name in NOT_DECISIVE or _path(name) is None:
+        left_out = name in NOT_DECISIVE and name not in roots
+        if name in found or left_out or _path(name) is None:
             continue
         found.add(name)
         for node in ast.walk(_tree(name)):

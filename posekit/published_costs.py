@@ -16,8 +16,9 @@ def published_costs(run: RowRun, runs: Path) -> dict[str, float]:
     """Parameters in millions and multiply-accumulates in billions of one forward pass.
 
     ``macs`` counts all matrix products, ``macs_linear`` linear layers and convolutions only, the
-    convention of most papers. For a diffusion lifter: one denoising step of one hypothesis.
-    Counting takes about a second, so results are remembered.
+    convention of most papers; ``flops`` and ``flops_all`` are twice the linear and twice all
+    multiply-accumulates, as HoT prints them. For a diffusion lifter: one denoising step of one
+    hypothesis. Counting takes about a second, so results are remembered.
 
     Args:
         run: its model and options, as published.
@@ -34,6 +35,8 @@ def published_costs(run: RowRun, runs: Path) -> dict[str, float]:
             "params": size.parameters / 1e6,
             "macs": size.product_macs / 1e9,
             "macs_linear": size.layer_macs / 1e9,
+            "flops": 2 * size.layer_macs / 1e9,
+            "flops_all": 2 * size.product_macs / 1e9,
         }
         write_json(path, known)
     return known

@@ -164,13 +164,13 @@ def _from_study(study: Study) -> Reference:
     seconds, evidence = {}, ""
     for row in (row for row in study.paper.rows if row.run is not None):
         runs = study.run(row.path)
-        configuration = study.profile.configuration(row.run)
+        configuration = study.configuration(row.run)
         figures = {
             name: tuple(round(value, 4) for value in figure.values)
             for name, figure in study.measured(row).items()
         }
         rows[row.path] = ReferenceRow(figures, describe(configuration), study.code(row.run))
-        data[row.run.keypoints] = runs[0].config["data"]
+        data[configuration["keypoints"]] = runs[0].config["data"]
         evidence = runs[0].metrics["evidence"]
         seconds.update({run.id: run.environment["seconds"] for run in runs})
     return Reference(

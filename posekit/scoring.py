@@ -1,5 +1,5 @@
-"""Scoring stored predictions: errors in millimetres in total and per action, subject, joint, clip
-and frame.
+"""Scoring stored predictions: errors in millimetres, PCK and AUC in percent; in total and per
+action, subject, joint, clip and frame.
 """
 
 from __future__ import annotations
@@ -25,13 +25,18 @@ _METRICS: dict[str, tuple[int, Callable[..., Tensor]]] = {
     "n_mpjpe": (1, metrics.n_mpjpe),
     "mpjve": (2, metrics.mpjve),
     "acceleration": (3, metrics.acceleration_error),
+    "pck": (1, metrics.pck),
+    "auc": (1, metrics.auc),
 }
+PERCENTAGES = ("pck", "auc")
 METRICS = tuple(_METRICS)
 
 
 @dataclass(frozen=True, eq=False)
 class Evaluation:
-    """Errors under one protocol. Millimetres; mpjve per frame, acceleration per frame squared.
+    """Errors under one protocol.
+
+    Millimetres; mpjve per frame, acceleration per frame squared; pck and auc in percent.
 
     A figure is NaN where nothing can be measured: a velocity of clips of one frame.
 
@@ -91,26 +96,33 @@ def score(
     """
     _check_scorable(predictions, protocol)
     rows = _Rows(predictions, protocol)
-    frame_clips, prediction, truth = rows.frames(1)
+    frames, prediction, truth = rows.frames(1)
     joints = metrics.joint_errors(prediction, truth)[:, 0]
-    per_joint = rows.clip_means(joints, frame_clips)
+    per_joint = rows.clip_means(joints, frames, MILLIMETRES)
     per_clip = {"mpjpe": per_joint.mean(1)}
     per_frame = {"mpjpe": joints.mean(1)}
     for name in names:
         if name == "mpjpe":
             continue
         length, metric = _METRICS[name]
-        clips, prediction, truth = rows.frames(length)
-        values = torch.zeros(0, device=clips.device)
-        if len(clips):
+        runs, prediction, truth = rows.frames(length)
+        if name in PERCENTAGES:
+            prediction, truth = (poses[..., rows.pck_joints, :] for poses in (prediction, truth))
+        values = torch.zeros(0, device=runs.device)
+        if len(runs):
             values = metric(prediction, truth, reduce=False)[:, 0]
-        per_clip[name] = rows.clip_means(values[:, None], clips)[:, 0]
+        per_clip[name] = rows.clip_means(values[:, None], runs, _factor(name))[:, 0]
         if length == 1:
             per_frame[name] = values
     for name, errors in (measured or {}).items():
         per_frame[name] = errors[rows.counted][rows.valid]
-        per_clip[name] = rows.clip_means(per_frame[name][:, None], frame_clips)[:, 0]
+        per_clip[name] = rows.clip_means(per_frame[name][:, None], frames, MILLIMETRES)[:, 0]
     return _summarise(rows, protocol, predictions, per_clip, per_joint, per_frame)
+
+
+def _factor(name: str) -> float:
+    """From what a metric says of poses in metres to what is printed."""
+    return 1.0 if name in PERCENTAGES else MILLIMETRES
 
 
 def _check_scorable(predictions: Predictions, protocol: Protocol) -> None:
@@ -154,19 +166,28 @@ class _Rows:
         self.window = window[:, None].expand_as(counted)[counted]
         self.valid = bank.valid[self.row]
         self.within_windows = protocol.velocity == "within windows"
-        self.truth = bank.pose[self.row]
-        self.prediction = predictions.poses(protocol.flip)[counted]
+        self.truth = bank.in_metres(bank.pose[self.row], self.row)
+        self.prediction = bank.in_metres(predictions.poses(protocol.flip)[counted], self.row)
         root = bank.skeleton.root
         if protocol.root == "zeroed":
             self.prediction[:, root] = 0.0
+        elif protocol.root == "subtracted":
+            self.prediction = self.prediction - self.prediction[:, root : root + 1]
         self.joints = [j for j in range(bank.skeleton.joints) if protocol.score_root or j != root]
         self.prediction = self.prediction[:, self.joints]
         self.truth = self.truth[:, self.joints]
+        without = {bank.skeleton.index(name) for name in protocol.pck_without}
+        self.pck_joints = [n for n, joint in enumerate(self.joints) if joint not in without]
+        # What a frame counts in its clip: one, or one shared by the windows that hold it.
+        self.weight = torch.ones(len(self.row), dtype=torch.float64, device=bank.device)
+        if protocol.average_overlap:
+            self.weight /= torch.bincount(self.row)[self.row]
         if not bool(self.valid.any()):
             raise InvalidData(f"protocol {protocol.name} leaves no valid frame to score.")
 
     def frames(self, length: int) -> tuple[Tensor, Tensor, Tensor]:
-        """All runs of ``length`` consecutive scored frames: clips (R,), poses (R, length, J, 3).
+        """All runs of ``length`` consecutive scored frames: the place of each one's first frame
+        (R,), poses (R, length, J, 3).
 
         A run stays in one clip (in one window, if the protocol says so) and holds valid frames
         only.
@@ -180,14 +201,15 @@ class _Rows:
             keep &= self.valid[first + step]
         first = first[keep]
         run = first[:, None] + torch.arange(length, device=first.device)
-        return self.clip[first], self.prediction[run], self.truth[run]
+        return first, self.prediction[run], self.truth[run]
 
-    def clip_means(self, values: Tensor, clips: Tensor) -> np.ndarray:
-        """Means (clips, K) in millimetres of values (R, K); NaN where a clip has none."""
+    def clip_means(self, values: Tensor, runs: Tensor, factor: float) -> np.ndarray:
+        """Means (clips, K) of values (R, K) of runs, times a factor; NaN where a clip has none."""
+        clips, weight = self.clip[runs], self.weight[runs]
         total = torch.zeros(self.clips, values.shape[1], dtype=torch.float64, device=values.device)
-        total.index_add_(0, clips, values.double())
-        count = torch.bincount(clips, minlength=self.clips)
-        return (MILLIMETRES * total / count[:, None]).cpu().numpy()
+        total.index_add_(0, clips, values.double() * weight[:, None])
+        count = torch.bincount(clips, weight, minlength=self.clips)
+        return (factor * total / count[:, None]).cpu().numpy()
 
 
 def _summarise(
@@ -203,7 +225,8 @@ def _summarise(
     actions = np.array([clip.action for clip in clips])
     subjects = np.array([clip.subject for clip in clips])
     valid = rows.valid
-    frames = torch.bincount(rows.clip[valid], minlength=len(clips)).cpu().numpy()
+    counts = torch.bincount(rows.clip[valid], rows.weight[valid], minlength=len(clips))
+    frames = counts.round().long().cpu().numpy()
     starts = torch.tensor((0, *bank.lengths)).cumsum(0)[:-1][torch.tensor(rows.clip_chosen)]
     frame_clips = rows.clip[valid].cpu().numpy()
 
@@ -232,7 +255,7 @@ def _summarise(
         frame_clips=frame_clips,
         frame_numbers=rows.row[valid].cpu().numpy() - starts.numpy()[frame_clips],
         per_frame={
-            name: (MILLIMETRES * values).cpu().numpy() for name, values in per_frame.items()
+            name: (_factor(name) * values).cpu().numpy() for name, values in per_frame.items()
         },
         protocol=protocol,
         card=_card(predictions, protocol),

@@ -12,6 +12,7 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -41,7 +42,14 @@ COUNTED_IN = {"params": 1e6, "macs": 1e9, "macs_linear": 1e9}
 UNITS = {"M": 1e6, "G": 1e9}
 
 # Columns of published tables under the name that an evaluation gives them.
-MEASURED_AS = {"acc_err": "acceleration"}
+MEASURED_AS = {"acc_err": "acceleration", "avg": "mpjpe"}
+
+# HumanEva-I groups results by action and subject; its tables have a column for each.
+GROUP_COLUMNS = {
+    f"{column}_{subject.lower()}": f"{action} {subject}"
+    for column, action in (("walk", "Walking"), ("jog", "Jog"))
+    for subject in ("S1", "S2", "S3")
+}
 
 
 class Study:
@@ -49,7 +57,7 @@ class Study:
 
     Args:
         paper: key of the paper, see ``posekit.papers.list_papers``.
-        dataset: "synthetic", "cmu", "h36m".
+        dataset: a key of ``posekit.datasets.DATASETS``.
         profile: "auto", "smoke", "quick", "standard" or "paper".
         seeds: training seeds, or how many of them; None or 0 leaves it to the profile.
         device: see ``posekit.devices.choose_device``.
@@ -71,12 +79,13 @@ class Study:
         data: str | os.PathLike[str] | None = None,
         runs: str | os.PathLike[str] | None = None,
     ) -> None:
-        self.paper: Paper = load_paper(paper)
+        known = load_paper(paper)
         if dataset not in DATASETS:
             raise InvalidParameter(
                 f"unknown data set {dataset!r}; choose one of: {', '.join(DATASETS)}."
             )
         self.dataset = dataset
+        self.paper: Paper = known.on_dataset(dataset)
         self.device = choose_device(device)
         self.profile = resolve_profile(profile, dataset, self.device, self.paper.scaling)
         self.seeds = _seeds(seeds, self.profile.seeds)
@@ -94,7 +103,7 @@ class Study:
         """
         if row.run is None:
             raise InvalidParameter(f"{row.path} cannot be run here: {row.not_run}.")
-        configuration = self.profile.configuration(row.run)
+        configuration = self.configuration(row.run)
         config = {
             "dataset": self.dataset,
             **configuration,
@@ -104,12 +113,24 @@ class Study:
         }
         return Job(run_id(config), config, self.store.root, self.data, str(self.device))
 
+    def configuration(self, run: RowRun) -> dict[str, Any]:
+        """What to run for a row on this data set at this scale; see ``Profile.configuration``."""
+        return {**self.profile.configuration(run), "keypoints": self.input(run.keypoints)}
+
+    def input(self, keypoints: str) -> str:
+        """The 2D source that stands for one that a paper's table names.
+
+        A data set without such keypoints gives its own detections, or where it has none the truth.
+        """
+        return DATASETS[self.dataset].keypoints_for(keypoints)
+
     def code(self, run: RowRun) -> str:
         """Version of the code that decides the numbers of a run."""
         return code_version(
             "posekit.execution",
             DATASETS[self.dataset].module,
             *(f"posekit.models.{model}" for model in sorted(run.models)),
+            *(("posekit.optimisation",) if run.optimise is not None else ()),
         )
 
     def plan(self, tables: Iterable[str] | None = None) -> Plan:
@@ -215,8 +236,14 @@ class Study:
         return references.is_stale(self.reference, self)
 
     def load(self, split: str, keypoints: str) -> PoseDataset:
-        """A split of the study's data at the size of its profile, all frames of it."""
-        return load_split(self.dataset, split, keypoints, self.profile.size, self.data)
+        """A split of the study's data at the size of its profile, all frames of it.
+
+        Args:
+            split: "train" or "test".
+            keypoints: as a paper's table names them, see ``input``.
+        """
+        place = (self.profile.size, self.data)
+        return load_split(self.dataset, split, self.input(keypoints), *place)
 
     def check_windows(self) -> None:
         """Find out before any training whether some clip is as long as the longest window.
@@ -236,7 +263,7 @@ class Study:
             )
 
     def _frames(self, run: RowRun) -> int:
-        return self.profile.configuration(run)["options"]["frames"]
+        return self.configuration(run)["options"]["frames"]
 
     def measured(self, row: Row) -> dict[str, Figure]:
         """Metric -> figure of a row's table; errors are missing while runs are.
@@ -270,7 +297,7 @@ class Study:
         for column, name in MEASURED_AS.items():
             if name in figures:
                 figures[column] = figures[name]
-        return figures
+        return figures | _of_groups(runs, estimate)
 
     def estimate(self, run: RowRun) -> str:
         """Under which name a run's metrics hold the row's figures."""
@@ -288,7 +315,7 @@ class Study:
             },
             measured=self.measured(row),
             reference_ran=stored.ran if stored else "",
-            ran=describe(self.profile.configuration(row.run)) if row.run else "",
+            ran=describe(self.configuration(row.run)) if row.run else "",
             not_run=row.not_run or "",
         )
 
@@ -332,8 +359,8 @@ class Study:
     def _protocol(self, table: Table, stored: Sequence[StoredRun]) -> dict[str, str]:
         card = _merged([run.metrics["card"] for run in stored])
         runs = [row.run for row in table.rows if row.run is not None]
-        frames = {self.profile.configuration(run)["options"]["frames"] for run in runs}
-        inputs = {run.keypoints for run in runs}
+        frames = {self._frames(run) for run in runs}
+        inputs = {self.input(run.keypoints) for run in runs}
         if runs:
             step, views = self.profile.frame_rate_divisor, self.profile.test_cameras
             card["2D input"] = ", ".join(sorted(inputs))
@@ -368,6 +395,16 @@ class Study:
         return data_fingerprints(
             self.dataset, keypoints, self.profile.size, self.data, self.store.root
         )
+
+
+def _of_groups(runs: Sequence[StoredRun], estimate: str) -> dict[str, Figure]:
+    """Columns of tables that hold the MPJPE of one group of takes."""
+    groups = [run.metrics["estimates"][estimate]["per_action"] for run in runs]
+    return {
+        column: Figure.of([group[name]["mpjpe"] for group in groups])
+        for column, name in GROUP_COLUMNS.items()
+        if name in groups[0]
+    }
 
 
 def _seeds(wanted: int | Sequence[int] | None, default: tuple[int, ...]) -> tuple[int, ...]:

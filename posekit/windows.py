@@ -12,21 +12,23 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Literal, NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from posekit.cameras import Camera
 from posekit.datasets.clips import PoseDataset
-from posekit.errors import InvalidParameter
+from posekit.errors import InvalidData, InvalidParameter
 from posekit.skeletons import Skeleton, mirror_points
 
-Rule = Literal["sequence", "clip-centred", "centred", "causal"]
+Rule = Literal["sequence", "clip-centred", "centred", "causal", "whole"]
 
 RULES: dict[str, str] = {
     "sequence": "end to end from the first frame; the last window is the clip's last frames",
     "clip-centred": "end to end, centred on the clip; what sticks out repeats the edge frames",
     "centred": "one window per frame, centred on it; edge frames repeated",
     "causal": "one window per frame, ending at it; the first frame repeated",
+    "whole": "end to end from the first frame; a tail shorter than a window is left out",
 }
 
 
@@ -83,7 +85,53 @@ def training_windows(lengths: Sequence[int], frames: int) -> Windows:
     return _sequence_windows(order * frames - off, frames, length, clip, first_row)
 
 
-def evaluation_windows(lengths: Sequence[int], frames: int, rule: Rule) -> Windows:
+def whole_windows(lengths: Sequence[int], frames: int, stride: int) -> Windows:
+    """Windows without a padded frame (MotionBERT's ``split_clips``), for training or evaluation.
+
+    Windows start every ``stride`` frames of a clip; a tail shorter than a window is left out. A
+    shorter clip is stretched to one window by repeating random frames of it, unless it is the last
+    clip of all, which the released code leaves out. The pattern is that of NumPy's global
+    generator after ``numpy.random.seed(0)``.
+
+    Args:
+        lengths: frames of each clip.
+        frames: F, frames of a window.
+        stride: frames from one window's start to the next's.
+
+    Returns:
+        The windows; ``padding`` marks repeats inside stretched ones, ``overlap`` what the window
+        before holds too.
+    """
+    length = torch.as_tensor(lengths)
+    short = length < frames
+    count = torch.div(length - frames, stride, rounding_mode="floor") + 1
+    count[short] = 1
+    if bool(short[-1]):
+        count[-1] = 0
+    clip = torch.repeat_interleave(torch.arange(len(length)), count)
+    order = torch.arange(len(clip)) - (count.cumsum(0) - count)[clip]
+    frame = (order * stride)[:, None] + torch.arange(frames)
+    generator = np.random.RandomState(0)  # the released pattern is this generator's
+    for window in short[clip].nonzero()[:, 0].tolist():
+        frame[window] = _stretched(int(length[clip[window]]), frames, generator)
+    padding = torch.zeros_like(frame, dtype=torch.bool)
+    padding[:, :-1] = frame[:, :-1] == frame[:, 1:]
+    overlap = (order > 0)[:, None] & (torch.arange(frames) < frames - stride)
+    rows = frame + (length.cumsum(0) - length)[clip][:, None]
+    return Windows(rows, rows, clip, padding, overlap)
+
+
+def _stretched(length: int, frames: int, generator: np.random.RandomState) -> Tensor:
+    """``frames`` indices below ``length``, rising; each rounded down or up at random."""
+    even = np.linspace(0, length, num=frames, endpoint=False)
+    down = generator.randint(2, size=frames)
+    chosen = np.sort(down * np.floor(even) + (1 - down) * np.ceil(even))
+    return torch.from_numpy(chosen.clip(0, length - 1).astype(np.int64))
+
+
+def evaluation_windows(
+    lengths: Sequence[int], frames: int, rule: Rule, stride: int | None = None
+) -> Windows:
     """Windows that cover every frame of every clip, by the rule of a released evaluation script.
 
     Args:
@@ -91,7 +139,9 @@ def evaluation_windows(lengths: Sequence[int], frames: int, rule: Rule) -> Windo
         frames: F, frames of a window.
         rule: "sequence" (MixSTE, KTPFormer, D3DP: the last window is the last F frames, a shorter
             clip repeats its last frame), "clip-centred" (HoT with a sequence host), "centred"
-            (VideoPose3D, MHFormer) or "causal" (VideoPose3D's causal variant).
+            (VideoPose3D, MHFormer), "causal" (VideoPose3D's causal variant) or "whole"
+            (MotionBERT: no padding, tails left out).
+        stride: frames from one window's start to the next's under "whole"; None for F.
 
     Raises:
         InvalidParameter: an unknown rule, or an even F under "centred".
@@ -100,6 +150,8 @@ def evaluation_windows(lengths: Sequence[int], frames: int, rule: Rule) -> Windo
         raise InvalidParameter(f"unknown window rule {rule!r}; choose one of: {', '.join(RULES)}.")
     if rule in ("centred", "causal"):
         return _frame_windows(lengths, frames, causal=rule == "causal")
+    if rule == "whole":
+        return whole_windows(lengths, frames, stride or frames)
     length, clip, order, first_row = _cut(lengths, frames)
     if rule == "clip-centred":
         surplus = _windows_per_clip(length, frames) * frames - length
@@ -168,6 +220,8 @@ class ClipBank:
         keypoints: (N, J, C) screen-normalised 2D of all N frames.
         pose: (N, J, 3) metres, camera frame, root-relative, root row zero; None where a clip has
             no truth.
+        metres_per_unit: (N,) where poses are in another unit (``Clip.metres_per_unit``), else
+            None.
         trajectory: (N, 1, 3) the root in the camera frame, metres; None likewise.
         valid: (N,) bool, frames that may be scored.
         camera: calibration batched over the clips.
@@ -187,6 +241,9 @@ class ClipBank:
         self.keypoints = torch.cat([clip.keypoints[..., :channels] for clip in clips]).to(device)
         self.valid = torch.cat([clip.valid for clip in clips]).to(device)
         self.camera = Camera.stack([clip.camera for clip in clips]).to(device)
+        self.metres_per_unit = None
+        if all(clip.metres_per_unit is not None for clip in clips):
+            self.metres_per_unit = torch.cat([clip.metres_per_unit for clip in clips]).to(device)
         self.pose = self.trajectory = None
         if all(clip.pose is not None for clip in clips):
             absolute = torch.cat([clip.pose for clip in clips]).to(device)
@@ -207,6 +264,24 @@ class ClipBank:
     def device(self) -> torch.device:
         """Where the clips lie."""
         return self.keypoints.device
+
+    def check_metres(self, purpose: str) -> None:
+        """Refuse clips in another unit where poses are to be projected.
+
+        Raises:
+            InvalidData: poses are in image units.
+        """
+        if self.metres_per_unit is not None:
+            raise InvalidData(
+                f"{self.dataset.name} holds poses in image units, and {purpose} needs metres; "
+                "choose another data set."
+            )
+
+    def in_metres(self, poses: Tensor, rows: Tensor) -> Tensor:
+        """Poses (R, joints, 3) of the frames ``rows`` (R,) in metres, whatever the clips' unit."""
+        if self.metres_per_unit is None:
+            return poses
+        return poses * self.metres_per_unit[rows][:, None, None]
 
     def gather(self, windows: Windows, flipped: Tensor | None = None) -> Batch:
         """The frames of ``windows``; those of ``flipped`` (B,) bool as their mirror image.

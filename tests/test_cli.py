@@ -111,7 +111,8 @@ def test_status_names_what_is_missing_and_how_to_get_it(
     monkeypatch.setenv("POSEKIT_DATA", str(tmp_path))
     text = CliRunner().invoke(cli.posekit, ["data", "status"]).output
     assert "posekit data download cmu" in text
-    assert "posekit data standin h36m" in text
+    for name in ("h36m", "h36m_motionbert", "mpi_inf_3dhp", "humaneva", "poseaug_3dhp"):
+        assert f"posekit data standin {name}" in text
 
 
 def test_motion_capture_is_fetched_to_the_folder_named(
@@ -166,3 +167,15 @@ def test_pages_need_the_repository(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_verdicts_are_counted_in_a_fixed_order() -> None:
     verdicts = [{"verdict": name} for name in ("undecided", "reproduced", "undecided")]
     assert list(index.verdict_counts(verdicts).items()) == [("reproduced", 1), ("undecided", 2)]
+
+
+def test_stand_ins_are_written_by_name(tmp_path: Path) -> None:
+    wanted = ["data", "standin", "humaneva", "--root", str(tmp_path), "--size", "smoke"]
+    result = CliRunner().invoke(cli.posekit, wanted)
+    assert f"STAND-IN in {tmp_path / 'humaneva'}" in result.output
+    assert (tmp_path / "humaneva" / "data_3d_humaneva15.npz").is_file()
+    refused = CliRunner().invoke(cli.posekit, [*wanted, "--motion", "cmu"])
+    assert refused.exit_code == cli.MISTAKE
+    assert "leave out --motion" in refused.output
+    unknown = CliRunner().invoke(cli.posekit, ["data", "standin", "cmu"])
+    assert "choose one of: h36m, h36m_motionbert" in unknown.output

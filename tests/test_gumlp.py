@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from posekit import checkpoints
 from posekit.costs import size_of
 from posekit.errors import InvalidData, InvalidParameter
 from posekit.losses import sequence_loss
@@ -139,6 +140,25 @@ def test_training_drops_and_evaluation_does_not():
     assert torch.equal(network(keypoints), network(keypoints))
     network.train()
     assert not torch.equal(network(keypoints), network(keypoints))
+
+
+@pytest.mark.parametrize("graphs", [False, True])
+def test_released_files_are_known_by_their_names(tmp_path, graphs):
+    network = small(embed_dim=24, depth=3)
+    state = network.state_dict()
+    if graphs:  # saved from the CPU
+        graph = partitioned_adjacency(HUMAN36M_17)
+        state |= {"A": graph, **{f"GCN_MLP.blocks.{n}.gcn1.adj": graph for n in range(3)}}
+    path = tmp_path / "Model_Gaussian_p1_4941.pth"
+    torch.save(state, path)
+    loaded = checkpoints.load(path)
+    assert (loaded.identity.network, loaded.identity.depth, loaded.identity.width) == (
+        "gumlp",
+        3,
+        24,
+    )
+    assert ("A" in loaded.identity.ignored) == graphs
+    torch.testing.assert_close(loaded.network(draw(2, 1, 17, 2)), network(draw(2, 1, 17, 2)))
 
 
 def test_bad_options_are_refused():

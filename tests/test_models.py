@@ -13,7 +13,7 @@ SIZES = {
     "gla_gcn": {"frames": 3, "embed_dim": 8},
     "gumlp": {"frames": 4, "embed_dim": 8, "depth": 1},
     "hot": {**TRANSFORMER, "depth": 2, "prune_at": 1, "tokens": 2},
-    "mhformer": {**TRANSFORMER, "frames": 9},
+    "mhformer": {"frames": 9, "embed_dim": 8, "refinements": 1, "heads": 2},
 }
 
 

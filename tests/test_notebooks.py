@@ -8,61 +8,22 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import re
 import subprocess
 import sys
 from pathlib import Path
 from types import SimpleNamespace
 
-import nbformat
-import numpy as np
 import pytest
+from papermill_runs import NOTEBOOKS, execute, smoke_run
 
 from posekit import notebooks
-from posekit.datasets import load_dataset
-from posekit.datasets.standin import write_standin
 from posekit.errors import DatasetNotFound, InvalidData, InvalidParameter, StorageError
 from posekit.notebooks import RESULTS_MIME
 from posekit.parameters import PARAMETERS, assigned_names, parameters
 from posekit.reports.page import results
 
-NOTEBOOK = Path(__file__).resolve().parents[1] / "notebooks" / "ktpformer.ipynb"
 EVIDENCE = {"synthetic": "synthetic", "cmu": "motion capture", "h36m": "STAND-IN"}
-CMU_TAKES = {
-    **{"02_01": ("S02", "walk"), "35_05": ("S35", "walk"), "02_05": ("S02", "strike")},
-    **{"01_01": ("S01", "jump"), "49_01": ("S49", "walk"), "11_01": ("S11", "ball")},
-}
-
-
-def execute(
-    folder: Path, dataset: str, *more: str, **environment: str
-) -> subprocess.CompletedProcess[str]:
-    """The command of the README, from ``folder``."""
-    return subprocess.run(
-        [
-            *(sys.executable, "-m", "papermill", str(NOTEBOOK), "out.ipynb"),
-            *("-p", "dataset", dataset, "-p", "output_dir", "results", *more),
-            "--no-progress-bar",
-        ],
-        cwd=folder,
-        env={**os.environ, **environment},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=500,
-    )
-
-
-def write_cmu(root: Path) -> None:
-    """Made-up motion in the layout of converted CMU takes."""
-    clips = load_dataset("synthetic", "train", keypoints="gt", size="smoke").clips
-    index, arrays = {}, {}
-    for clip, (name, (subject, group)) in zip(clips, CMU_TAKES.items(), strict=False):
-        arrays[name] = clip.camera.camera_to_world(clip.pose).numpy().astype(np.float32)
-        index[name] = {"subject": subject, "group": group, "frames": clip.frames}
-    np.savez(root / "cmu_h36m17.npz", **arrays)
-    (root / "cmu_h36m17.json").write_text(json.dumps({"clips": index}))
 
 
 @pytest.fixture(scope="module", params=["synthetic", "cmu", "h36m"])
@@ -70,22 +31,7 @@ def finished(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> SimpleNamespace:
     """One papermill run per data set at profile smoke."""
-    dataset = request.param
-    folder = tmp_path_factory.mktemp(dataset)
-    data = folder / "data"
-    data.mkdir()
-    if dataset == "h36m":
-        write_standin(data, size="smoke")
-    elif dataset == "cmu":
-        write_cmu(data)
-    done = execute(folder, dataset, "-p", "profile", "smoke", POSEKIT_DATA=str(data))
-    assert done.returncode == 0, done.stderr[-2000:]
-    return SimpleNamespace(
-        dataset=dataset,
-        folder=folder,
-        notebook=nbformat.read(folder / "out.ipynb", as_version=4),
-        results=json.loads((folder / "results" / f"ktpformer-{dataset}-smoke.json").read_text()),
-    )
+    return smoke_run("ktpformer", tmp_path_factory.mktemp(request.param), request.param)
 
 
 def test_results_stand_in_the_file_and_in_the_notebook(finished: SimpleNamespace) -> None:
@@ -157,7 +103,7 @@ def test_notebook_shows_figures_a_viewer_and_no_warnings(finished: SimpleNamespa
 
 
 def test_missing_data_ends_quickly_with_a_line_to_act_on(tmp_path: Path) -> None:
-    done = execute(tmp_path, "h36m", POSEKIT_DATA=str(tmp_path))
+    done = execute("ktpformer", tmp_path, "h36m", POSEKIT_DATA=str(tmp_path))
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
     last = done.stderr.strip().splitlines()[-1]
@@ -178,14 +124,14 @@ def test_missing_data_ends_quickly_with_a_line_to_act_on(tmp_path: Path) -> None
 def test_papermill_tells_mistakes_in_one_line(
     tmp_path: Path, arguments: tuple[str, ...], message: str
 ) -> None:
-    done = execute(tmp_path, "synthetic", *arguments)
+    done = execute("ktpformer", tmp_path, "synthetic", *arguments)
     assert done.returncode == 1
     assert done.stderr.strip().splitlines()[-1].startswith(f"posekit: {message}")
 
 
 def test_papermill_explains_the_parameters() -> None:
     text = subprocess.run(
-        [sys.executable, "-m", "papermill", "--help-notebook", str(NOTEBOOK)],
+        [sys.executable, "-m", "papermill", "--help-notebook", str(NOTEBOOKS / "ktpformer.ipynb")],
         capture_output=True,
         text=True,
         check=True,

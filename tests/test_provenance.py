@@ -67,3 +67,8 @@ def test_a_changed_number_changes_the_version(version_of):
     assert version_of("def f(x):\n    return 2 * x\n") != version_of(
         "def f(x):\n    return 3 * x\n"
     )
+
+
+def test_a_module_that_few_runs_use_counts_where_it_is_named():
+    plain = code_version("posekit.execution")
+    assert code_version("posekit.execution", "posekit.optimisation") != plain

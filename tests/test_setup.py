@@ -165,7 +165,8 @@ def test_every_file_imports_from_floors_below() -> None:
         3: "datasets windows",
         4: "models",
         5: "training training_state recipes evaluation prediction scoring protocols hypotheses "
-        "profiling checkpoints checkpoint_files torch_files costs",
+        "profiling checkpoints checkpoint_files torch_files costs optimizers ranger optimisation "
+        "uncertainty",
         6: "papers study results claims runs profiles references pool execution fingerprints "
         "published_costs",
         7: "figures widgets tables notebooks parameters comparisons checkpoint_report reports cli "

@@ -14,6 +14,7 @@ from posekit.datasets import load_dataset, standin
 from posekit.datasets.archives import load_archive
 from posekit.datasets.checks import projection_mismatch
 from posekit.datasets.human36m import KEYPOINTS, KEYPOINTS_FILE, POSES_FILE
+from posekit.datasets.marks import README
 from posekit.datasets.synthetic import generate_take
 from posekit.errors import DatasetNotFound, InvalidParameter, StorageError
 from posekit.skeletons import HUMAN36M_17
@@ -88,7 +89,7 @@ def test_it_loads_as_human36m_and_says_that_it_is_not(root: Path, split: str, cl
     assert dataset.actions == tuple(load_calibration("h36m_takes")["actions"])
     assert dataset.evidence == "STAND-IN"
     assert dataset.notes[0].startswith("STAND-IN")
-    assert "STAND-IN" in (root / "h36m" / standin.README).read_text()
+    assert "STAND-IN" in (root / "h36m" / README).read_text()
 
 
 def test_true_keypoints_are_the_projected_poses(root: Path) -> None:

@@ -8,12 +8,16 @@ import pytest
 
 from posekit import pool, references
 from posekit.claims import CONTRADICTED, NOT_ASSESSED, REPRODUCED, UNDECIDED
+from posekit.datasets import DATASETS
+from posekit.datasets.standin_files import synthetic_takes
+from posekit.datasets.standin_humaneva import write_layout
 from posekit.errors import InvalidData, InvalidParameter, RunFailedError
 from posekit.evaluation import evaluate
 from posekit.execution import execute, load_split, scored_part
 from posekit.profiles import PROFILES
 from posekit.protocols import PROTOCOLS, downsample
 from posekit.references import read_references, write_reference
+from posekit.skeletons import HUMANEVA_15
 from posekit.study import Study, _merged
 
 TINY = replace(
@@ -107,11 +111,11 @@ def test_a_card_of_several_protocols_names_them_all():
 
 
 def test_rows_that_cannot_run_say_why(study):
-    with pytest.raises(InvalidParameter, match="needs MPI-INF-3DHP"):
+    with pytest.raises(InvalidParameter, match="choose dataset mpi_inf_3dhp"):
         study.run("mpi-inf-3dhp/ktpformer")
     (first, *_) = study.results("mpi-inf-3dhp").rows
     assert first.measured == {}
-    assert "MPI-INF-3DHP" in first.not_run
+    assert "mpi_inf_3dhp" in first.not_run
 
 
 def test_verdicts_come_from_complete_runs_only(study, monkeypatch):
@@ -286,3 +290,40 @@ def test_a_torn_reference_file_is_one_line(tmp_path):
     with pytest.raises(InvalidData, match=r"ktpformer.json .* restore it with git") as caught:
         read_references("ktpformer", tmp_path)
     assert "\n" not in str(caught.value)
+
+
+@pytest.fixture(scope="module")
+def humaneva(tmp_path_factory):
+    """A data folder with a short stand-in of HumanEva-I: 15 joints, no CPN keypoints."""
+    root = tmp_path_factory.mktemp("humaneva")
+    write_layout(root / "humaneva", synthetic_takes("seed"), (45, 55), "seed")
+    return root
+
+
+def test_a_table_takes_the_detections_and_the_joints_that_a_data_set_has(humaneva, tmp_path):
+    study = Study("ktpformer", "humaneva", "smoke", data=humaneva, runs=tmp_path)
+    asked = {row.run.keypoints for row in study.paper.rows if row.run}
+    assert {name: study.input(name) for name in asked} == {"cpn": "mrcnn", "gt": "gt"}
+    (run,) = study.run("kpa-tpa/both")
+    card = run.metrics["card"]
+    assert (card["2D input"], card["Skeleton"]) == ("mrcnn", "humaneva-15")
+    assert len(run.metrics["estimates"]["prediction"]["per_joint"]["mpjpe"]) == 15
+    assert study.lifter("kpa-tpa/both").skeleton is HUMANEVA_15
+    assert study.load("test", "cpn").keypoints == "mrcnn"
+
+
+def test_where_there_are_no_detections_the_truth_stands_for_them():
+    assert DATASETS["mpi_inf_3dhp"].keypoints_for("cpn") == "gt"
+    assert DATASETS["h36m"].keypoints_for("any file") == "any file"
+    assert DATASETS["synthetic"].keypoints_for("cpn") == "cpn"
+
+
+def test_rows_of_humaneva_are_run_there_and_fill_its_columns(humaneva, tmp_path):
+    study = Study("ktpformer", "humaneva", "smoke", data=humaneva, runs=tmp_path)
+    (run,) = study.run("humaneva/ktpformer")
+    figures = study.measured(study.paper.row("humaneva/ktpformer"))
+    groups = run.metrics["estimates"]["prediction"]["per_action"]
+    assert figures["walk_s2"].value == groups["Walking S2"]["mpjpe"]
+    assert figures["jog_s1"].value == groups["Jog S1"]["mpjpe"]
+    assert figures["avg"].value == run.metrics["estimates"]["prediction"]["aggregate"]["mpjpe"]
+    assert study.paper.row("mpi-inf-3dhp/ktpformer").run is None

@@ -3,6 +3,7 @@
 import math
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import tiny
 import torch
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from posekit.errors import InvalidParameter
 from posekit.skeletons import HUMAN36M_17, mirror_points
-from posekit.windows import ClipBank, evaluation_windows, training_windows
+from posekit.windows import ClipBank, evaluation_windows, training_windows, whole_windows
 
 LENGTHS = st.lists(st.integers(1, 40), min_size=1, max_size=4)
 FRAMES = st.integers(1, 15)
@@ -136,3 +137,43 @@ def test_channels():
     assert ClipBank(dataset, torch.device("cpu"), 3).keypoints.shape == (12, 17, 3)
     with pytest.raises(InvalidParameter, match="in_channels=2"):
         ClipBank(tiny.dataset(clip), torch.device("cpu"), 3)
+
+
+def _released_clips(names, frames, stride):
+    """The released loop: one list of sources, windows cut where the name changes."""
+    random = np.random.RandomState(0)
+    found, start, place, saved = [], 0, 0, set()
+    while place < len(names):
+        place += 1
+        if place - start == frames:
+            found.append(list(range(start, place)))
+            saved.add(names[place - 1])
+            start += stride
+        if place == len(names):
+            break
+        if names[place] != names[place - 1]:
+            if names[place - 1] not in saved:
+                even = np.linspace(0, place - start, num=frames, endpoint=False)
+                low = random.randint(2, size=even.shape)
+                mixed = np.sort(low * np.floor(even) + (1 - low) * np.ceil(even))
+                found.append((np.clip(mixed, 0, place - start - 1).astype(int) + start).tolist())
+                saved.add(names[place - 1])
+            start = place
+    return found
+
+
+@pytest.mark.parametrize("stride", [1, 3, 9])
+@pytest.mark.parametrize("lengths", [(9,), (25, 20, 11), (4, 30, 1, 9, 8), (3, 12, 5)])
+def test_whole_windows(lengths, stride):
+    names = [number for number, length in enumerate(lengths) for _ in range(length)]
+    windows = whole_windows(lengths, 9, stride)
+    assert windows.inputs.tolist() == _released_clips(names, 9, stride)
+    assert windows.clip.tolist() == [names[rows[0]] for rows in windows.inputs.tolist()]
+    counted = windows.outputs[~windows.padding & ~windows.overlap].tolist()
+    assert sorted(counted) == sorted(set(windows.outputs.flatten().tolist()))
+
+
+def test_a_lone_clip_shorter_than_the_window_gives_none():
+    assert len(whole_windows((5,), 9, 9)) == 0
+    assert evaluation_windows((20, 5), 9, "whole").inputs[:, 0].tolist() == [0, 9]
+    assert evaluation_windows((20, 5), 9, "whole", stride=5).inputs[:, 0].tolist() == [0, 5, 10]

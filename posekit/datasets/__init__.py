@@ -36,18 +36,21 @@ def load_dataset(
     split: str,
     *,
     root: str | os.PathLike[str] | None = None,
-    keypoints: str = "cpn",
+    keypoints: str | None = None,
     size: str = "standard",
 ) -> PoseDataset:
     """Load one split of a data set.
 
     Args:
-        name: "synthetic" (generated here), "cmu" (CMU motion capture) or "h36m" (Human3.6M).
-        split: "train" or "test"; their subjects are disjoint.
+        name: a key of ``DATASETS``: "synthetic" (generated here), "cmu" (CMU motion capture),
+            "h36m" (Human3.6M), "h36m_motionbert" (the same in MotionBERT's file), "mpi_inf_3dhp",
+            "mpi_inf_3dhp_annot3" (at metric scale), "humaneva" or "poseaug_3dhp".
+        split: "train" or "test"; their subjects are disjoint, HumanEva-I's recordings are.
         root: data folder; by default ``POSEKIT_DATA``, else ``./data``.
         keypoints: 2D input, "gt" (the truth projected), "cpn" (detections, for generated and CMU
             motion imitated), "noisy", "occluded"; for h36m also "detectron" or the part of a file
-            name after ``data_2d_h36m_``.
+            name after ``data_2d_h36m_``; None for the data set's detections, or where it has none
+            the truth (``DataSource.detected``).
         size: how much of it, "smoke", "quick", "standard" or "full".
 
     Raises:
@@ -62,6 +65,7 @@ def load_dataset(
         raise _unknown("split", split, SPLITS)
     if size not in SIZES:
         raise _unknown("size", size, SIZES)
+    keypoints = keypoints or source.detected
     if source.keypoints and keypoints not in source.keypoints:
         raise _unknown(f"2D keypoints of {name}", keypoints, source.keypoints)
     module = import_module(source.module)

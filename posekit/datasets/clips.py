@@ -31,7 +31,8 @@ class Clip:
 
     Attributes:
         subject: name of the person, as "S9".
-        action: what the person does, as "Walking"; results are grouped by it.
+        action: what results are grouped by: what the person does, as "Walking", or the cell of
+            the data set's own tables, as "TS1" or "Walking S1".
         take: name of the recording, as "Walking 1".
         camera_name: identifier of the camera, as "54138969".
         camera: calibration of that camera.
@@ -41,6 +42,9 @@ class Clip:
             trajectory), float32; None where the data set has no truth.
         valid: (frames,) bool; False marks frames that are kept for context and never scored.
         fps: frames per second.
+        metres_per_unit: (frames,) where poses are in another unit, as in MotionBERT's file, whose
+            unit is half the picture's width at the person's distance; None for metres. NaN marks
+            frames whose unit nobody knows, which cannot be scored.
 
     Raises:
         InvalidData: arrays whose shapes disagree, that hold NaN or infinity in valid frames, or
@@ -56,6 +60,7 @@ class Clip:
     pose: Tensor | None
     valid: Tensor
     fps: float
+    metres_per_unit: Tensor | None = None
 
     def __post_init__(self) -> None:
         self._check_shapes()
@@ -73,11 +78,20 @@ class Clip:
 
     def cut(self, start: int, stop: int) -> Clip:
         """The same clip reduced to frames ``start`` to ``stop`` (exclusive)."""
+        return self._chosen(slice(start, stop))
+
+    def every(self, step: int) -> Clip:
+        """The same clip reduced to one frame in ``step``, starting with the first."""
+        return replace(self._chosen(slice(None, None, step)), fps=self.fps / step)
+
+    def _chosen(self, frames: slice) -> Clip:
+        unit = self.metres_per_unit
         return replace(
             self,
-            keypoints=self.keypoints[start:stop],
-            pose=None if self.pose is None else self.pose[start:stop],
-            valid=self.valid[start:stop],
+            keypoints=self.keypoints[frames],
+            pose=None if self.pose is None else self.pose[frames],
+            valid=self.valid[frames],
+            metres_per_unit=None if unit is None else unit[frames],
         )
 
     def _check_shapes(self) -> None:
@@ -99,6 +113,11 @@ class Clip:
             raise InvalidData(
                 f"{self.name}: the mask of valid frames must be bool of shape ({self.frames},), "
                 f"found {self.valid.dtype} of shape {tuple(self.valid.shape)}."
+            )
+        if self.metres_per_unit is not None and self.metres_per_unit.shape != (self.frames,):
+            raise InvalidData(
+                f"{self.name}: metres_per_unit has shape {tuple(self.metres_per_unit.shape)}, "
+                f"expected ({self.frames},)."
             )
 
     def _check_values(self) -> None:
@@ -126,7 +145,7 @@ class PoseDataset:
     """Clips of one split of one data set, with what a report must say about them.
 
     Attributes:
-        name: "synthetic", "cmu", "h36m".
+        name: a key of ``posekit.datasets.DATASETS``.
         split: "train" or "test".
         keypoints: source of the 2D input, as "gt" or "cpn".
         skeleton: joints of the poses.
@@ -204,7 +223,7 @@ def fingerprint(clips: Iterable[Clip], options: Mapping[str, str]) -> str:
         )
         shape = f"{tuple(clip.keypoints.shape)}"
         digest.update(f"{clip.name}|{clip.action}|{clip.fps}|{shape}\n".encode())
-        arrays = [clip.keypoints, clip.valid, *calibration]
-        for values in arrays if clip.pose is None else [*arrays, clip.pose]:
+        arrays = [clip.keypoints, clip.valid, *calibration, clip.pose, clip.metres_per_unit]
+        for values in (values for values in arrays if values is not None):
             digest.update(values.detach().cpu().contiguous().numpy().data)
     return digest.hexdigest()

@@ -7,21 +7,24 @@ for four cameras; see VideoPose3D ``DATASETS.md`` and ``common/h36m_dataset.py``
 from __future__ import annotations
 
 import re
-import statistics
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import numpy as np
-import torch
 
 from posekit.cameras import Camera, human36m_cameras
-from posekit.datasets.archives import load_archive, member_names
-from posekit.datasets.checks import LARGEST_MISMATCH, check_pixels, projection_mismatch
+from posekit.datasets.checks import check_pairing
 from posekit.datasets.clips import Clip, PoseDataset, fingerprint
+from posekit.datasets.locate import find_folder as find_folder_of
+from posekit.datasets.marks import is_standin, standin_note
 from posekit.datasets.sizes import choose, shorten
 from posekit.datasets.source import DATASETS, OnDisk
-from posekit.errors import DatasetNotFound, InvalidData, InvalidParameter
+from posekit.datasets.videopose3d import (
+    View,
+    all_valid,
+    present_subjects,
+    read_keypoints,
+    read_poses,
+    views_of,
+)
+from posekit.errors import DatasetNotFound, InvalidParameter
 from posekit.skeletons import HUMAN36M_17, HUMAN36M_32, coco_to_human36m, human36m_32_to_17
 
 SUBJECTS = {"train": ("S1", "S5", "S6", "S7", "S8"), "test": ("S9", "S11")}
@@ -30,24 +33,7 @@ POSES_FILE = "data_3d_h36m.npz"
 KEYPOINTS_FILE = "data_2d_h36m_{}.npz"
 KEYPOINTS = {"gt": "gt", "cpn": "cpn_ft_h36m_dbb", "detectron": "detectron_ft_h36m"}
 DETECTIONS_PAGE = "https://dl.fbaipublicfiles.com/video-pose-3d/"
-STANDIN_MEMBER = "standin"
-STANDIN_NOTE = "STAND-IN: generated files in the layout of Human3.6M, not Human3.6M itself."
-
-
-@dataclass(frozen=True)
-class _Take:
-    """One camera's view of one take, before it is turned into a clip."""
-
-    subject: str
-    take: str
-    camera_name: str
-    camera: Camera
-    pixels: np.ndarray
-    world: np.ndarray
-
-    @property
-    def action(self) -> str:
-        return self.take.split(" ")[0]
+STANDIN_NOTE = standin_note("Human3.6M")
 
 
 def load(split: str, *, root: Path, keypoints: str, size: str) -> PoseDataset:
@@ -65,29 +51,22 @@ def load(split: str, *, root: Path, keypoints: str, size: str) -> PoseDataset:
         InvalidData: files that do not hold what the layout promises.
     """
     poses_path, keypoints_path = locate(root, keypoints)
-    poses = _nested(load_archive(poses_path, ["positions_3d"])["positions_3d"], poses_path)
-    archive = load_archive(keypoints_path)
-    if "positions_2d" not in archive:
-        raise InvalidData(
-            f"{keypoints_path}: no member 'positions_2d', the archive holds "
-            f"{', '.join(sorted(archive))}; is it another file?"
-        )
-    detections = _nested(archive["positions_2d"], keypoints_path)
-    subjects = [subject for subject in SUBJECTS[split] if subject in poses]
-    if not subjects:
-        raise InvalidData(
-            f"{poses_path}: the {split} split is empty; expected subjects "
-            f"{', '.join(SUBJECTS[split])}, the file holds {', '.join(poses) or 'none'}."
-        )
-    takes = [
+    poses = read_poses(poses_path)
+    detections, layout = read_keypoints(keypoints_path, "h36m")
+    subjects = present_subjects(poses, SUBJECTS[split], split, poses_path)
+    cameras = {subject: human36m_cameras(subject) for subject in subjects}
+    paths = (poses_path, keypoints_path)
+    views = [
         view
         for subject in subjects
-        for view in _views(subject, poses[subject], detections, poses_path, keypoints_path)
+        for view in views_of(subject, poses[subject], detections, tuple(cameras[subject]), *paths)
     ]
-    takes = choose(takes, [(take.subject, take.action) for take in takes], size)
-    layout = _layout(archive)
-    clips = tuple(shorten(_clip(take, layout, poses_path, keypoints_path), size) for take in takes)
-    _check_pairing(clips, keypoints_path)
+    views = choose(views, [(view.subject, view.action) for view in views], size)
+    clips = tuple(
+        shorten(_clip(view, cameras[view.subject][view.camera_name], layout), size)
+        for view in views
+    )
+    check_pairing(clips, keypoints_path)
     standin = any(is_standin(path) for path in (poses_path, keypoints_path))
     options = {"dataset": "h36m", "split": split, "keypoints": keypoints, "size": size}
     return PoseDataset(
@@ -137,10 +116,7 @@ def locate(root: Path, keypoints: str) -> tuple[Path, Path]:
 
 def find_folder(root: Path) -> Path | None:
     """``root/h36m`` or ``root``, whichever holds files of Human3.6M first; None if neither."""
-    for folder in (root / "h36m", root):
-        if (folder / POSES_FILE).is_file() or sources_on_disk(folder):
-            return folder
-    return None
+    return find_folder_of(root, "h36m", (POSES_FILE, KEYPOINTS_FILE.format("*")))
 
 
 def sources_on_disk(folder: Path) -> tuple[str, ...]:
@@ -164,64 +140,8 @@ def on_disk(root: Path) -> OnDisk:
     return OnDisk(folder, present, missing, f"{mark}2D: {', '.join(sources_on_disk(folder))}")
 
 
-def is_standin(path: Path) -> bool:
-    """Whether an archive carries the mark of ``posekit data standin``."""
-    return STANDIN_MEMBER in member_names(path)
-
-
-def _nested(tree: Any, path: Path) -> dict[str, dict[str, Any]]:
-    if isinstance(tree, dict) and all(isinstance(takes, dict) for takes in tree.values()):
-        return tree
-    raise InvalidData(
-        f"{path}: expected a dictionary subject -> take -> array, found "
-        f"{type(tree).__name__}; is it another file?"
-    )
-
-
-def _views(
-    subject: str,
-    poses: dict[str, np.ndarray],
-    detections: dict[str, dict[str, Any]],
-    poses_path: Path,
-    keypoints_path: Path,
-) -> list[_Take]:
-    """All takes of a subject, four views each, in the order of the 3D file."""
-    cameras = human36m_cameras(subject)
-    views = []
-    for take, world in poses.items():
-        found = detections.get(subject, {}).get(take)
-        if found is None:
-            raise InvalidData(
-                f"{keypoints_path}: no keypoints of {subject}/{take}, which is in "
-                f"{poses_path.name}; 2D and 3D are of different subjects or takes: get both from "
-                "the same preparation."
-            )
-        if not isinstance(found, list | tuple) or len(found) != len(cameras):
-            raise InvalidData(
-                f"{keypoints_path}: {subject}/{take} must hold {len(cameras)} arrays, one per "
-                f"camera, found {len(found) if hasattr(found, '__len__') else found!r}."
-            )
-        for (name, camera), pixels in zip(cameras.items(), found, strict=True):
-            views.append(_Take(subject, take, name, camera, pixels, world))
-    return views
-
-
-def _clip(view: _Take, layout: str, poses_path: Path, keypoints_path: Path) -> Clip:
-    name = f"{view.subject}/{view.take}"
-    world = _floats(view.world, HUMAN36M_32.joints, 3, f"{poses_path}: {name}")
-    name = f"{name}/{view.camera_name}"
-    pixels = _floats(view.pixels, HUMAN36M_17.joints, 2, f"{keypoints_path}: {name}")
-    frames = len(world)
-    if len(pixels) < frames:
-        raise InvalidData(
-            f"{keypoints_path}: {name} has {len(pixels)} frames of keypoints for {frames} poses; "
-            "2D may be longer than 3D, never shorter: get both from the same preparation."
-        )
-    # Videos run on after the motion capture has stopped: what lies beyond it has no truth.
-    pixels = pixels[:frames]
-    check_pixels(pixels, view.camera.resolution, f"{keypoints_path}: {name}")
-    if not bool(torch.isfinite(world).all()):
-        raise InvalidData(f"{poses_path}: {name} holds NaN or infinity; get the file again.")
+def _clip(view: View, camera: Camera, layout: str) -> Clip:
+    world, pixels = view.arrays(HUMAN36M_32.joints, HUMAN36M_17.joints, camera.resolution)
     if layout == "coco":
         pixels = coco_to_human36m(pixels)
     return Clip(
@@ -229,48 +149,12 @@ def _clip(view: _Take, layout: str, poses_path: Path, keypoints_path: Path) -> C
         action=view.action,
         take=view.take,
         camera_name=view.camera_name,
-        camera=view.camera,
-        keypoints=view.camera.normalise(pixels),
-        pose=view.camera.world_to_camera(human36m_32_to_17(world)),
-        valid=torch.ones(frames, dtype=torch.bool),
+        camera=camera,
+        keypoints=camera.normalise(pixels),
+        pose=camera.world_to_camera(human36m_32_to_17(world)),
+        valid=all_valid(len(world)),
         fps=FPS,
     )
-
-
-def _floats(array: Any, joints: int, channels: int, where: str) -> torch.Tensor:
-    shape = getattr(array, "shape", None)
-    if shape is None or len(shape) != 3 or array.dtype.kind not in "fiu":
-        raise InvalidData(
-            f"{where} must be a numeric array (frames, {joints}, {channels}), found "
-            f"{type(array).__name__} of shape {shape}."
-        )
-    if shape[0] == 0 or shape[1:] != (joints, channels):
-        raise InvalidData(
-            f"{where} has shape {shape}, expected (frames, {joints}, {channels}): "
-            f"{joints} joints are due."
-        )
-    return torch.from_numpy(array.astype(np.float32))
-
-
-def _layout(archive: dict[str, Any]) -> str:
-    metadata = archive.get("metadata")
-    return metadata.get("layout_name", "h36m") if isinstance(metadata, dict) else "h36m"
-
-
-def _check_pairing(clips: tuple[Clip, ...], keypoints_path: Path) -> None:
-    """Keypoints must be near the projected poses; some takes are known to be shifted, so the
-    median over a subject's clips decides."""
-    by_subject: dict[str, list[float]] = {}
-    for clip in clips:
-        by_subject.setdefault(clip.subject, []).append(projection_mismatch(clip))
-    for subject, mismatches in by_subject.items():
-        mismatch = statistics.median(mismatches)
-        if mismatch > LARGEST_MISMATCH:
-            raise InvalidData(
-                f"{keypoints_path}: keypoints of {subject} lie {mismatch:.0f} px (median) from "
-                "its projected poses; 2D and 3D are of different subjects, takes or cameras: get "
-                "both from the same preparation."
-            )
 
 
 def _notes(split: str, subjects: list[str], standin: bool, layout: str) -> tuple[str, ...]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Hashable, Sequence
 from typing import TypeVar
 
+import torch
+
 from posekit.datasets.clips import Clip
 
 FRAMES = {"smoke": 120, "quick": 200}
@@ -35,7 +37,15 @@ def choose(entries: Sequence[Entry], groups: Sequence[Hashable], size: str) -> l
 
 
 def shorten(clip: Clip, size: str) -> Clip:
-    """The middle of a clip, as long as the size allows; takes often begin with standing still."""
+    """The middle of a clip, as long as the size allows; takes often begin with standing still.
+
+    Where frames are marked as not valid, the part nearest to the middle of those that hold most
+    valid frames.
+    """
     frames = min(clip.frames, FRAMES.get(size, clip.frames))
-    start = (clip.frames - frames) // 2
+    middle = (clip.frames - frames) // 2
+    seen = torch.cat([torch.zeros(1, dtype=torch.long), clip.valid.long().cumsum(0)])
+    held = seen[frames:] - seen[: len(seen) - frames]
+    best = (held == held.max()).nonzero()[:, 0]
+    start = int(best[(best - middle).abs().argmin()])
     return clip.cut(start, start + frames)

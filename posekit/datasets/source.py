@@ -19,6 +19,10 @@ class DataSource:
         page: official page to get them from.
         licence: terms in one sentence.
         remedy: what to do when the files are missing.
+        detected: which of its 2D sources stands for detections, where a caller names none or a
+            table asks for a detector that this data set has no keypoints of.
+        folders: folders below the data folder that hold its files; by default its name.
+        standin: Python module that offers ``write_standin``; empty where there is none.
     """
 
     name: str
@@ -29,6 +33,18 @@ class DataSource:
     page: str
     licence: str
     remedy: str
+    detected: str = "cpn"
+    folders: tuple[str, ...] = ()
+    standin: str = ""
+
+    def keypoints_for(self, wanted: str) -> str:
+        """The 2D source to load where a table asks for ``wanted``."""
+        return wanted if not self.keypoints or wanted in self.keypoints else self.detected
+
+    @property
+    def search_folders(self) -> tuple[str, ...]:
+        """Where its files lie below the data folder; files may also lie directly in that."""
+        return self.folders or (self.name,)
 
 
 @dataclass(frozen=True)
@@ -84,6 +100,83 @@ DATASETS = {
             page="http://vision.imar.ro/human3.6m/",
             licence="Registration; academic research only; not to be passed on.",
             remedy="register on the page; to try without: posekit data standin h36m",
+            standin="posekit.datasets.standin",
+        ),
+        DataSource(
+            name="h36m_motionbert",
+            title="MotionBERT's Human3.6M file",
+            module="posekit.datasets.h36m_motionbert",
+            keypoints=("sh",),
+            files=("h36m_motionbert/h36m_sh_conf_cam_source_final.pkl",),
+            page="https://github.com/Walter0807/MotionBERT/blob/main/docs/pose3d.md",
+            licence="Human3.6M's: registration; academic research only; not to be passed on.",
+            remedy="see the page; to try without: posekit data standin h36m_motionbert",
+            detected="sh",
+            standin="posekit.datasets.standin_motionbert",
+        ),
+        DataSource(
+            name="mpi_inf_3dhp",
+            title="MPI-INF-3DHP",
+            module="posekit.datasets.mpi_inf_3dhp",
+            keypoints=("gt",),
+            files=(
+                "mpi_inf_3dhp/data_train_3dhp.npz",
+                "mpi_inf_3dhp/data_test_3dhp.npz or mpi_inf_3dhp/TS1 ... TS6/annot_data.mat",
+            ),
+            page="https://vcai.mpi-inf.mpg.de/3dhp-dataset/",
+            licence="Non-commercial research only; not to be passed on.",
+            remedy="see the page; to try without: posekit data standin mpi_inf_3dhp",
+            detected="gt",
+            standin="posekit.datasets.standin_mpi_inf_3dhp",
+        ),
+        DataSource(
+            name="mpi_inf_3dhp_annot3",
+            title="MPI-INF-3DHP at metric scale",
+            module="posekit.datasets.mpi_inf_3dhp_annot3",
+            keypoints=("gt",),
+            files=(
+                "mpi_inf_3dhp/data_train_3dhp_ori.npz",
+                "mpi_inf_3dhp/data_test_3dhp_ori.npz or mpi_inf_3dhp/TS1 ... TS6/annot_data.mat",
+            ),
+            page="https://vcai.mpi-inf.mpg.de/3dhp-dataset/",
+            licence="Non-commercial research only; not to be passed on.",
+            remedy="see the page; to try without: posekit data standin mpi_inf_3dhp_annot3",
+            detected="gt",
+            folders=("mpi_inf_3dhp",),
+            standin="posekit.datasets.standin_mpi_inf_3dhp",
+        ),
+        DataSource(
+            name="humaneva",
+            title="HumanEva-I",
+            module="posekit.datasets.humaneva",
+            keypoints=("gt", "mrcnn"),
+            files=(
+                "humaneva/data_3d_humaneva15.npz",
+                "humaneva/data_2d_humaneva15_gt.npz",
+                "humaneva/data_2d_humaneva15_detectron_pt_coco.npz",
+            ),
+            page="http://humaneva.is.tue.mpg.de/",
+            licence="Registration; research only; not to be passed on.",
+            remedy="register on the page; to try without: posekit data standin humaneva",
+            detected="mrcnn",
+            standin="posekit.datasets.standin_humaneva",
+        ),
+        DataSource(
+            name="poseaug_3dhp",
+            title="PoseAug's Human3.6M-to-3DHP transfer",
+            module="posekit.datasets.poseaug_3dhp",
+            keypoints=("gt",),
+            files=(
+                "poseaug_3dhp/test_3dhp.npz",
+                "h36m/data_3d_h36m.npz",
+                "h36m/data_2d_h36m_gt.npz",
+            ),
+            page="https://github.com/jfzhang95/PoseAug",
+            licence="Those of Human3.6M and MPI-INF-3DHP.",
+            remedy="see the page; to try without: posekit data standin poseaug_3dhp",
+            detected="gt",
+            folders=("poseaug_3dhp", "h36m"),
+            standin="posekit.datasets.standin_poseaug",
         ),
     )
 }

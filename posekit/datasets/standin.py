@@ -6,11 +6,7 @@ computed from them is labelled STAND-IN.
 
 from __future__ import annotations
 
-import pickle
-import zipfile
-from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -22,26 +18,28 @@ from posekit.datasets.human36m import (
     KEYPOINTS,
     KEYPOINTS_FILE,
     POSES_FILE,
-    STANDIN_MEMBER,
     STANDIN_NOTE,
     SUBJECTS,
-    is_standin,
 )
+from posekit.datasets.marks import STANDIN_MEMBER
 from posekit.datasets.staging import place_in_room, see
-from posekit.datasets.synthetic.generate import generate_take
+from posekit.datasets.standin_files import (
+    FRAMES,
+    TakeMaker,
+    check_size,
+    refuse_real_files,
+    synthetic_takes,
+    write_archive,
+    write_readme,
+)
 from posekit.datasets.synthetic.person import keyed_generator
-from posekit.errors import InvalidParameter, StorageError
+from posekit.errors import InvalidParameter
 from posekit.progress import Progress
 from posekit.skeletons import HUMAN36M_17, HUMAN36M_32, human36m_32_to_17
-from posekit.storage import atomic_path, data_root
+from posekit.storage import data_root
 
 MOTIONS = ("synthetic", "cmu")
-FRAMES = {"smoke": (60, 120), "quick": (150, 250), "standard": (400, 800)}
 LONGEST_TAIL = 4  # detections run on after the motion capture, as in some of the real takes
-README = "README-STAND-IN.txt"
-
-TakeMaker = Callable[[str, str, int, int], np.ndarray]
-"""(subject, action, number of the take, frames) -> (frames, 17, 3) world positions in metres."""
 
 
 def write_standin(
@@ -69,12 +67,12 @@ def write_standin(
         StorageError: the folder holds files that are not a stand-in, or cannot be written.
         DatasetNotFound: CMU motion is not on disk.
     """
-    for what, value, valid in (("motion", motion, MOTIONS), ("size", size, tuple(FRAMES))):
-        if value not in valid:
-            raise InvalidParameter(
-                f"unknown {what} {value!r} of a stand-in; choose one of: {', '.join(valid)}."
-            )
-    maker = _synthetic(seed) if motion == "synthetic" else _recorded(data_root(source), seed)
+    check_size(size)
+    if motion not in MOTIONS:
+        raise InvalidParameter(
+            f"unknown motion {motion!r} of a stand-in; choose one of: {', '.join(MOTIONS)}."
+        )
+    maker = synthetic_takes(seed) if motion == "synthetic" else _recorded(data_root(source), seed)
     return write_layout(root / "h36m", maker, FRAMES[size], f"{motion} motion, seed {seed}", seed)
 
 
@@ -94,15 +92,10 @@ def write_layout(
         folder / POSES_FILE,
         *(folder / KEYPOINTS_FILE.format(KEYPOINTS[name]) for name in ("gt", "cpn")),
     ]
-    for path in paths:
-        if path.is_file() and not is_standin(path):
-            raise StorageError(
-                f"{path} is not a stand-in and will not be overwritten; choose another --root."
-            )
+    refuse_real_files(paths)
     poses, truth, detections = _make_takes(make_take, lengths, seed)
     note = f"{STANDIN_NOTE} Made from {origin}."
-    with atomic_path(folder / README) as temporary:
-        temporary.write_text(f"{note}\n", encoding="utf-8")
+    write_readme(folder, note)
     left, right = HUMAN36M_17.left, HUMAN36M_17.right
     numpy_symmetry = [[np.int64(joint) for joint in side] for side in (left, right)]
     gt_metadata = {"num_joints": 17, "keypoints_symmetry": numpy_symmetry}
@@ -117,7 +110,7 @@ def write_layout(
         {"positions_2d": detections, "metadata": cpn_metadata},
     )
     for path, members in zip(paths, contents, strict=True):
-        _write_archive(path, {**members, STANDIN_MEMBER: note})
+        write_archive(path, {**members, STANDIN_MEMBER: note})
     return folder
 
 
@@ -171,12 +164,6 @@ def _pixels(world: torch.Tensor, subject: str, level: str, take: str) -> list[np
     return views
 
 
-def _synthetic(seed: str) -> TakeMaker:
-    return lambda subject, action, number, frames: generate_take(
-        subject, action, number, frames, seed
-    )
-
-
 def _recorded(root: Path, seed: str) -> TakeMaker:
     """CMU takes in turn, test subjects' for test subjects; the shorter ones as long as they are."""
     takes, read = cmu.open_takes(root)
@@ -190,18 +177,3 @@ def _recorded(root: Path, seed: str) -> TakeMaker:
         return place_in_room(world, f"{subject}/{chosen.name}", human36m_cameras(subject)).numpy()
 
     return make_take
-
-
-def _write_archive(path: Path, members: Mapping[str, Any]) -> None:
-    """An npz as NumPy wrote the real files: 0-d object arrays pickled with protocol 3."""
-    with (
-        atomic_path(path) as temporary,
-        zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive,
-    ):
-        for name, content in members.items():
-            held = np.array(None, dtype=object)
-            held[()] = content
-            with archive.open(f"{name}.npy", "w", force_zip64=True) as file:
-                header = {"descr": "|O", "fortran_order": False, "shape": ()}
-                np.lib.format.write_array_header_1_0(file, header)
-                pickle.dump(held, file, protocol=3)

@@ -63,7 +63,7 @@ def _row(source: DataSource, root: Path) -> DatasetStatus:
     if not source.files:
         return _describe(source, "generated", found, "")
     if found.folder is None:
-        looked_in = OnDisk(root / source.name, (), found.missing, "")
+        looked_in = OnDisk(root / source.search_folders[0], (), found.missing, "")
         return _describe(source, "missing", looked_in, source.remedy)
     state = "incomplete" if found.missing else "found"
     return _describe(source, state, found, source.remedy if found.missing else "")

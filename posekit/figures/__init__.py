@@ -14,6 +14,7 @@ from posekit.figures.graphs import (
     topology_heat_map,
 )
 from posekit.figures.motion import motion_viewer, pose_strip
+from posekit.figures.optimisation import optimisation_viewer
 from posekit.figures.style import show
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "heat_map_grid",
     "learning_curves",
     "motion_viewer",
+    "optimisation_viewer",
     "pose_strip",
     "protocol_effects",
     "published_vs_measured",

@@ -45,8 +45,8 @@ def motion_viewer(
     Raises:
         InvalidData: shapes that do not agree with each other or with the skeleton.
     """
-    predicted = _checked(prediction, skeleton, "prediction")
-    true = None if target is None else _checked(target, skeleton, "target")
+    predicted = checked_poses(prediction, skeleton, "prediction")
+    true = None if target is None else checked_poses(target, skeleton, "target")
     if true is not None and true.shape != predicted.shape:
         raise InvalidData(
             f"prediction {predicted.shape} and target {true.shape} differ; "
@@ -58,12 +58,12 @@ def motion_viewer(
     errors = None if true is None else 1000 * np.linalg.norm(predicted - true, axis=-1)
     frames = []
     for frame in chosen:
-        traces = _body(predicted[frame], skeleton)
+        traces = body_traces(predicted[frame], skeleton)
         if true is not None:
-            traces += [_truth(true[frame], skeleton), _error_bars(errors[frame], skeleton)]
+            traces += [truth_trace(true[frame], skeleton), error_bars(errors[frame], skeleton)]
         if not frames:
             figure = go.Figure(data=traces)
-        frames.append(go.Frame(name=_frame_name(frame, errors), data=_moved(traces)))
+        frames.append(go.Frame(name=_frame_name(frame, errors), data=moved(traces)))
     figure.frames = frames
     everything = to_display(predicted if true is None else np.concatenate([predicted, true]))
     highest = 1.0 if errors is None else float(errors[chosen].max())
@@ -72,7 +72,7 @@ def motion_viewer(
         height=520 if errors is None else 700,
         title=title,
         margin={"l": 10, "r": 10, "t": 70, "b": 10},
-        scene=_scene(everything, azimuth, bottom=0.02 if errors is None else 0.27),
+        scene=scene_around(everything, azimuth, bottom=0.02 if errors is None else 0.27),
         xaxis={"domain": [0.06, 1], "tickangle": -45, "tickfont": {"size": 10}},
         yaxis={
             "domain": [0, 0.16],
@@ -80,8 +80,8 @@ def motion_viewer(
             "title": {"text": "error (mm)"},
         },
         legend={"y": 1.0, "itemsizing": "constant"},
-        updatemenus=[_play_button()],
-        sliders=[_slider([frame.name for frame in frames])],
+        updatemenus=[play_button()],
+        sliders=[slider([frame.name for frame in frames])],
     )
 
 
@@ -96,9 +96,9 @@ def pose_strip(
         target: the truth, drawn thin and grey, or None.
         poses: how many, evenly spaced in time.
     """
-    predicted = _checked(prediction, skeleton, "prediction")
+    predicted = checked_poses(prediction, skeleton, "prediction")
     chosen = np.linspace(0, len(predicted) - 1, poses).round().astype(int)
-    true = predicted if target is None else _checked(target, skeleton, "target")
+    true = predicted if target is None else checked_poses(target, skeleton, "target")
     everything = np.concatenate([predicted[chosen], true[chosen]])[..., :2]
     low, high = everything.min(axis=(0, 1)), everything.max(axis=(0, 1))
     width, height = 100.0, 150.0
@@ -120,7 +120,12 @@ def pose_strip(
     )
 
 
-def _checked(pose: ArrayLike, skeleton: Skeleton, name: str) -> NDArray[np.float64]:
+def checked_poses(pose: ArrayLike, skeleton: Skeleton, name: str) -> NDArray[np.float64]:
+    """The poses as an array.
+
+    Raises:
+        InvalidData: they are not (frames, joints, 3), or none.
+    """
     values = as_array(pose)
     if values.ndim != 3 or values.shape[1:] != (skeleton.joints, 3) or not len(values):
         raise InvalidData(
@@ -143,7 +148,7 @@ def _bone_lines(points: NDArray[np.float64], bones: list[tuple[int, int]]) -> di
     return axes
 
 
-def _body(pose: NDArray[np.float64], skeleton: Skeleton) -> list[go.Scatter3d]:
+def body_traces(pose: NDArray[np.float64], skeleton: Skeleton) -> list[go.Scatter3d]:
     """One trace of bones for each side, and one of joints."""
     points = to_display(pose)
     traces = []
@@ -178,15 +183,16 @@ def _body(pose: NDArray[np.float64], skeleton: Skeleton) -> list[go.Scatter3d]:
     return traces
 
 
-def _moved(traces: list[go.Scatter3d | go.Bar]) -> list[dict]:
+def moved(traces: list[go.Scatter3d | go.Scatter | go.Bar]) -> list[dict]:
     """What changes from frame to frame; the rest would only make the file bigger."""
-    axes = {"scatter3d": "xyz", "bar": "y"}
+    axes = {"scatter3d": "xyz", "scatter": "xy", "bar": "y"}
     return [
         {"type": trace.type, **{axis: trace[axis] for axis in axes[trace.type]}} for trace in traces
     ]
 
 
-def _truth(pose: NDArray[np.float64], skeleton: Skeleton) -> go.Scatter3d:
+def truth_trace(pose: NDArray[np.float64], skeleton: Skeleton) -> go.Scatter3d:
+    """All bones of the true pose, dashed."""
     return go.Scatter3d(
         **_bone_lines(to_display(pose), list(skeleton.bones)),
         mode="lines",
@@ -196,7 +202,8 @@ def _truth(pose: NDArray[np.float64], skeleton: Skeleton) -> go.Scatter3d:
     )
 
 
-def _error_bars(errors: NDArray[np.float64], skeleton: Skeleton) -> go.Bar:
+def error_bars(errors: NDArray[np.float64], skeleton: Skeleton) -> go.Bar:
+    """A bar for the error of every joint, millimetres."""
     return go.Bar(
         x=list(skeleton.joint_names),
         y=rounded(errors, 1),
@@ -207,7 +214,7 @@ def _error_bars(errors: NDArray[np.float64], skeleton: Skeleton) -> go.Bar:
     )
 
 
-def _scene(points: NDArray[np.float64], azimuth: float, bottom: float) -> dict:
+def scene_around(points: NDArray[np.float64], azimuth: float, bottom: float) -> dict:
     """Axes whose ranges hold every frame, so that nothing jumps while it plays."""
     low, high = points.min(axis=(0, 1)), points.max(axis=(0, 1))
     # Room around the body: a box as deep and wide as 0.7 of its longest side can be turned.
@@ -249,8 +256,9 @@ def _animation(duration: int) -> dict:
     return {"mode": "immediate", "frame": frame, "transition": {"duration": 0}}
 
 
-def _play_button() -> dict:
-    play = {**_animation(60), "fromcurrent": True}
+def play_button(duration: int = 60) -> dict:
+    """Buttons that play and hold the frames, each shown for ``duration`` milliseconds."""
+    play = {**_animation(duration), "fromcurrent": True}
     return {
         "type": "buttons",
         "showactive": False,
@@ -269,13 +277,14 @@ def _play_button() -> dict:
     }
 
 
-def _slider(names: list[str]) -> dict:
+def slider(names: list[str], *, prefix: str = "frame ") -> dict:
+    """A slider over the frames of those names."""
     return {
         "x": 0,
         "len": 1,
         "y": CONTROLS,
         "pad": {"t": 4},
-        "currentvalue": {"prefix": "frame ", "xanchor": "left", "font": {"color": GREY}},
+        "currentvalue": {"prefix": prefix, "xanchor": "left", "font": {"color": GREY}},
         "ticklen": 0,
         "minorticklen": 0,
         "font": {"color": "rgba(0,0,0,0)"},  # the current value tells enough

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from posekit.skeletons import Skeleton
 
 # Building blocks and what belongs to all networks; no networks.
-SHARED_MODULES = frozenset({"adaptive_graphs", "layers", "releases"})
+SHARED_MODULES = frozenset({"adaptive_graphs", "layers", "pruning", "releases"})
 
 MODELS: tuple[str, ...] = tuple(
     sorted(

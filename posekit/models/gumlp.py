@@ -6,7 +6,7 @@ its checkpoints. Shapes: B batch, F frames, J joints, C channels. The network se
 time; frames of a window only share a call.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,8 @@ from torch.nn import functional
 
 from posekit.errors import InvalidParameter
 from posekit.losses import SequenceLoss, scaled_distance
-from posekit.models.layers import DropPath, Lifter, drop_path_rates
+from posekit.models.layers import Criterion, DropPath, Lifter, drop_path_rates
+from posekit.models.releases import Description
 from posekit.skeletons import HUMAN36M_17, Skeleton
 
 
@@ -262,10 +263,7 @@ class GUMLP(Lifter):
         return self.estimate(keypoints)[0]
 
     def training_loss(
-        self,
-        keypoints: Tensor,
-        target: Tensor,
-        criterion: Callable[[Tensor, Tensor], SequenceLoss],
+        self, keypoints: Tensor, target: Tensor, criterion: Criterion
     ) -> SequenceLoss:
         """The recipe's loss with the likelihood in place of its position term.
 
@@ -284,7 +282,21 @@ class GUMLP(Lifter):
         return plain._replace(total=plain.total - plain.position + likelihood)
 
 
-NETWORK = GUMLP
+def describe(state: Mapping[str, Tensor]) -> Description | None:
+    """What a state's names and shapes tell of the network, None for another network's state.
+
+    Frames are not among it: each is lifted on its own.
+    """
+    if "GCN_MLP.norm_s.weight" not in state:
+        return None
+    narrow, in_channels = state["encoder.fc1.weight"].shape
+    width = state["GCN_MLP.norm_s.weight"].shape[0]
+    if width != 8 * narrow:
+        raise ValueError(f"an embedding of {narrow} channels in a network of {width}")
+    joints = state["GCN_MLP.blocks.0.norm1.weight"].shape[0]
+    depth = sum(name.endswith(".gcn1.conv1d.weight") for name in state)
+    options = {"frames": 1, "in_channels": in_channels, "embed_dim": width, "depth": depth}
+    return Description(joints, options, depth)
 
 
 def _from_release(config: Mapping[str, Any], skeleton: Skeleton) -> GUMLP:
@@ -297,9 +309,9 @@ def _from_release(config: Mapping[str, Any], skeleton: Skeleton) -> GUMLP:
     )
 
 
-REFERENCES: dict[str, Callable[[Mapping[str, Any], Skeleton], nn.Module]] = {
-    "uao-gumlp": _from_release
-}
+REFERENCES = {"uao-gumlp": _from_release}
 
 # A state saved from the CPU carries the graph, once for the network and once for every block.
 REFERENCE_CONSTANTS = frozenset({"A", *(f"GCN_MLP.blocks.{block}.gcn1.adj" for block in range(16))})
+
+NETWORK = GUMLP

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from types import ModuleType
 from typing import Any, Literal, NamedTuple, get_args
 
 import torch
@@ -22,203 +23,42 @@ from torch import Tensor, nn
 
 from posekit.errors import InvalidParameter
 from posekit.losses import SequenceLoss
-from posekit.models import check_options, mhformer, motionagformer, motionbert
-from posekit.models.ktpformer import KTPFormer
-from posekit.models.layers import Attention, CrossAttention, Lifter, SteppedLifter
-from posekit.models.mhformer import MHFormer
-from posekit.models.mixste import MixSTE
-from posekit.models.motionagformer import MotionAGFormer
-from posekit.models.motionbert import MotionBERT
+from posekit.models import check_options, ktpformer, mhformer, mixste, motionagformer, motionbert
+from posekit.models.layers import (
+    Attention,
+    Criterion,
+    CrossAttention,
+    Lifter,
+    SteppedLifter,
+)
+from posekit.models.pruning import (
+    attention_scores,
+    gather_frames,
+    highest,
+    interpolated_frames,
+    motion_scores,
+    nearest_frames,
+    select,
+    uniform_frames,
+)
+from posekit.models.releases import Description
 from posekit.skeletons import Skeleton, mirror_points
 
 Pipeline = Literal["sequence", "frame"]
 Prune = Literal["tpc", "uniform", "motion", "attention"]
 Recover = Literal["tra", "nearest", "linear"]
 
-HOSTS: dict[str, type[SteppedLifter]] = {
-    "mixste": MixSTE,
-    "ktpformer": KTPFormer,
-    "mhformer": MHFormer,
-    "motionbert": MotionBERT,
-    "motionagformer": MotionAGFormer,
+HOSTS: dict[str, ModuleType] = {
+    "mixste": mixste,
+    "ktpformer": ktpformer,
+    "mhformer": mhformer,
+    "motionbert": motionbert,
+    "motionagformer": motionagformer,
 }
+"""Modules of the networks that HoT is plugged into; nobody has published it on KTPFormer."""
 
-NOISE = 1e-6  # share of the random tie-break in a density
+OWN_NAMES = ("pos_embed_token", "x_token", "cross_attention.")  # all other names are the host's
 HOST = "host."  # in front of the host's parameter names inside the module, not in its state
-
-
-def frame_distances(features: Tensor) -> Tensor:
-    """Distances between frames, features (B, F, C) -> (B, F, F): Euclidean over sqrt(C)."""
-    return torch.cdist(features, features) / features.shape[-1] ** 0.5
-
-
-def peak_scores(distances: Tensor, noise: Tensor, neighbours: int = 2) -> Tensor:
-    """Density times distance to anything denser: high for cluster centres.
-
-    With d_1 ... d_k the k smallest distances of a frame, its own 0 among them::
-
-        rho_i   = exp(-mean(d_1^2 ... d_k^2)) + 1e-6 u_i
-        delta_i = min over j with rho_j > rho_i of D_ij, or the largest D of the sequence
-        score_i = rho_i delta_i
-
-    For k = 2 two frames that are each other's nearest have the same density, and the noise u
-    decides between them.
-
-    Args:
-        distances: D (B, F, F), see ``frame_distances``.
-        noise: u (B, F), uniform in [0, 1).
-        neighbours: k.
-
-    Returns:
-        (B, F).
-    """
-    nearest = distances.topk(min(neighbours, distances.shape[-1]), dim=-1, largest=False).values
-    density = (-nearest.square().mean(dim=-1)).exp() + NOISE * noise
-    denser = density[:, None, :] > density[:, :, None]
-    farthest = distances.amax(dim=(1, 2), keepdim=True)
-    return density * torch.where(denser, distances, farthest).amin(dim=-1)
-
-
-def highest(scores: Tensor, keep: int, center: int | None = None) -> Tensor:
-    """The frames of the highest scores, ascending; of equal scores the earlier frame.
-
-    Args:
-        scores: (B, F).
-        keep: f, how many.
-        center: a frame that is kept whatever its score.
-
-    Returns:
-        Indices (B, f).
-    """
-    if center is not None:
-        scores = scores.clone()
-        scores[:, center] = torch.inf
-    order = scores.sort(dim=-1, descending=True, stable=True).indices
-    return order[:, :keep].sort(dim=-1).values
-
-
-@torch.no_grad()
-def select(
-    features: Tensor,
-    keep: int,
-    center: int | None = None,
-    noise: Tensor | None = None,
-    generator: torch.Generator | None = None,
-    neighbours: int = 2,
-) -> Tensor:
-    """TPC: the frames to keep, cluster centres by density peaks (see ``peak_scores``).
-
-    The release draws its tie-breaking noise afresh at every call, in evaluation too, so that its
-    results vary in the last digit. Here the noise of a call is the same for the same number of
-    frames unless it is given.
-
-    Args:
-        features: (B, F, C), in any scale.
-        keep: f, at most F.
-        center: a frame that is always kept (the sequence-to-frame pipeline).
-        noise: (B, F) or (F,), uniform in [0, 1).
-        generator: where the noise comes from if it is not given; on the CPU.
-        neighbours: k, the frame itself included.
-
-    Returns:
-        Indices (B, f), ascending.
-
-    Raises:
-        InvalidParameter: more frames to keep than there are, or none.
-    """
-    frames = features.shape[1]
-    if not 1 <= keep <= frames:
-        raise InvalidParameter(f"keep is {keep}; choose 1 to {frames} of {frames} frames.")
-    if noise is None:
-        generator = generator or torch.Generator("cpu").manual_seed(0)
-        noise = torch.rand(frames, generator=generator, device="cpu")
-    with torch.autocast(features.device.type, enabled=False):
-        precise = features.to(torch.promote_types(features.dtype, torch.float32))
-        distances = frame_distances(precise)
-        scores = peak_scores(distances, noise.to(distances), neighbours)
-    return highest(scores, keep, center)
-
-
-def uniform_frames(frames: int, keep: int, center: int | None = None) -> Tensor:
-    """round(linspace(0, F - 1, f)), (f,); the frame nearest to ``center`` gives way to it.
-
-    A reconstruction of the paper's "uniform sampling", whose definition was not seen.
-    """
-    spread = torch.linspace(0, frames - 1, keep, dtype=torch.float64, device="cpu")
-    chosen = spread.round().long()
-    if center is not None:
-        chosen[(chosen - center).abs().argmin()] = center
-    return chosen
-
-
-def motion_scores(keypoints: Tensor) -> Tensor:
-    """How far the joints moved since the last frame, keypoints (B, F, J, C) -> (B, F).
-
-    The mean over joints of the 2D step; the first frame takes the value of the second. A
-    reconstruction of the paper's "largest motion", whose definition was not seen.
-    """
-    steps = keypoints[..., :2].diff(dim=1).norm(dim=-1).mean(dim=-1)
-    if steps.shape[1] == 0:
-        return keypoints.new_zeros(keypoints.shape[:2])
-    return torch.cat((steps[:, :1], steps), dim=1)
-
-
-def attention_scores(attention: Attention, tokens: Tensor) -> Tensor:
-    """How much attention a frame receives, the mean over heads, queries and joints.
-
-    A reconstruction of the paper's "attention score", whose definition was not seen.
-
-    Args:
-        attention: over frames.
-        tokens: what it reads, (B, F, J, C).
-
-    Returns:
-        (B, F); the frames of a sequence sum to 1.
-    """
-    query, key, _ = attention.qkv(tokens).unflatten(-1, (3, attention.heads, -1)).unbind(dim=3)
-    # (B, J, heads, F, head_dim)
-    query, key = (part.permute(0, 2, 3, 1, 4) for part in (query, key))
-    shares = (query @ key.transpose(-1, -2) * query.shape[-1] ** -0.5).softmax(dim=-1)
-    return shares.mean(dim=(1, 2, 3))
-
-
-def gather_frames(values: Tensor, index: Tensor) -> Tensor:
-    """The frames ``index`` (B, f) of values (B, F, ...), (B, f, ...)."""
-    return values[torch.arange(len(values), device=values.device)[:, None], index]
-
-
-def nearest_frames(pose: Tensor, index: Tensor, frames: int) -> Tensor:
-    """Every frame takes the pose of the nearest kept frame, of two the earlier.
-
-    A reconstruction of the paper's "nearest interpolation", whose definition was not seen: along
-    frames, on poses, as the successor H2OT interpolates.
-
-    Args:
-        pose: at the kept frames, (B, f, J, 3).
-        index: the kept frames, (B, f), ascending.
-        frames: F.
-
-    Returns:
-        (B, F, J, 3).
-    """
-    every = torch.arange(frames, device=index.device)
-    nearest = (every[None, :, None] - index[:, None]).abs().argmin(dim=-1)
-    return gather_frames(pose, nearest)
-
-
-def interpolated_frames(pose: Tensor, index: Tensor, frames: int) -> Tensor:
-    """Poses on straight lines between kept frames, held beyond the first and the last.
-
-    A reconstruction of the paper's "linear interpolation"; arguments as in ``nearest_frames``.
-    """
-    every = torch.arange(frames, device=index.device).expand(len(index), -1)
-    after = torch.searchsorted(index, every.contiguous()).clamp(max=index.shape[1] - 1)
-    before = (after - (gather_frames(index, after) > every).long()).clamp(min=0)
-    start, end = gather_frames(index, before), gather_frames(index, after)
-    share = (every - start).to(pose) / (end - start).clamp(min=1)
-    weights = share[..., None, None]
-    return torch.lerp(gather_frames(pose, before), gather_frames(pose, after), weights)
-
 
 INTERPOLATIONS: dict[str, Callable[[Tensor, Tensor, int], Tensor]] = {
     "nearest": nearest_frames,
@@ -320,10 +160,7 @@ class Hourglass(Lifter):
         return self._answer(plain), mirror_points(self._answer(mirrored), self.skeleton)
 
     def training_loss(
-        self,
-        keypoints: Tensor,
-        target: Tensor,
-        criterion: Callable[[Tensor, Tensor], SequenceLoss],
+        self, keypoints: Tensor, target: Tensor, criterion: Criterion
     ) -> SequenceLoss:
         """The loss over all frames, or in the pipeline "frame" over the kept ones.
 
@@ -332,7 +169,7 @@ class Hourglass(Lifter):
         Args:
             keypoints: (B, F, J, in_channels).
             target: (B, F, J, 3), metres.
-            criterion: maps a prediction and its target to the loss.
+            criterion: the recipe's loss of a prediction and a target.
         """
         lifted = self.lift(keypoints)
         if self.center is not None:
@@ -452,7 +289,7 @@ def _add_host_prefix(
     module: nn.Module, state: dict[str, Any], prefix: str, *_unused: object
 ) -> None:
     """Undo ``_drop_host_prefix`` in a state that is about to be loaded."""
-    own = tuple(prefix + name for name in ("pos_embed_token", "x_token", "cross_attention."))
+    own = tuple(prefix + name for name in OWN_NAMES)
     for name in list(state):
         if name.startswith(prefix) and not name.startswith(own):
             state[prefix + HOST + name.removeprefix(prefix)] = state.pop(name)
@@ -528,9 +365,10 @@ def build_hot(
     """
     if host not in HOSTS:
         raise InvalidParameter(f"hot: host is {host!r}; choose one of {', '.join(HOSTS)}.")
-    check_options("hot", options | {"tokens": tokens, "seed": seed}, build_hot, HOSTS[host])
+    network = HOSTS[host].NETWORK
+    check_options("hot", options | {"tokens": tokens, "seed": seed}, build_hot, network)
     return Hourglass(
-        HOSTS[host](skeleton=skeleton, **options),
+        network(skeleton=skeleton, **options),
         prune_at=prune_at,
         tokens=tokens,
         pipeline=pipeline,
@@ -540,10 +378,35 @@ def build_hot(
     )
 
 
-NETWORK = build_hot
+def describe(state: Mapping[str, Tensor]) -> Description | None:
+    """What a state's names and shapes tell of an HoT network, None for another network's state.
+
+    Where frames leave is told for MotionAGFormer alone; for the others it is assumed as published.
+    A TPC network has the state of its host, and is taken for that.
+    """
+    if "x_token" not in state:
+        return None
+    inner = {name: value for name, value in state.items() if not name.startswith(OWN_NAMES)}
+    for name, host in HOSTS.items():
+        found = host.describe(inner)
+        if found is not None:
+            frames, tokens = state["x_token"].shape[1], state["pos_embed_token"].shape[1]
+            told = {"host": name, "frames": frames, "tokens": tokens}
+            if name == "motionagformer":
+                sizes = [motionagformer.graph_frames(inner, layer) for layer in range(found.depth)]
+                told["prune_at"] = sizes.index(tokens)
+            else:
+                told["prune_at"] = PUBLISHED_PRUNE[name]
+            return Description(found.joints, {**found.options, **told}, found.depth, host=name)
+    return None
+
+
+PUBLISHED_PRUNE = {"mixste": 3, "ktpformer": 3, "motionbert": 1}
+"""Where HoT prunes a host in the pipeline "sequence"; KTPFormer, which has none, as MixSTE."""
 
 
 def _mixste_options(config: Mapping[str, Any]) -> dict[str, Any]:
+    """As HoT's copy of MixSTE calls its arguments."""
     return {ours: config[theirs] for theirs, ours in _MIXSTE_OPTIONS.items() if theirs in config}
 
 
@@ -562,7 +425,8 @@ def _reference(host: str, pipeline: Pipeline) -> Callable[[Mapping[str, Any], Sk
     """Builds the release's network around a host; one that never prunes keeps all frames."""
 
     def build(config: Mapping[str, Any], skeleton: Skeleton) -> Hourglass:
-        network = HOSTS[host](skeleton=skeleton, **_HOST_OPTIONS[host](config))
+        options = _HOST_OPTIONS[host](config)
+        network = HOSTS[host].NETWORK(skeleton=skeleton, **options)
         prune_at, tokens = config["layer_index"], config["token_num"]
         return Hourglass(
             network,
@@ -576,9 +440,9 @@ def _reference(host: str, pipeline: Pipeline) -> Callable[[Mapping[str, Any], Sk
 
 _HOST_OPTIONS: dict[str, Callable[[Mapping[str, Any]], dict[str, Any]]] = {
     "mixste": _mixste_options,
-    "mhformer": mhformer.options_from_reference,
-    "motionbert": motionbert.options_from_reference,
-    "motionagformer": motionagformer.options_from_reference,
+    "mhformer": mhformer.reference_options,
+    "motionbert": motionbert.reference_options,
+    "motionagformer": motionagformer.reference_options,
 }
 
 REFERENCES = {
@@ -590,3 +454,5 @@ REFERENCES = {
     "hot-motionagformer": _reference("motionagformer", "sequence"),
     "tpc-motionagformer": _reference("motionagformer", "frame"),
 }
+
+NETWORK = build_hot

@@ -6,6 +6,7 @@ joint's track.
 """
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Literal
 
 import torch
@@ -373,7 +374,15 @@ def blend(fusion: nn.Linear | None, one: Tensor, other: Tensor) -> Tensor:
     if fusion is None:
         return (one + other) / 2
     share = fusion(torch.cat((one, other), dim=-1)).softmax(dim=-1)
-    return one * share[..., :1] + other * share[..., 1:]
+    return torch.lerp(other, one, share[..., :1].to(one.dtype))
+
+
+def full_precision(tensor: Tensor) -> AbstractContextManager:
+    """A context without autocast on the device of ``tensor``, for values that decide an order."""
+    kind = tensor.device.type
+    if torch.amp.is_autocast_available(kind):
+        return torch.autocast(kind, enabled=False)
+    return nullcontext()
 
 
 def drop_path_rates(largest: float, blocks: int) -> list[float]:

@@ -6,7 +6,7 @@ https://github.com/NationalGAILab/HoT at 873b5bd. Parameter names are those of i
 Shapes: B batch, F frames, J joints, C channels of one hypothesis.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import torch
@@ -19,12 +19,14 @@ from posekit.models.layers import (
     MLP,
     Attention,
     Block,
+    Criterion,
     CrossAttention,
     DropPath,
     Step,
     SteppedLifter,
     drop_path_rates,
 )
+from posekit.models.releases import Description, count_modules
 from posekit.skeletons import HUMAN36M_17, Skeleton
 
 HYPOTHESES = (1, 2, 3)
@@ -140,12 +142,12 @@ class InteractionBlock(HypothesisBlock):
 class HypothesisTransformer(nn.Module):
     """Refinement blocks, one interaction block, and the norm behind them."""
 
-    def __init__(self, frames: int, dim: int, depth: int, heads: int, hidden: int) -> None:
+    def __init__(self, frames: int, dim: int, refinements: int, heads: int, hidden: int) -> None:
         super().__init__()
         for number in HYPOTHESES:
             code = nn.Parameter(torch.zeros(1, frames, dim))
             self.register_parameter(f"pos_embed_{number}", code)
-        *refining, interacting = drop_path_rates(DROP_PATH, depth)
+        *refining, interacting = drop_path_rates(DROP_PATH, refinements + 1)
         self.SHR_blocks = nn.ModuleList(
             RefinementBlock(dim, heads, hidden, rate) for rate in refining
         )
@@ -173,7 +175,7 @@ class MHFormer(SteppedLifter):
         skeleton: joint set.
         in_channels: channels per keypoint.
         embed_dim: channels of one hypothesis.
-        depth: refinement blocks and the interaction block.
+        refinements: refinement blocks, in front of the one interaction block.
         heads: attention heads over frames.
         hidden: width of the MLPs over the three hypotheses.
         encoder_depth: blocks of each encoder over coordinates.
@@ -190,7 +192,7 @@ class MHFormer(SteppedLifter):
         skeleton: Skeleton = HUMAN36M_17,
         in_channels: int = 2,
         embed_dim: int = 512,
-        depth: int = 3,
+        refinements: int = 2,
         heads: int = 8,
         hidden: int = 1024,
         encoder_depth: int = 4,
@@ -211,7 +213,9 @@ class MHFormer(SteppedLifter):
             self.add_module(f"norm_{number}", nn.LayerNorm(frames))
             self.add_module(f"Transformer_encoder_{number}", encoder)
             self.add_module(f"embedding_{number}", _embedding(coordinates, embed_dim, frames))
-        self.Transformer_hypothesis = HypothesisTransformer(frames, embed_dim, depth, heads, hidden)
+        self.Transformer_hypothesis = HypothesisTransformer(
+            frames, embed_dim, refinements, heads, hidden
+        )
         self.regression = nn.Sequential(
             nn.BatchNorm1d(3 * embed_dim), nn.Conv1d(3 * embed_dim, 3 * skeleton.joints, 1)
         )
@@ -271,10 +275,7 @@ class MHFormer(SteppedLifter):
         return True
 
     def training_loss(
-        self,
-        keypoints: Tensor,
-        target: Tensor,
-        criterion: Callable[[Tensor, Tensor], SequenceLoss],
+        self, keypoints: Tensor, target: Tensor, criterion: Criterion
     ) -> SequenceLoss:
         """The loss over all frames; target (B, F, J, 3)."""
         return criterion(super().forward(keypoints), target)
@@ -288,7 +289,30 @@ def _embedding(coordinates: int, dim: int, frames: int) -> nn.Module:
     return nn.Sequential(layer, nn.BatchNorm1d(dim), nn.ReLU(), nn.Dropout(EMBEDDING_DROPOUT))
 
 
-def options_from_reference(config: Mapping[str, Any]) -> dict[str, Any]:
+def describe(state: Mapping[str, Tensor]) -> Description | None:
+    """What a state's names and shapes tell of the network, None for another network's state.
+
+    Neither kind of heads is told.
+    """
+    if "Transformer_hypothesis.pos_embed_1" not in state:
+        return None
+    _, frames, width = state["Transformer_hypothesis.pos_embed_1"].shape
+    _, coordinates, _ = state["Transformer_encoder_1.pos_embed"].shape
+    hidden, _ = state["Transformer_hypothesis.CHI_blocks.0.mlp.fc1.weight"].shape
+    joints = len(state["regression.1.bias"]) // 3
+    refinements = count_modules(state, "Transformer_hypothesis.SHR_blocks")
+    options = {
+        "frames": frames,
+        "in_channels": coordinates // joints,
+        "embed_dim": width,
+        "refinements": refinements,
+        "hidden": hidden,
+        "encoder_depth": count_modules(state, "Transformer_encoder_1.blocks"),
+    }
+    return Description(joints, options, depth=refinements + 1)
+
+
+def reference_options(config: Mapping[str, Any]) -> dict[str, Any]:
     """Constructor options from the release's argument names.
 
     Raises:
@@ -305,11 +329,10 @@ def options_from_reference(config: Mapping[str, Any]) -> dict[str, Any]:
 
 _OPTIONS = {"frames": "frames", "channel": "embed_dim", "d_hid": "hidden"}
 
+REFERENCES = {
+    "mhformer": lambda config, skeleton: MHFormer(
+        skeleton=skeleton, output="sequence", **reference_options(config)
+    )
+}
+
 NETWORK = MHFormer
-
-
-def _from_reference(config: Mapping[str, Any], skeleton: Skeleton) -> MHFormer:
-    return MHFormer(skeleton=skeleton, output="sequence", **options_from_reference(config))
-
-
-REFERENCES = {"mhformer": _from_reference}

@@ -18,7 +18,17 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from posekit.errors import InvalidParameter
-from posekit.models.layers import MLP, Attention, Axis, Step, SteppedLifter, blend, stream_fusion
+from posekit.models.layers import (
+    MLP,
+    Attention,
+    Axis,
+    Step,
+    SteppedLifter,
+    blend,
+    full_precision,
+    stream_fusion,
+)
+from posekit.models.releases import Description, count_modules
 from posekit.skeletons import HUMAN36M_17, Skeleton
 
 # The release's graph of Human3.6M: neighbours by row. It is not symmetric: joint 0 lacks 4, and
@@ -58,7 +68,7 @@ def similarity_graph(features: Tensor, neighbours: int) -> Tensor:
     Returns:
         A (rows, F, F) in float32, without gradient.
     """
-    with torch.no_grad(), torch.autocast(features.device.type, enabled=False):
+    with torch.no_grad(), full_precision(features):
         features = features.float()
         similarity = features @ features.transpose(1, 2)
         largest = similarity.topk(min(neighbours, features.shape[1]), dim=-1).values
@@ -304,7 +314,7 @@ class MotionAGFormer(SteppedLifter):
             layer.graph_temporal.mixer.resize(frames)
 
 
-def options_from_reference(config: Mapping[str, Any]) -> dict[str, Any]:
+def reference_options(config: Mapping[str, Any]) -> dict[str, Any]:
     """Constructor options from the release's argument names.
 
     Raises:
@@ -332,11 +342,40 @@ _OPTIONS = {
     "norm_eps": "norm_eps",
 }
 
+
+def describe(state: Mapping[str, Tensor]) -> Description | None:
+    """What a state's names and shapes tell of the network, None for another network's state.
+
+    Heads, neighbours and the kind of graph over frames are not told.
+    """
+    if "layers.0.graph_temporal.mixer.U.weight" not in state:
+        return None
+    width, channels = state["joints_embed.weight"].shape
+    hidden, _ = state["layers.0.att_spatial.mlp.fc1.weight"].shape
+    depth = count_modules(state, "layers")
+    options = {
+        "frames": graph_frames(state, 0),
+        "in_channels": channels,
+        "embed_dim": width,
+        "depth": depth,
+        "mlp_ratio": hidden / width,
+        "representation": state["head.weight"].shape[1],
+        "qkv_bias": "layers.0.att_spatial.mixer.qkv.bias" in state,
+        "layer_scale": "layers.0.att_spatial.layer_scale_1" in state,
+        "adaptive_fusion": "layers.0.fusion.weight" in state,
+    }
+    return Description(state["pos_embed"].shape[1], options, depth)
+
+
+def graph_frames(state: Mapping[str, Tensor], layer: int) -> int:
+    """Number of frames that a layer of a state is made for."""
+    return len(state[f"layers.{layer}.graph_temporal.mixer.batch_norm.weight"])
+
+
+REFERENCES = {
+    "motionagformer": lambda config, skeleton: MotionAGFormer(
+        skeleton=skeleton, **reference_options(config)
+    )
+}
+
 NETWORK = MotionAGFormer
-
-
-def _from_reference(config: Mapping[str, Any], skeleton: Skeleton) -> MotionAGFormer:
-    return MotionAGFormer(skeleton=skeleton, **options_from_reference(config))
-
-
-REFERENCES = {"motionagformer": _from_reference}

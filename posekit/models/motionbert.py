@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from posekit.errors import InvalidParameter
 from posekit.models.layers import MLP, Attention, Step, SteppedLifter, blend, stream_fusion
+from posekit.models.releases import Description, count_modules
 from posekit.skeletons import HUMAN36M_17, Skeleton
 
 Order = Literal["joints first", "frames first"]
@@ -168,7 +169,7 @@ class MotionBERT(SteppedLifter):
         return blend(fusion, self.blocks_st[number](tokens), self.blocks_ts[number](tokens))
 
 
-def options_from_reference(config: Mapping[str, Any]) -> dict[str, Any]:
+def reference_options(config: Mapping[str, Any]) -> dict[str, Any]:
     """Constructor options from the release's argument names.
 
     Raises:
@@ -193,11 +194,34 @@ _OPTIONS = {
     "norm_eps": "norm_eps",
 }
 
+
+def describe(state: Mapping[str, Tensor]) -> Description | None:
+    """What a state's names and shapes tell of the network, None for another network's state.
+
+    The heads are not told.
+    """
+    if "blocks_st.0.attn_s.qkv.weight" not in state:
+        return None
+    width, channels = state["joints_embed.weight"].shape
+    hidden, _ = state["blocks_st.0.mlp_s.fc1.weight"].shape
+    depth = count_modules(state, "blocks_st")
+    options = {
+        "frames": state["temp_embed"].shape[1],
+        "in_channels": channels,
+        "embed_dim": width,
+        "depth": depth,
+        "mlp_ratio": hidden / width,
+        "representation": state["head.weight"].shape[1],
+        "qkv_bias": "blocks_st.0.attn_s.qkv.bias" in state,
+        "adaptive_fusion": "ts_attn.0.weight" in state,
+    }
+    return Description(state["pos_embed"].shape[1], options, depth)
+
+
+REFERENCES = {
+    "motionbert": lambda config, skeleton: MotionBERT(
+        skeleton=skeleton, **reference_options(config)
+    )
+}
+
 NETWORK = MotionBERT
-
-
-def _from_reference(config: Mapping[str, Any], skeleton: Skeleton) -> MotionBERT:
-    return MotionBERT(skeleton=skeleton, **options_from_reference(config))
-
-
-REFERENCES = {"motionbert": _from_reference}

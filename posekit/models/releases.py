@@ -72,5 +72,11 @@ def describe(state: Mapping[str, Tensor]) -> tuple[str, Description] | None:
     return None
 
 
+def count_modules(state: Mapping[str, Tensor], name: str) -> int:
+    """Number of modules in the list ``name`` of a network, from the names of its state."""
+    prefix = f"{name}."
+    return len({key.removeprefix(prefix).split(".")[0] for key in state if key.startswith(prefix)})
+
+
 def _module(model: str) -> ModuleType:
     return import_module(f"{__package__}.{model}")

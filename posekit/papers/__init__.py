@@ -7,7 +7,7 @@ One YAML file per paper stands in this folder, and the file's name is the paper'
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib import resources
 from pathlib import Path
@@ -20,7 +20,7 @@ from jsonschema.exceptions import best_match
 from posekit.errors import InvalidData, InvalidParameter
 
 ORACLE_ESTIMATES = ("j_best", "p_best")
-COST_METRICS = ("params", "macs", "macs_linear")
+COST_METRICS = ("params", "macs", "macs_linear", "flops", "flops_all")
 
 Term = str | float | tuple[str, str]
 
@@ -67,7 +67,10 @@ class RowRun:
 
 @dataclass(frozen=True)
 class Row:
-    """One row of a published table; figures that nobody could verify are None."""
+    """One row of a published table; figures that nobody could verify are None.
+
+    ``on`` is the data set that alone can give the row's figures; None where any may.
+    """
 
     table: str
     id: str
@@ -78,6 +81,7 @@ class Row:
     source: str
     run: RowRun | None
     not_run: str | None
+    on: str | None = None
 
     @property
     def path(self) -> str:
@@ -184,6 +188,15 @@ class Paper:
         """Rows of all tables in reading order."""
         return tuple(self._rows.values())
 
+    def on_dataset(self, dataset: str) -> Paper:
+        """The paper as it can be run on a data set: rows that belong to another are not run."""
+        tables = tuple(
+            replace(table, rows=tuple(_row_on(row, dataset) for row in table.rows))
+            for table in self.tables
+        )
+        rows = {row.path: row for table in tables for row in table.rows}
+        return replace(self, tables=tables, _rows=rows)
+
 
 def list_papers() -> tuple[str, ...]:
     """Keys of the papers that have a YAML file, in alphabetical order."""
@@ -272,7 +285,14 @@ def _row(content: Mapping[str, Any], table: str, sources: Mapping[str, str], fil
         source=sources[content["source"]],
         run=_row_run(run) if run else None,
         not_run=missing,
+        on=content.get("on"),
     )
+
+
+def _row_on(row: Row, dataset: str) -> Row:
+    if row.on in (None, dataset):
+        return row
+    return replace(row, run=None, not_run=f"is of another data set; choose dataset {row.on}")
 
 
 def _row_run(content: Mapping[str, Any]) -> RowRun:

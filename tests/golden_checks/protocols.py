@@ -30,9 +30,9 @@ RELATIVE_TOLERANCE = 1e-5
 class Seq2Frame(Lifter):
     """One convolution over the window: the pose of its middle (causal: last) frame."""
 
-    def __init__(self, state: dict[str, Tensor]) -> None:
+    def __init__(self, state: dict[str, Tensor], skeleton: Skeleton = HUMAN36M_17) -> None:
         channels, _, frames = state["lift.weight"].shape
-        super().__init__(frames, HUMAN36M_17, output="frame")
+        super().__init__(frames, skeleton, output="frame")
         self.lift = nn.Conv1d(state["lift.weight"].shape[1], channels, frames)
         self.load_state_dict(state)
 
@@ -43,11 +43,11 @@ class Seq2Frame(Lifter):
 class Seq2Seq(Lifter):
     """Each frame lifted linearly, plus a term of the window's mean and of the place in it."""
 
-    def __init__(self, state: dict[str, Tensor]) -> None:
-        channels, inputs = state["lift.weight"].shape
-        super().__init__(len(state["position"]), HUMAN36M_17)
-        self.lift = nn.Linear(inputs, channels)
-        self.context = nn.Linear(inputs, channels, bias=False)
+    def __init__(self, state: dict[str, Tensor], channels: int = 2) -> None:
+        outputs, inputs = state["lift.weight"].shape
+        super().__init__(len(state["position"]), HUMAN36M_17, in_channels=channels)
+        self.lift = nn.Linear(inputs, outputs)
+        self.context = nn.Linear(inputs, outputs, bias=False)
         self.position = nn.Parameter(state["position"])
         self.load_state_dict(state)
 

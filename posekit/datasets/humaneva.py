@@ -1,0 +1,216 @@
+"""HumanEva-I from the community's ``.npz`` files (VideoPose3D's preparation), 15 joints.
+
+Training and validation recordings are of the same three subjects. Papers print one cell per
+subject and action and average cells, so that is what results are grouped by here. The files carry
+no intrinsics: a pinhole is fitted to each camera from its poses and keypoints.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from posekit.calibration import load_calibration
+from posekit.cameras import Camera
+from posekit.datasets.checks import check_pairing
+from posekit.datasets.clips import Clip, PoseDataset, fingerprint
+from posekit.datasets.locate import find_folder, not_found
+from posekit.datasets.marks import is_standin, standin_note
+from posekit.datasets.pinhole import fit_pinhole
+from posekit.datasets.sizes import choose, shorten
+from posekit.datasets.source import DATASETS, OnDisk
+from posekit.datasets.videopose3d import (
+    View,
+    all_valid,
+    present_subjects,
+    read_keypoints,
+    read_poses,
+    views_of,
+)
+from posekit.errors import InvalidData
+from posekit.skeletons import COCO_17, HUMANEVA_15, coco_to_humaneva
+
+SUBJECTS = ("S1", "S2", "S3")
+FOLDS = {"train": "Train", "test": "Validate"}
+ACTIONS = ("Walking", "Jog", "Box")
+FPS = 60.0
+POSES_FILE = "data_3d_humaneva15.npz"
+KEYPOINTS = {
+    "gt": "data_2d_humaneva15_gt.npz",
+    "mrcnn": "data_2d_humaneva15_detectron_pt_coco.npz",
+}
+LAYOUTS = {"humaneva15": HUMANEVA_15, "coco": COCO_17}
+_PREPARATION = (
+    "convert with VideoPose3D's ConvertHumanEva.m and prepare_data_humaneva.py; detections are at "
+    "https://dl.fbaipublicfiles.com/video-pose-3d/"
+)
+
+
+class _Recording(NamedTuple):
+    """One view with its pose in the camera frame, in metres, and its keypoints in pixels."""
+
+    view: View
+    pose: Tensor
+    pixels: Tensor
+
+    @property
+    def subject(self) -> str:
+        return self.view.subject.rpartition("/")[2]
+
+
+def load(split: str, *, root: Path, keypoints: str, size: str) -> PoseDataset:
+    """HumanEva's 15 joints in camera coordinates; walking, jogging and boxing.
+
+    Args:
+        split: "train" (Train/S1 to S3) or "test" (Validate/S1 to S3).
+        root: folder that holds the files, or whose folder ``humaneva`` does.
+        keypoints: "gt", or "mrcnn" for Mask R-CNN's COCO joints, made HumanEva's.
+        size: "smoke", "quick", "standard" or "full".
+
+    Raises:
+        DatasetNotFound: files are missing.
+        InvalidData: files that do not hold what the layout promises.
+    """
+    poses_path, keypoints_path = _locate(root, keypoints)
+    poses = read_poses(poses_path)
+    detections, layout = read_keypoints(keypoints_path, "humaneva15")
+    if layout not in LAYOUTS:
+        raise InvalidData(
+            f"{keypoints_path}: joint layout {layout!r} is none of {', '.join(LAYOUTS)}; is it "
+            "another file?"
+        )
+    wanted = [f"{FOLDS[split]}/{subject}" for subject in SUBJECTS]
+    subjects = present_subjects(poses, wanted, split, poses_path)
+    recordings = [
+        _recording(view, layout)
+        for subject in subjects
+        for view in views_of(
+            subject,
+            {take: held for take, held in poses[subject].items() if take.startswith(ACTIONS)},
+            detections,
+            tuple(extrinsics("S1")),
+            poses_path,
+            keypoints_path,
+        )
+    ]
+    cameras = _calibrate(recordings)
+    groups = [(item.subject, item.view.action) for item in recordings]
+    chosen = choose(recordings, groups, size)
+    clips = tuple(shorten(_clip(item, cameras), size) for item in chosen)
+    check_pairing(clips, keypoints_path)
+    standin = any(is_standin(path) for path in (poses_path, keypoints_path))
+    options = {"dataset": "humaneva", "split": split, "keypoints": keypoints, "size": size}
+    return PoseDataset(
+        name="humaneva",
+        split=split,
+        keypoints=keypoints,
+        skeleton=HUMANEVA_15,
+        clips=clips,
+        fingerprint=fingerprint(clips, options),
+        evidence="STAND-IN" if standin else "licensed",
+        notes=_notes(split, [name for name in wanted if name not in subjects], standin, layout),
+    )
+
+
+def on_disk(root: Path) -> OnDisk:
+    """Which of the files lie in ``root/humaneva`` or ``root``."""
+    needed = (POSES_FILE, *KEYPOINTS.values())
+    folder = find_folder(root, "humaneva", needed)
+    if folder is None:
+        return OnDisk(None, (), needed, "")
+    present = tuple(folder / name for name in needed if (folder / name).is_file())
+    missing = tuple(name for name in needed if folder / name not in present)
+    mark = "STAND-IN, " if any(is_standin(path) for path in present) else ""
+    sources = [name for name, file in KEYPOINTS.items() if folder / file in present]
+    return OnDisk(folder, present, missing, f"{mark}2D: {', '.join(sources) or 'none'}")
+
+
+def extrinsics(subject: str) -> dict[str, Camera]:
+    """The three cameras of a subject where they stand; their intrinsics are placeholders.
+
+    Args:
+        subject: "S1", "S2" or "S3".
+    """
+    table = load_calibration("humaneva_cameras")
+    return {
+        intrinsic["id"]: Camera.from_pixels(
+            focal=intrinsic["resolution"],
+            centre=[side / 2 for side in intrinsic["resolution"]],
+            resolution=intrinsic["resolution"],
+            rotation=extrinsic["orientation"],
+            translation=[millimetres / 1000 for millimetres in extrinsic["translation"]],
+        )
+        for intrinsic, extrinsic in zip(
+            table["intrinsics"], table["extrinsics"][subject], strict=True
+        )
+    }
+
+
+def _locate(root: Path, keypoints: str) -> tuple[Path, Path]:
+    names = (POSES_FILE, KEYPOINTS[keypoints])
+    folder = find_folder(root, "humaneva", (POSES_FILE, *KEYPOINTS.values()))
+    missing = [name for name in names if folder is None or not (folder / name).is_file()]
+    if missing:
+        raise not_found("humaneva", missing, root, _PREPARATION)
+    return folder / names[0], folder / names[1]
+
+
+def _recording(view: View, layout: str) -> _Recording:
+    camera = extrinsics(view.subject.rpartition("/")[2])[view.camera_name]
+    world, pixels = view.arrays(HUMANEVA_15.joints, LAYOUTS[layout].joints, camera.resolution)
+    if layout == "coco":
+        pixels = coco_to_humaneva(pixels)
+    return _Recording(view, camera.world_to_camera(world), pixels)
+
+
+def _calibrate(recordings: Sequence[_Recording]) -> dict[tuple[str, str], Camera]:
+    """(subject, camera) -> the camera with intrinsics fitted to all its recordings."""
+    groups: dict[tuple[str, str], list[_Recording]] = {}
+    for item in recordings:
+        groups.setdefault((item.subject, item.view.camera_name), []).append(item)
+    fitted = {}
+    for (subject, name), items in groups.items():
+        placed = extrinsics(subject)[name]
+        focal, centre = fit_pinhole(
+            torch.cat([item.pose for item in items]),
+            torch.cat([item.pixels for item in items]),
+            f"{items[0].view.keypoints_path}: {subject}, camera {name}",
+        )
+        fitted[subject, name] = Camera.from_pixels(
+            focal=focal,
+            centre=centre,
+            resolution=placed.resolution.tolist(),
+            rotation=placed.rotation.tolist(),
+            translation=placed.translation.tolist(),
+        )
+    return fitted
+
+
+def _clip(item: _Recording, cameras: dict[tuple[str, str], Camera]) -> Clip:
+    camera = cameras[item.subject, item.view.camera_name]
+    return Clip(
+        subject=item.subject,
+        action=f"{item.view.action} {item.subject}",
+        take=item.view.take,
+        camera_name=item.view.camera_name,
+        camera=camera,
+        keypoints=camera.normalise(item.pixels),
+        pose=item.pose,
+        valid=all_valid(len(item.pose)),
+        fps=FPS,
+    )
+
+
+def _notes(split: str, absent: Sequence[str], standin: bool, layout: str) -> tuple[str, ...]:
+    notes = [standin_note(DATASETS["humaneva"].title)] if standin else []
+    if absent:
+        notes.append(f"The file lacks {', '.join(absent)} of the {split} split.")
+    if layout == "coco":
+        notes.append("Keypoints were converted from COCO's joints to HumanEva's.")
+    notes.append("Intrinsics were fitted to poses and keypoints: the files carry none.")
+    notes.append("The head of S3 in Walking is wrong in most frames of the recording itself.")
+    return tuple(notes)

@@ -1,0 +1,172 @@
+"""PoseAug's transfer: trained on Human3.6M, tested on single frames of MPI-INF-3DHP, 16 joints.
+
+Training clips are Human3.6M's with true 2D and without neck/nose (SemGCN's joints). The test set
+is PoseAug's ``test_3dhp.npz``: the valid frames of an earlier release of 3DHP's test set, made by
+its ``data_extra/prepare_data_3dhp.py`` out of SPIN's list.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import accumulate, pairwise
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from posekit.datasets import human36m
+from posekit.datasets.archives import load_archive, member_names
+from posekit.datasets.checks import check_poses, read_points
+from posekit.datasets.clips import Clip, PoseDataset, fingerprint
+from posekit.datasets.locate import find_folder, not_found
+from posekit.datasets.marks import is_standin, standin_note
+from posekit.datasets.mpi_inf_3dhp import TEST_FPS, camera_of_test
+from posekit.datasets.sizes import shorten
+from posekit.datasets.source import DATASETS, OnDisk
+from posekit.errors import InvalidData
+from posekit.skeletons import HUMAN36M_16, human36m_17_to_16
+
+FILE = "test_3dhp.npz"
+# Frames of each test sequence in the file, one after another.
+FRAMES = {"TS1": 603, "TS2": 540, "TS3": 505, "TS4": 553, "TS5": 276, "TS6": 452}
+LARGEST_NORMALISED = 3.0
+LARGEST_METRES = 50.0
+LEAST_LIKENESS = 0.6  # of poses seen along the axis with keypoints; 1 for their own
+_PREPARATION = (
+    "run PoseAug's data_extra/prepare_data_3dhp.py on SPIN's mpi_inf_3dhp_valid.npz "
+    "(https://github.com/nkolot/SPIN)"
+)
+
+
+def load(split: str, *, root: Path, keypoints: str, size: str) -> PoseDataset:
+    """16 joints in camera coordinates with true 2D.
+
+    Args:
+        split: "train" (Human3.6M's training subjects) or "test" (3DHP's TS1 to TS6).
+        root: data folder; Human3.6M lies in its folder ``h36m``.
+        keypoints: "gt".
+        size: "smoke", "quick", "standard" or "full".
+
+    Raises:
+        DatasetNotFound: files are missing.
+        InvalidData: files that do not hold what the layout promises.
+    """
+    options = {"dataset": "poseaug_3dhp", "split": split, "keypoints": keypoints, "size": size}
+    if split == "train":
+        source = human36m.load(split, root=root, keypoints=keypoints, size=size)
+        clips = tuple(_with_16_joints(clip) for clip in source.clips)
+        return replace(
+            source,
+            name="poseaug_3dhp",
+            skeleton=HUMAN36M_16,
+            clips=clips,
+            fingerprint=fingerprint(clips, options),
+            notes=(*source.notes, "Training clips are Human3.6M's, without neck/nose."),
+        )
+    folder = find_folder(root, "poseaug_3dhp", (FILE,))
+    if folder is None:
+        raise not_found("poseaug_3dhp", [FILE], root, _PREPARATION)
+    path = folder / FILE
+    clips = tuple(shorten(clip, size) for clip in _test_clips(path))
+    for clip in clips:
+        _check_likeness(clip, path)
+    standin = is_standin(path)
+    return PoseDataset(
+        name="poseaug_3dhp",
+        split=split,
+        keypoints=keypoints,
+        skeleton=HUMAN36M_16,
+        clips=clips,
+        fingerprint=fingerprint(clips, options),
+        evidence="STAND-IN" if standin else "licensed",
+        notes=(
+            *([standin_note(DATASETS["poseaug_3dhp"].title)] if standin else ()),
+            "Frames are single valid frames of each sequence: neighbours need not follow on.",
+        ),
+    )
+
+
+def on_disk(root: Path) -> OnDisk:
+    """Whether PoseAug's file and those of Human3.6M lie below ``root``."""
+    folder = find_folder(root, "poseaug_3dhp", (FILE,))
+    training = human36m.find_folder(root)
+    names = (human36m.POSES_FILE, human36m.KEYPOINTS_FILE.format(human36m.KEYPOINTS["gt"]))
+    present = [folder / FILE] if folder else []
+    present += [training / name for name in names if training and (training / name).is_file()]
+    missing = tuple(name for name in (FILE, *names) if name not in {p.name for p in present})
+    if folder is None:
+        return OnDisk(None, (), missing, "")
+    mark = "STAND-IN, " if any(is_standin(path) for path in present) else ""
+    return OnDisk(folder, tuple(present), missing, f"{mark}2D: gt")
+
+
+def _with_16_joints(clip: Clip) -> Clip:
+    return replace(
+        clip, keypoints=human36m_17_to_16(clip.keypoints), pose=human36m_17_to_16(clip.pose)
+    )
+
+
+def _test_clips(path: Path) -> list[Clip]:
+    for name in ("pose3d", "pose2d"):
+        if name not in member_names(path):
+            raise InvalidData(
+                f"{path}: no member {name!r}, the archive holds "
+                f"{', '.join(member_names(path)) or 'nothing'}; is it another file?"
+            )
+    held = load_archive(path, ["pose3d", "pose2d"])
+    joints = HUMAN36M_16.joints
+    pose = read_points(held["pose3d"], joints, 3, f"{path}: pose3d")
+    points = read_points(held["pose2d"], joints, 2, f"{path}: pose2d")
+    _check_values(pose, points, path)
+    total = sum(FRAMES.values())
+    if not len(pose) == len(points) == total:
+        raise InvalidData(
+            f"{path}: {len(points)} keypoints for {len(pose)} poses; {total} frames are due, "
+            "those of the six test sequences one after another."
+        )
+    bounds = pairwise(accumulate(FRAMES.values(), initial=0))
+    return [
+        Clip(
+            subject=sequence,
+            action=sequence,
+            take=sequence,
+            camera_name="0",
+            camera=camera_of_test(sequence),
+            keypoints=points[start:stop],
+            pose=pose[start:stop],
+            valid=torch.ones(stop - start, dtype=torch.bool),
+            fps=TEST_FPS,
+        )
+        for sequence, (start, stop) in zip(FRAMES, bounds, strict=True)
+    ]
+
+
+def _check_likeness(clip: Clip, path: Path) -> None:
+    """Refuse keypoints unlike the poses; these may be root-relative, and so cannot be projected."""
+    root = HUMAN36M_16.root
+    seen, known = (
+        (points - points[:, root : root + 1])[..., :2] for points in (clip.keypoints, clip.pose)
+    )
+    likeness = torch.cosine_similarity(seen.flatten(1), known.flatten(1), dim=1).median()
+    if float(likeness) < LEAST_LIKENESS:
+        raise InvalidData(
+            f"{path}: keypoints of {clip.subject} are unlike its poses (likeness "
+            f"{float(likeness):.2f}, 1 is due); 2D and 3D are of different frames: make the file "
+            "again."
+        )
+
+
+def _check_values(pose: Tensor, points: Tensor, path: Path) -> None:
+    check_poses(pose, f"{path}: pose3d")
+    if not bool(torch.isfinite(points).all()):
+        raise InvalidData(f"{path}: pose2d holds NaN or infinity; make the file again.")
+    if float(points.abs().max()) > LARGEST_NORMALISED:
+        raise InvalidData(
+            f"{path}: pose2d ranges from {float(points.min()):.0f} to {float(points.max()):.0f} "
+            "and looks like pixels; screen-normalised coordinates (about -1 to 1) are due."
+        )
+    if float(pose.abs().max()) > LARGEST_METRES:
+        raise InvalidData(
+            f"{path}: pose3d reaches to {float(pose.abs().max()):.0f} and looks like "
+            "millimetres; metres are due."
+        )

@@ -1,0 +1,165 @@
+"""The community's ``.npz`` layout of multi-camera motion capture (VideoPose3D's preparation).
+
+One file holds world poses, ``positions_3d``: subject -> take -> (frames, joints, 3). Others hold
+keypoints, ``positions_2d``: subject -> take -> one array per camera, in pixels. Human3.6M and
+HumanEva-I come in it; see VideoPose3D ``DATASETS.md``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from posekit.datasets.archives import load_archive
+from posekit.datasets.checks import check_pixels, check_poses, read_points
+from posekit.errors import InvalidData
+
+Nested = dict[str, dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class View:
+    """One camera's view of one take, as the files hold it.
+
+    Attributes:
+        subject, take: keys of both files.
+        camera_name: identifier of the camera.
+        world: what the 3D file holds of the take.
+        pixels: what the 2D file holds of this camera.
+        poses_path, keypoints_path: the files, for messages.
+    """
+
+    subject: str
+    take: str
+    camera_name: str
+    world: Any
+    pixels: Any
+    poses_path: Path
+    keypoints_path: Path
+
+    @property
+    def action(self) -> str:
+        """The first word of the take's name."""
+        return self.take.split(" ")[0]
+
+    def arrays(self, joints: int, keypoints: int, resolution: Tensor) -> tuple[Tensor, Tensor]:
+        """World pose (frames, joints, 3) and pixels (frames, keypoints, 2) of equal length.
+
+        Args:
+            joints, keypoints: joints that are due in 3D and in 2D.
+            resolution: (2,) width and height of the image.
+
+        Raises:
+            InvalidData: other shapes, NaN, keypoints that are no pixels, or too few of them.
+        """
+        name = f"{self.subject}/{self.take}"
+        world = read_points(self.world, joints, 3, f"{self.poses_path}: {name}")
+        where = f"{self.keypoints_path}: {name}/{self.camera_name}"
+        pixels = read_points(self.pixels, keypoints, 2, where)
+        frames = len(world)
+        if len(pixels) < frames:
+            raise InvalidData(
+                f"{where} has {len(pixels)} frames of keypoints for {frames} poses; "
+                "2D may be longer than 3D, never shorter: get both from the same preparation."
+            )
+        # Videos run on after the motion capture has stopped: what lies beyond it has no truth.
+        pixels = pixels[:frames]
+        check_pixels(pixels, resolution, where)
+        check_poses(world, f"{self.poses_path}: {name}")
+        return world, pixels
+
+
+def read_poses(path: Path) -> Nested:
+    """The 3D file: subject -> take -> array.
+
+    Raises:
+        InvalidData: not such a file.
+    """
+    return _nested(load_archive(path, ["positions_3d"])["positions_3d"], path)
+
+
+def read_keypoints(path: Path, default_layout: str) -> tuple[Nested, str]:
+    """A 2D file: subject -> take -> arrays, and the name of its joint layout.
+
+    Raises:
+        InvalidData: not such a file.
+    """
+    archive = load_archive(path)
+    if "positions_2d" not in archive:
+        raise InvalidData(
+            f"{path}: no member 'positions_2d', the archive holds "
+            f"{', '.join(sorted(archive))}; is it another file?"
+        )
+    metadata = archive.get("metadata")
+    layout = default_layout
+    if isinstance(metadata, dict):
+        layout = metadata.get("layout_name", default_layout)
+    return _nested(archive["positions_2d"], path), layout
+
+
+def present_subjects(poses: Nested, wanted: Sequence[str], split: str, path: Path) -> list[str]:
+    """The wanted subjects that the 3D file holds.
+
+    Raises:
+        InvalidData: it holds none of them.
+    """
+    subjects = [subject for subject in wanted if subject in poses]
+    if not subjects:
+        raise InvalidData(
+            f"{path}: the {split} split is empty; expected subjects {', '.join(wanted)}, the file "
+            f"holds {', '.join(poses) or 'none'}."
+        )
+    return subjects
+
+
+def views_of(
+    subject: str,
+    poses: Mapping[str, Any],
+    detections: Nested,
+    cameras: Sequence[str],
+    poses_path: Path,
+    keypoints_path: Path,
+) -> list[View]:
+    """All takes of a subject, one view per camera each, in the order of the 3D file.
+
+    Raises:
+        InvalidData: the 2D file lacks a take, or holds another number of cameras.
+    """
+    views = []
+    for take, world in poses.items():
+        found = detections.get(subject, {}).get(take)
+        if found is None:
+            raise InvalidData(
+                f"{keypoints_path}: no keypoints of {subject}/{take}, which is in "
+                f"{poses_path.name}; 2D and 3D are of different subjects or takes: get both from "
+                "the same preparation."
+            )
+        if not isinstance(found, list | tuple) or len(found) != len(cameras):
+            raise InvalidData(
+                f"{keypoints_path}: {subject}/{take} must hold {len(cameras)} arrays, one per "
+                f"camera, found {len(found) if hasattr(found, '__len__') else found!r}."
+            )
+        views += [
+            View(subject, take, name, world, pixels, poses_path, keypoints_path)
+            for name, pixels in zip(cameras, found, strict=True)
+        ]
+    return views
+
+
+def all_valid(frames: int) -> Tensor:
+    """A mask (frames,) without an invalid frame."""
+    return torch.ones(frames, dtype=torch.bool)
+
+
+def _nested(tree: Any, path: Path) -> Nested:
+    if isinstance(tree, dict) and all(isinstance(takes, dict) for takes in tree.values()):
+        return tree
+    raise InvalidData(
+        f"{path}: expected a dictionary subject -> take -> array, found "
+        f"{type(tree).__name__}; is it another file?"
+    )
