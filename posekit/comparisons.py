@@ -9,7 +9,7 @@ from typing import Any
 
 from posekit.claims import Verdict
 from posekit.notebooks import environment_entries
-from posekit.papers import COST_METRICS, Table
+from posekit.papers import COST_METRICS, Paper, Table
 from posekit.papers import Row as PaperRow
 from posekit.profiling import Measurement
 from posekit.study import Figure, RowResult, Study
@@ -175,7 +175,7 @@ def study_content(study: Study, *, picture: str = "") -> dict[str, Any]:
     verdicts = study.verdicts()
     return {
         "title": study.paper.title,
-        "headline": study.paper.claims[0].text,
+        "headline": _headline(study.paper),
         "evidence": next(
             (result.evidence for result in map(study.results, _tables(study)) if result.evidence),
             "",
@@ -185,6 +185,11 @@ def study_content(study: Study, *, picture: str = "") -> dict[str, Any]:
         "verdicts": [{**verdict.to_json(), "text": texts[verdict.claim]} for verdict in verdicts],
         "tables": {name: _plain(study, name) for name in _tables(study)},
     }
+
+
+def _headline(paper: Paper) -> str:
+    """The first claim that measured rows can settle."""
+    return next(claim.text for claim in paper.claims if claim.comparison)
 
 
 def _tables(study: Study) -> list[str]:
