@@ -11,7 +11,14 @@ from posekit.errors import InvalidCheckpoint
 from posekit.evaluation import Evaluation, evaluate
 from posekit.models.layers import Lifter
 from posekit.papers import RowRun
-from posekit.protocols import D3DP_PROTOCOL, MIXSTE, PROTOCOLS, VIDEOPOSE3D, Protocol, scored_on
+from posekit.protocols import (
+    D3DP_PROTOCOL,
+    MIXSTE,
+    PROTOCOLS,
+    VIDEOPOSE3D,
+    Protocol,
+    scored_on,
+)
 from posekit.published_costs import published_costs
 from posekit.study import Study
 from posekit.tables import Card, Grid, card
