@@ -10,14 +10,17 @@ from posekit.datasets.sizes import FRAMES
 from posekit.errors import InvalidCheckpoint
 from posekit.evaluation import Evaluation, evaluate
 from posekit.models.layers import Lifter
+from posekit.papers import RowRun
 from posekit.protocols import (
     D3DP_PROTOCOL,
     MHFORMER,
     MIXSTE,
     PROTOCOLS,
+    VIDEOPOSE3D,
     Protocol,
     scored_on,
 )
+from posekit.published_costs import published_costs
 from posekit.study import Study
 from posekit.tables import Card, Grid, card
 
@@ -49,10 +52,12 @@ def checkpoint_table(loaded: LoadedCheckpoint, study: Study) -> Grid:
                 _published(loaded.identity, study, keypoints),
             )
         )
-    note = ""
+    protocol = _protocol(loaded)
+    flips = "with" if protocol.flip else "without"
+    note = f"Protocol {protocol.name}, {flips} flip averaging."
     if study.profile.size in FRAMES:
-        note = (
-            f"Scored on a part of the test split: profile {study.profile.name} cuts clips to "
+        note += (
+            f" Scored on a part of the test split: profile {study.profile.name} cuts clips to "
             f"{FRAMES[study.profile.size]} frames, and windows of {loaded.identity.frames} frames "
             "repeat the last one. For the published protocol: -p profile standard."
         )
@@ -91,6 +96,8 @@ def lifter_to_examine(
 
 
 def _protocol(loaded: LoadedCheckpoint) -> Protocol:
+    if loaded.network.output == "frame":
+        return VIDEOPOSE3D
     return RELEASED_PROTOCOLS.get(loaded.identity.network, MIXSTE)
 
 
@@ -120,7 +127,10 @@ def _match(identity: Identity, keypoints: str) -> str:
 
 
 def _published(identity: Identity, study: Study, keypoints: str) -> float | None:
-    """The published MPJPE of this network, window and input, where it can be compared."""
+    """The published MPJPE of this network, window and input, where it can be compared.
+
+    Rows of one network differ by parts and widths, which the number of parameters tells apart.
+    """
     if study.dataset != "h36m" or study.profile.size in FRAMES:
         return None
     for row in study.paper.rows:
@@ -128,9 +138,14 @@ def _published(identity: Identity, study: Study, keypoints: str) -> float | None
         if (
             run is not None
             and (run.model, run.keypoints) == (identity.network, keypoints)
-            and (run.options["frames"], run.options["embed_dim"])
-            == (identity.frames, identity.width)
+            and run.options["frames"] == identity.frames
             and row.published.get("mpjpe") is not None
+            and _parameters(run, study) == identity.parameters
         ):
             return row.published["mpjpe"]
     return None
+
+
+def _parameters(run: RowRun, study: Study) -> int:
+    """Parameters of a row's published configuration."""
+    return round(1e6 * published_costs(run, study.store.root)["params"])

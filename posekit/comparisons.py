@@ -26,8 +26,6 @@ DATASET_TITLES = {
     "humaneva": "HumanEva-I",
     "sportspose": "SportsPose",
 }
-# Costs are counted in billions; tables print some in millions.
-MACS_PER_UNIT = {"M": 1000.0, "G": 1.0}
 
 
 def comparison_table(study: Study, table_id: str, *, baseline: str = "") -> ComparisonTable:
@@ -42,7 +40,7 @@ def comparison_table(study: Study, table_id: str, *, baseline: str = "") -> Comp
     table = result.table
     units = _measured_first(table.metric_units, result.rows)
     names = row_names(table)
-    rows = [_row(item, names[item.row.id], units) for item in result.rows]
+    rows = [_row(item, names[item.row.id]) for item in result.rows]
     return ComparisonTable(
         title=table.title,
         units=units,
@@ -228,27 +226,24 @@ def _measured_first(units: Mapping[str, str], rows: Sequence[RowResult]) -> dict
     return dict(sorted(units.items(), key=lambda item: item[0] not in measured))
 
 
-def _row(item: RowResult, name: str, units: Mapping[str, str]) -> Row:
+def _row(item: RowResult, name: str) -> Row:
     return Row(
         name=name,
         published=item.row.published,
-        reference=_measured(item.reference, item.reference_ran, units),
-        measured=_measured(item.measured, item.ran, units),
+        reference=_measured(item.reference, item.reference_ran),
+        measured=_measured(item.measured, item.ran),
         source=item.row.source,
         not_run=item.not_run,
         oracle=item.oracle,
     )
 
 
-def _measured(
-    figures: Mapping[str, Figure], ran: str, units: Mapping[str, str]
-) -> dict[str, Measured]:
+def _measured(figures: Mapping[str, Figure], ran: str) -> dict[str, Measured]:
     shown = {}
     for metric, figure in figures.items():
-        scale = MACS_PER_UNIT[units[metric]] if metric.startswith("macs") else 1.0
-        counted = metric == "params" or metric.startswith("macs")
+        counted = metric in COST_METRICS
         spread = None if figure.spread is None or counted else figure.spread
-        shown[metric] = Measured(scale * figure.value, spread, "" if counted else ran)
+        shown[metric] = Measured(figure.value, spread, "" if counted else ran)
     return shown
 
 

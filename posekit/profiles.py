@@ -2,7 +2,8 @@
 
 A profile scales every row of every table by the same rules, so that rows keep their order and
 differences between rows keep their meaning. All rows of a scaled profile see the same number of
-training frames at the same learning rate; only ``paper`` keeps each network's own recipe.
+training frames (of windows, where only their centre frames are scored) at the same learning rate;
+only ``paper`` keeps each network's own recipe.
 
 Frames and widths are divided, a quarter of the pairs of blocks is kept (the pair that holds
 KTPFormer's priors counts), and heads stay at least ``HEAD_WIDTH`` wide. The frame rate is divided
@@ -24,6 +25,7 @@ import torch
 
 from posekit.errors import InvalidParameter
 from posekit.papers import RowRun
+from posekit.protocols import PROTOCOLS
 
 HEAD_WIDTH = 16
 
@@ -66,6 +68,8 @@ class Profile:
         depth_factor: multiplies the number of pairs of blocks; halves are rounded up.
         steps: optimizer steps of a run.
         frames_per_step: training frames of one optimizer step.
+        windows_per_step: the same for lifters that are scored on the centre frame of a window,
+            whose rows would otherwise see the fewer poses, the longer their windows are.
         learning_rate: highest learning rate.
         hypotheses: most hypotheses of a diffusion lifter.
         iterations: most denoising steps.
@@ -82,6 +86,7 @@ class Profile:
     depth_factor: float = 1.0
     steps: int | None = None
     frames_per_step: int | None = None
+    windows_per_step: int | None = None
     learning_rate: float | None = None
     hypotheses: int | None = None
     iterations: int | None = None
@@ -154,7 +159,10 @@ class Profile:
         frames = self._options(run)["frames"]
         if frames == 1:  # a single frame has no differences in time
             recipe.update(consistency=0.0, velocity=0.0)
-        return {**recipe, "batch_size": max(1, frames_per_step // frames)}
+        windows = max(1, frames_per_step // frames)
+        if self.windows_per_step is not None and PROTOCOLS[run.protocol].windows == "centred":
+            windows = self.windows_per_step
+        return {**recipe, "batch_size": windows}
 
 
 PROFILES: dict[str, Profile] = {
@@ -254,7 +262,7 @@ def describe(configuration: Mapping[str, Any]) -> str:
     steps = recipe.get("max_steps")
     length = f"{steps} steps" if steps else f"{recipe['epochs']} epochs"
     parts = [
-        f"{options['frames']} frames",
+        f"{options['frames']} frame{'s' * (options['frames'] > 1)}",
         f"width {options['embed_dim']}",
         *depth,
         f"{length} of {recipe['batch_size']} windows",

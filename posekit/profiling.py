@@ -22,7 +22,7 @@ from torch import Tensor
 from torch.profiler import ProfilerActivity, profile
 
 from posekit.cameras import human36m_cameras
-from posekit.costs import Mode, count_products
+from posekit.costs import Mode, Size, count_products, size_of
 from posekit.datasets import load_dataset
 from posekit.devices import choose_device
 from posekit.errors import InvalidParameter
@@ -253,10 +253,48 @@ def _network(model: str | Lifter, options: Mapping[str, Any]) -> Lifter:
     return model
 
 
+PUBLISHED_LIFTERS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
+    "MixSTE": ("mixste", {}),
+    "KTPFormer": ("ktpformer", {}),
+    "D3DP, one step of one hypothesis": ("d3dp", {"hypotheses": 1, "iterations": 1}),
+    "MHFormer": ("mhformer", {}),
+    "MotionBERT, 256 wide": ("motionbert", {}),
+    "MotionAGFormer": ("motionagformer", {}),
+    "HoT w. MixSTE": ("hot", {"host": "mixste", "prune_at": 3, "tokens": 81}),
+    "HoT w. KTPFormer": ("hot", {"host": "ktpformer", "prune_at": 3, "tokens": 81}),
+    "HoT w. MotionBERT": ("hot", {"host": "motionbert", "prune_at": 1, "tokens": 81}),
+    "HoT w. MotionAGFormer": ("hot", {"host": "motionagformer", "prune_at": 7, "tokens": 81}),
+    "TPC w. MixSTE": (
+        "hot",
+        {"host": "mixste", "pipeline": "frame", "prune_at": 7, "tokens": 61},
+    ),
+    "TPC w. MHFormer": (
+        "hot",
+        {"host": "mhformer", "pipeline": "frame", "prune_at": 1, "tokens": 117},
+    ),
+    "GLA-GCN": ("gla_gcn", {}),
+    "GUMLP (UAO)": ("gumlp", {}),
+}
+"""Name in print -> model and options of every lifter at its published size."""
+
+
+def lifter_table(
+    *, batch: int = 1, device: str = "auto", samples: int = 1
+) -> Iterator[tuple[str, Size, Measurement]]:
+    """Size and one forward pass of every published lifter, float32 and eager, each as it is done.
+
+    Args:
+        batch, device, samples: see ``benchmark``.
+    """
+    for name, (model, options) in PUBLISHED_LIFTERS.items():
+        size = size_of(model, **options)
+        yield name, size, benchmark(model, batch=batch, device=device, samples=samples, **options)
+
+
 def bench_table(
     model: str,
     *,
-    frames: int = 243,
+    frames: int | None = None,
     width: int | None = None,
     depth: int | None = None,
     heads: int | None = None,
@@ -268,8 +306,8 @@ def bench_table(
 
     Args:
         model: a name that ``posekit.models.build`` knows.
-        frames: of the window.
-        width, depth, heads: of the network, where it has them; None for the published ones.
+        frames, width, depth, heads: of the network, where it has them; None for the published
+            ones.
         batch, device, samples: see ``benchmark``.
 
     A row that cannot be measured here (no compiler) has no figures and says why in ``note``.
@@ -277,8 +315,9 @@ def bench_table(
     sizes = {"frames": frames, "embed_dim": width, "depth": depth, "heads": heads}
     options = {name: size for name, size in sizes.items() if size is not None}
     place = choose_device(device)
+    window = frames or build(model, skeleton=HUMAN36M_17).frames
     for compiled, mode, precision in itertools.product((False, True), MODES, DTYPES):
-        row = Measurement(model, frames, batch, mode, precision, compiled, place.type)
+        row = Measurement(model, window, batch, mode, precision, compiled, place.type)
         try:
             yield benchmark(
                 model,

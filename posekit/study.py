@@ -38,6 +38,10 @@ from posekit.storage import data_root, runs_root
 # What a run takes whose network another run has trained, for planning.
 EVALUATION_SECONDS = 2.0
 
+# What ``published_costs`` counts in, and what tables print in.
+COUNTED_IN = {"params": 1e6, "macs": 1e9, "macs_linear": 1e9}
+UNITS = {"M": 1e6, "G": 1e9}
+
 # Columns of published tables under the name that an evaluation gives them.
 MEASURED_AS = {"acc_err": "acceleration", "avg": "mpjpe"}
 
@@ -271,14 +275,17 @@ class Study:
     def measured(self, row: Row) -> dict[str, Figure]:
         """Metric -> figure of a row's table; errors are missing while runs are.
 
-        Costs are counted at the published size, without a run.
+        Costs are counted at the published size, without a run; every figure is in the unit of its
+        column.
         """
         if row.run is None:
             return {}
         wanted = self.paper.table(row.table).metric_units
         figures = {}
         if set(COST_METRICS) & set(wanted):
-            for name, value in self._costs(row.run).items():
+            costs = self._costs(row.run)
+            for name in (name for name in wanted if name in costs):
+                value = costs[name] * COUNTED_IN[name] / UNITS[wanted[name]]
                 figures[name] = Figure.of((value,))
         figures |= self._errors(row)
         return {name: figure for name, figure in figures.items() if name in wanted}

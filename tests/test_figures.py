@@ -150,6 +150,29 @@ def test_heat_map_keeps_the_matrix() -> None:
         figures.topology_heat_map(matrix, list("abc"))
 
 
+def test_pyramid_hangs_every_frame_on_the_one_that_stands_for_it() -> None:
+    neighbours, middle, *levels = plain(figures.strided_pyramid(27))["data"]
+    assert [len(level["x"]) for level in levels] == [27, 9, 3, 1]
+    links = np.array([x for x in middle["x"] if x is not None]).reshape(-1, 2)
+    assert len(links) == 9 + 3 + 1
+    np.testing.assert_allclose(links[:, 0], links[:, 1])  # the middle one hangs straight
+    assert len([x for x in neighbours["x"] if x is not None]) == 2 * 2 * len(links)
+    with pytest.raises(InvalidData, match="power of 3"):
+        figures.strided_pyramid(54)
+
+
+def test_grid_of_heat_maps_keeps_the_matrices_and_a_scale_for_each_column() -> None:
+    matrices = np.random.default_rng(0).normal(size=(2, 3, 4, 4))
+    columns = {"fixed": np.abs(matrices[0]), "learned, B": 0.01 * matrices[1]}
+    data = plain(figures.heat_map_grid(columns, ("x", "y", "z"), list("abcd")))["data"]
+    assert len(data) == 6
+    drawn = np.array([item["z"] for item in data]).reshape(2, 3, 4, 4)
+    np.testing.assert_allclose(drawn, list(columns.values()), atol=0.5001e-5)
+    assert len({(item["zmin"], item["zmax"]) for item in data}) == 2
+    with pytest.raises(InvalidData, match=r"fixed has shape .* expected \(2, 4, 4\)"):
+        figures.heat_map_grid(columns, ("x", "y"), list("abcd"))
+
+
 def test_charts_keep_their_values() -> None:
     errors = np.arange(JOINTS, dtype=float)
     bars = plain(figures.error_per_joint({"a": errors, "b": errors + 1}, HUMAN36M_17))["data"]

@@ -488,3 +488,20 @@ def test_reference_reads_every_argument_of_the_release():
 def test_references_that_the_release_cannot_run_are_refused(change, message):
     with pytest.raises(InvalidParameter, match=message):
         from_reference("gla-gcn", REFERENCE | change, {})
+
+
+def test_graphs_are_those_that_a_unit_mixes_with():
+    network = build("gla_gcn", skeleton=HUMAN36M_17, **SMALL, global_layers=1).eval()
+    shake(network)
+    assert len(network.units) == 1 + 1 + 2 * 2
+    keypoints = torch.randn(1, 9, 17, 2)
+    inputs = []
+    gcn = network.units[3].gcn1
+    hook = gcn.register_forward_hook(lambda _, inner, __: inputs.append(inner[0]))
+    parts = network.graphs(keypoints, unit=3)
+    hook.remove()
+    assert set(parts) == {"A", "B", "C"}
+    torch.testing.assert_close(sum(parts.values()), gcn.mixing(inputs[0])[0])
+    torch.testing.assert_close(parts["C"].sum(1), torch.ones(3, 17))
+    without = build("gla_gcn", skeleton=HUMAN36M_17, **SMALL, use_c=False).eval()
+    assert float(without.graphs(keypoints, unit=0)["C"].abs().max()) == 0

@@ -3,15 +3,20 @@
 from pathlib import Path
 
 import pytest
+import torch
 
+from posekit.checkpoint_report import _published, lifter_to_examine
+from posekit.checkpoints import load
 from posekit.costs import size_of
 from posekit.execution import Job
 from posekit.models import build
 from posekit.papers import load_paper
 from posekit.pool import estimated_seconds
 from posekit.profiles import describe, resolve_profile
+from posekit.protocols import VIDEOPOSE3D
 from posekit.recipes import Recipe
 from posekit.skeletons import HUMAN36M_17
+from posekit.study import Study
 
 PAPER = load_paper("gla_gcn")
 RUNS = [row for row in PAPER.rows if row.run]
@@ -89,6 +94,32 @@ def test_rows_of_the_paper_take_512_windows_a_step():
     for frames in ("27", "81", "243"):
         run = PAPER.row(f"table-frames/{frames}").run
         assert profile.configuration(run)["recipe"]["batch_size"] == 512
+
+
+@pytest.mark.parametrize("name", PROFILES)
+def test_every_length_of_window_gets_equally_many_poses(name):
+    profile = resolve_profile(name, "synthetic", "cpu", PAPER.scaling)
+    runs = [row.run for row in PAPER.table("table-frames").rows]
+    assert len({profile.configuration(run)["recipe"]["batch_size"] for run in runs}) == 1
+
+
+def test_measured_costs_are_in_the_unit_of_their_table(tmp_path):
+    study = Study("gla_gcn", profile="smoke", runs=tmp_path, device="cpu")
+    row = PAPER.row("table-efficiency/measured")
+    assert study.measured(row)["macs"].value == pytest.approx(row.published["macs"], abs=0.06)
+    assert study.measured(row)["params"].value == pytest.approx(row.published["params"])
+
+
+def test_a_checkpoint_is_set_beside_the_figure_of_its_own_network(tmp_path):
+    study = Study("gla_gcn", dataset="h36m", profile="paper", runs=tmp_path, device="cpu")
+    for layers, published in ((0, 28.5), (1, 21.0)):
+        network = build("gla_gcn", skeleton=HUMAN36M_17, global_layers=layers)
+        path = tmp_path / f"96_gt_243_{layers}.bin"
+        torch.save({"model_pos": network.state_dict()}, path)
+        loaded = load(path)
+        assert _published(loaded.identity, study, "gt") == published
+        assert lifter_to_examine(study, loaded, "table-h36m-gt/mixste")[1] == VIDEOPOSE3D
+    assert _published(loaded.identity, study, "cpn") is None
 
 
 def test_channels_keep_their_order_at_every_scale():

@@ -69,7 +69,8 @@ def test_heads_divide_the_width(profile):
 
 def test_the_whole_paper_is_about_35_runs():
     quick = PROFILES["quick"]
-    assert len({str(quick.configuration(row.run)) for row in PAPER.rows if row.run}) == 32
+    rows = PAPER.on_dataset("synthetic").rows
+    assert len({str(quick.configuration(row.run)) for row in rows if row.run}) == 32
 
 
 def test_iterations_of_a_diffusion_row_scale_with_the_sampling():
@@ -148,3 +149,19 @@ def test_networks_without_depth_or_heads_are_scaled():
     assert config["evaluation"]["protocol"] == "videopose3d"
     paper = PROFILES["paper"].configuration(run)
     assert paper["recipe"]["batch_size"] == 512
+
+
+def test_rows_scored_on_the_centre_frame_can_see_equally_many_windows():
+    profile = replace(PROFILES["standard"], windows_per_step=32)
+    recipe = {"learning_rate": 1e-2, "decay": 1.0, "epochs": 80, "frames_per_step": 124416}
+    for protocol, frames, windows in (
+        *(("videopose3d", frames, 32) for frames in (27, 81, 243)),
+        *(("mhformer", frames, 32) for frames in (27, 243)),
+        *(("mixste", 27, 108), ("mixste", 81, 36), ("mixste", 243, 12)),
+    ):
+        run = RowRun("any", "gt", {"frames": frames, "embed_dim": 96}, recipe, protocol=protocol)
+        assert profile.configuration(run)["recipe"]["batch_size"] == windows
+
+
+def test_the_paper_profile_has_no_windows_of_its_own():
+    assert PROFILES["paper"].windows_per_step is None

@@ -6,14 +6,16 @@ import torch
 from posekit import profiling
 from posekit.costs import count_products, measure_size, size_of
 from posekit.errors import InvalidParameter
-from posekit.models import build
+from posekit.models import MODELS, build
 from posekit.optimisation import Optimisation
 from posekit.profiling import (
+    PUBLISHED_LIFTERS,
     Measurement,
     bench_table,
     benchmark,
     benchmark_optimisation,
     describe_machine,
+    lifter_table,
 )
 from posekit.skeletons import HUMAN36M_17
 
@@ -195,3 +197,18 @@ def test_optimisation_counts_every_pass(monkeypatch):
 def test_optimisation_is_timed():
     row = benchmark_optimisation("gumlp", embed_dim=16, depth=1, samples=1, device="cpu")
     assert row.frames_per_second == pytest.approx(1 / row.latency)
+
+
+def test_the_table_of_all_lifters_holds_every_model_at_its_published_size(monkeypatch):
+    assert {model for model, _ in PUBLISHED_LIFTERS.values()} == set(MODELS)
+
+    def unmeasured(model, *, batch, device, samples, **options):
+        return Measurement(model, 1, batch, "inference", "float32", False, device)
+
+    monkeypatch.setattr(profiling, "benchmark", unmeasured)
+    sizes = {name: size for name, size, _ in lifter_table(device="cpu")}
+    assert list(sizes) == list(PUBLISHED_LIFTERS)
+    assert sizes["HoT w. MixSTE"].parameters == 35_000_323
+    assert sizes["GLA-GCN"].parameters == 1_348_856
+    assert sizes["GUMLP (UAO)"].parameters == 4_509_059
+    assert sizes["TPC w. MHFormer"].layer_macs == pytest.approx(4.11e9, rel=1e-3)

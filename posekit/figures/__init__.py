@@ -6,7 +6,13 @@ from posekit.figures.charts import (
     published_vs_measured,
 )
 from posekit.figures.curves import learning_curves
-from posekit.figures.graphs import frame_chain, skeleton_graph, topology_heat_map
+from posekit.figures.graphs import (
+    frame_chain,
+    heat_map_grid,
+    skeleton_graph,
+    strided_pyramid,
+    topology_heat_map,
+)
 from posekit.figures.motion import motion_viewer, pose_strip
 from posekit.figures.optimisation import optimisation_viewer
 from posekit.figures.style import show
@@ -15,6 +21,7 @@ from posekit.figures.uncertainty import optimisation_idea, scale_against_error
 __all__ = [
     "error_per_joint",
     "frame_chain",
+    "heat_map_grid",
     "learning_curves",
     "motion_viewer",
     "optimisation_idea",
@@ -25,5 +32,6 @@ __all__ = [
     "scale_against_error",
     "show",
     "skeleton_graph",
+    "strided_pyramid",
     "topology_heat_map",
 ]

@@ -1,15 +1,17 @@
-"""Drawings of what a network knows beforehand: the skeleton, the chain of frames, a topology."""
+"""Drawings of a network's graphs: the skeleton, chains and pyramids of frames, topologies."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import ArrayLike
+from plotly.subplots import make_subplots
 
 from posekit.errors import InvalidData
-from posekit.figures.style import BLUE, GREY, ORANGE, SIDE_COLOURS, as_array, rounded, styled
+from posekit.figures.style import BLUE, GREY, ORANGE, RED, SIDE_COLOURS, as_array, rounded, styled
 from posekit.skeletons import Skeleton
 
 # Where a joint stands relative to its parent in the drawing: a word in the joint's name, a word in
@@ -148,6 +150,120 @@ def frame_chain(frames: int, *, shown: int = 9) -> go.Figure:
     )
 
 
+def strided_pyramid(frames: int, *, width: int = 3) -> go.Figure:
+    """How strided stages shrink a window to one frame, stage by stage.
+
+    Every frame of a stage hangs on the ``width`` frames below that it stands for; the link to the
+    middle one, which a shortcut takes, is drawn strong.
+
+    Args:
+        frames: length of the window.
+        width: frames that one stage turns into one.
+
+    Raises:
+        InvalidData: the window is no power of the width.
+    """
+    lengths = [frames]
+    while lengths[-1] > 1 and lengths[-1] % width == 0:
+        lengths.append(lengths[-1] // width)
+    if lengths[-1] != 1:
+        raise InvalidData(f"frames is {frames}; expected a power of {width}.")
+    places = [(np.arange(length) + 0.5) * frames / length - 0.5 for length in lengths]
+    links: dict[bool, list[tuple[float, float, float, float]]] = {False: [], True: []}
+    for stage, (below, above) in enumerate(itertools.pairwise(places)):
+        for frame, x in enumerate(below):
+            middle = frame % width == width // 2
+            links[middle].append((x, above[frame // width], stage, stage + 1))
+    figure = go.Figure()
+    for middle, ends in links.items():
+        figure.add_scatter(
+            x=[value for start, end, _, _ in ends for value in (float(start), float(end), None)],
+            y=[value for _, _, low, high in ends for value in (low, high, None)],
+            mode="lines",
+            line={"width": 2 if middle else 0.7, "color": RED if middle else GREY},
+            hoverinfo="skip",
+            name="middle frame of three (the shortcut)" if middle else "its neighbours",
+        )
+    for stage, (length, xs) in enumerate(zip(lengths, places, strict=True)):
+        figure.add_scatter(
+            x=rounded(xs, 2),
+            y=[stage] * length,
+            mode="markers",
+            marker={"size": 3 + 2 * stage, "color": BLUE},
+            hovertemplate=f"frame %{{pointNumber}} of {length}<extra></extra>",
+            showlegend=False,
+        )
+    ticks = [f"{length} frame{'s' * (length > 1)}" for length in lengths]
+    return styled(
+        figure,
+        height=380,
+        title=f"From {frames} frames to 1",
+        xaxis={"visible": False},
+        yaxis={
+            "tickvals": list(range(len(lengths))),
+            "ticktext": ticks,
+            "showgrid": False,
+            "zeroline": False,
+        },
+        margin={"l": 10, "r": 10, "t": 70, "b": 10},
+    )
+
+
+def heat_map_grid(
+    columns: Mapping[str, ArrayLike], rows: Sequence[str], labels: Sequence[str], *, title: str = ""
+) -> go.Figure:
+    """Several square matrices side by side, small; every column has a colour scale of its own.
+
+    The largest absolute value of a column stands over it: the colours of two columns do not
+    compare. Names of joints or frames show under the pointer.
+
+    Args:
+        columns: heading -> (rows, n, n); headings break at commas.
+        rows: names of the rows.
+        labels: n names.
+        title: over the figure.
+
+    Raises:
+        InvalidData: matrices of another size.
+    """
+    shape = (len(rows), len(labels), len(labels))
+    figure = make_subplots(
+        rows=len(rows),
+        cols=len(columns),
+        column_titles=[
+            f"{heading.replace(', ', '<br>')}<br>up to {np.abs(as_array(stack)).max():.2g}"
+            for heading, stack in columns.items()
+        ],
+        row_titles=list(rows),
+        horizontal_spacing=0.02,
+        vertical_spacing=0.02,
+    )
+    for column, (heading, stack) in enumerate(columns.items(), start=1):
+        values = as_array(stack)
+        if values.shape != shape:
+            raise InvalidData(f"{heading} has shape {values.shape}; expected {shape}.")
+        for row, matrix in enumerate(values, start=1):
+            figure.add_heatmap(
+                z=rounded(matrix, 5),
+                x=list(labels),
+                y=list(labels),
+                **_colour_scale(values),
+                showscale=False,
+                hovertemplate="from %{y}<br>to %{x}<br>%{z:.3g}<extra></extra>",
+                row=row,
+                col=column,
+            )
+    figure.update_xaxes(visible=False)
+    figure.update_yaxes(visible=False, autorange="reversed")
+    figure.update_annotations(font={"size": 11})
+    return styled(
+        figure,
+        height=150 * len(rows) + 110,
+        title=title,
+        margin={"l": 10, "r": 30, "t": 100 if title else 70, "b": 10},
+    )
+
+
 def topology_heat_map(matrix: ArrayLike, labels: Sequence[str], *, title: str = "") -> go.Figure:
     """A square matrix of weights between joints or frames, as colours.
 
@@ -166,16 +282,12 @@ def topology_heat_map(matrix: ArrayLike, labels: Sequence[str], *, title: str = 
             f"topology has shape {values.shape}; expected one row and one column for each of the "
             f"{len(labels)} labels."
         )
-    limit = float(np.abs(values).max())
-    signed = bool((values < 0).any())
     figure = go.Figure(
         go.Heatmap(
             z=rounded(values, 4),
             x=list(labels),
             y=list(labels),
-            colorscale="RdBu" if signed else "Cividis",
-            zmin=-limit if signed else 0.0,
-            zmax=limit,
+            **_colour_scale(values),
             colorbar={"thickness": 12, "outlinewidth": 0},
             hovertemplate="from %{x}<br>to %{y}<br>weight %{z:.3f}<extra></extra>",
         )
@@ -192,6 +304,14 @@ def topology_heat_map(matrix: ArrayLike, labels: Sequence[str], *, title: str = 
             "showgrid": False,
         },
     )
+
+
+def _colour_scale(values: np.ndarray) -> dict:
+    """Heat map arguments: dark to light, or with negative values symmetric about zero."""
+    limit = float(np.abs(values).max())
+    if (values < 0).any():
+        return {"colorscale": "RdBu", "zmin": -limit, "zmax": limit}
+    return {"colorscale": "Cividis", "zmin": 0.0, "zmax": limit}
 
 
 def side(skeleton: Skeleton, joint: int) -> str:

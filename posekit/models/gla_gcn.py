@@ -17,6 +17,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, Literal, get_args
 
+import torch
 from torch import Tensor, nn
 
 from posekit.errors import InvalidParameter
@@ -215,6 +216,30 @@ class GLAGCN(Lifter):
     def lift_both(self, keypoints: Tensor) -> tuple[Tensor, Tensor]:
         """As ``Lifter.lift_both``; COCO keypoints become HumanEva's before they are mirrored."""
         return super().lift_both(self._own_joints(keypoints))
+
+    @property
+    def units(self) -> tuple[AdaptiveUnit, ...]:
+        """The units that the centre frame's pose passes, in order."""
+        return (self.expand_gcn, *self.global_gcn, *self.layers_tcngcn)
+
+    @torch.no_grad()
+    def graphs(self, keypoints: Tensor, unit: int) -> dict[str, Tensor]:
+        """The parts of the graph over which a unit mixes joints, of one window.
+
+        Args:
+            keypoints: (1, F, J, in_channels).
+            unit: index into ``units``.
+
+        Returns:
+            A (fixed), B (learned) and C (of this input; 0 without ``use_c``), each (3, J, J).
+        """
+        gcn = self.units[unit].gcn1
+        seen: list[Tensor] = []
+        hook = gcn.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
+        self(keypoints)
+        hook.remove()
+        similar = gcn.similarity(seen[0])[0] if gcn.conv_a else torch.zeros_like(gcn.A)
+        return {"A": gcn.A, "B": gcn.PA.detach(), "C": similar}
 
     def set_norm_momentum(self, momentum: float) -> None:
         """Set the momentum that the release lets fall from 0.1 to 0.001 over its epochs.

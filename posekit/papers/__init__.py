@@ -69,7 +69,7 @@ class RowRun:
 class Row:
     """One row of a published table; figures that nobody could verify are None.
 
-    ``on`` is the data set that alone can give the row's figures; None where any may.
+    ``only_on`` is the data set that alone can give the row's figures; None where any may.
     """
 
     table: str
@@ -81,7 +81,7 @@ class Row:
     source: str
     run: RowRun | None
     not_run: str | None
-    on: str | None = None
+    only_on: str | None = None
 
     @property
     def path(self) -> str:
@@ -290,14 +290,14 @@ def _row(content: Mapping[str, Any], table: str, sources: Mapping[str, str], fil
         source=sources[content["source"]],
         run=_row_run(run) if run else None,
         not_run=missing,
-        on=content.get("on"),
+        only_on=content.get("only_on"),
     )
 
 
 def _row_on(row: Row, dataset: str) -> Row:
-    if row.on in (None, dataset):
+    if row.only_on in (None, dataset):
         return row
-    return replace(row, run=None, not_run=f"is of another data set; choose dataset {row.on}")
+    return replace(row, run=None, not_run=f"is of another data set; choose dataset {row.only_on}")
 
 
 def _row_run(content: Mapping[str, Any]) -> RowRun:
