@@ -142,7 +142,10 @@ class Profile:
 
     def _frames(self, published: int, multiple: int) -> int:
         frames = max(1, published // self.frames_divisor)
-        return max(multiple, frames - frames % multiple)
+        if multiple == 1:
+            return frames
+        # An odd multiple: the middle frame is what such a network answers.
+        return multiple * max(1, frames // multiple - 1 + frames // multiple % 2)
 
     def _scaled_depth(self, published: int) -> int:
         return math.floor(self.depth_factor * published + 0.5)

@@ -44,6 +44,9 @@ os.environ.setdefault("KINETO_LOG_LEVEL", "99")
 SECONDS_PER_SAMPLE = 0.3
 """One timed sample repeats the step for at least this long: timers and schedulers are coarse."""
 
+SECONDS_PER_LATENCY = 0.05
+"""The same for ``latency``, which is asked for many networks at once."""
+
 
 def describe_machine(device: str = "auto") -> dict[str, Any]:
     """Processor, cores, threads, memory, GPU and torch version; no host or user names."""
@@ -228,6 +231,24 @@ def benchmark_optimisation(
         peak_rate=peak_rate,
         memory=_peak_memory(step, network, "inference"),
     )
+
+
+def latency(
+    model: str | Lifter, *, batch: int = 1, device: str = "auto", samples: int = 3, **options: Any
+) -> float:
+    """Seconds of one forward pass, median over short samples; see ``benchmark`` for more.
+
+    Args:
+        model: a name that ``posekit.models.build`` knows, or a network.
+        batch, device, samples, options: as in ``benchmark``.
+    """
+    place = choose_device(device)
+    network = _network(model, options).to(place).eval()
+    keypoints, pose = _synthetic_batch(network, batch, place)
+    step = _step(network, keypoints, pose, "inference", "float32", compiled=False)
+    step()
+    repeats = max(1, round(SECONDS_PER_LATENCY / _seconds(step)))
+    return statistics.median(_seconds(step, repeats) for _ in range(samples))
 
 
 def _check_choices(mode: Mode, precision: Precision, compiled: bool, place: torch.device) -> None:

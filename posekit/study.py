@@ -39,7 +39,7 @@ from posekit.storage import data_root, runs_root
 EVALUATION_SECONDS = 2.0
 
 # What ``published_costs`` counts in, and what tables print in.
-COUNTED_IN = {"params": 1e6, "macs": 1e9, "macs_linear": 1e9}
+COUNTED_IN = {name: 1e6 if name == "params" else 1e9 for name in COST_METRICS}
 UNITS = {"M": 1e6, "G": 1e9}
 
 # Columns of published tables under the name that an evaluation gives them.

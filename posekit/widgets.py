@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import ipywidgets
 import plotly.graph_objects as go
@@ -11,7 +11,8 @@ from IPython.display import display
 from numpy.typing import ArrayLike
 
 from posekit.errors import InvalidData
-from posekit.figures import error_per_joint, motion_viewer
+from posekit.figures import TradeOff, error_per_joint, motion_viewer, trade_off
+from posekit.figures.hourglass import COSTS, host_of
 from posekit.figures.style import PLOTLY_MIME, as_array
 from posekit.skeletons import Skeleton
 
@@ -87,3 +88,56 @@ def view_clips(clips: Mapping[str, Motion], skeleton: Skeleton, *, alt: str) -> 
     name, (prediction, target) = next(iter(clips.items()))
     still = motion_viewer(prediction, target, skeleton, title=name)
     live_or_static(motion_browser(clips, skeleton), still, alt=alt)
+
+
+def trade_off_explorer(points: Sequence[TradeOff]) -> ipywidgets.VBox:
+    """Error against cost: choose n and f, read what the choice saves and what it costs.
+
+    Args:
+        points: the host and each way to prune it that was run.
+
+    Raises:
+        InvalidData: not exactly one of the points is the host.
+    """
+    host = host_of(points)
+    pruned = {(point.prune_at, point.tokens): point for point in points if point is not host}
+    steps = ipywidgets.SelectionSlider(
+        options=sorted({point.prune_at for point in pruned.values()}), description="n"
+    )
+    kept = ipywidgets.SelectionSlider(
+        options=sorted({point.tokens for point in pruned.values()}), description="f"
+    )
+    axis = ipywidgets.Dropdown(
+        options=[(label, cost) for cost, (label, *_) in COSTS.items()], description="against"
+    )
+    said, screen = ipywidgets.HTML(), ipywidgets.Output()
+
+    def redraw(_: object = None) -> None:
+        point = pruned.get((steps.value, kept.value))
+        if point is None:
+            others = sorted(tokens for n, tokens in pruned if n == steps.value)
+            said.value = (
+                f"n = {steps.value}, f = {kept.value} was not run; with n = {steps.value} "
+                f"there is f = {', '.join(map(str, others))}."
+            )
+        else:
+            said.value = point.compared(host)
+        figure = trade_off(points, cost=axis.value, chosen=point, controls=False)
+        data = {PLOTLY_MIME: json.loads(figure.to_json())}
+        screen.outputs = ({"output_type": "display_data", "data": data, "metadata": {}},)
+
+    for control in (steps, kept, axis):
+        control.observe(redraw, names="value")
+    redraw()
+    return ipywidgets.VBox([ipywidgets.HBox([steps, kept, axis]), said, screen])
+
+
+def explore_trade_off(points: Sequence[TradeOff], *, alt: str) -> None:
+    """The explorer of ``points`` in JupyterLab, a figure with buttons and a slider in the report.
+
+    Without points, as where a checkpoint is examined and nothing was trained, a line says so.
+    """
+    if len(points) < 2:
+        print("No network was run, so there is no error to set against the cost.")
+        return
+    live_or_static(trade_off_explorer(points), trade_off(points), alt=alt)

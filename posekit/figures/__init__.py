@@ -13,15 +13,19 @@ from posekit.figures.graphs import (
     strided_pyramid,
     topology_heat_map,
 )
+from posekit.figures.hourglass import TradeOff, hourglass, kept_frames, trade_off
 from posekit.figures.motion import motion_viewer, pose_strip
 from posekit.figures.optimisation import optimisation_viewer
 from posekit.figures.style import show
 from posekit.figures.uncertainty import optimisation_idea, scale_against_error
 
 __all__ = [
+    "TradeOff",
     "error_per_joint",
     "frame_chain",
     "heat_map_grid",
+    "hourglass",
+    "kept_frames",
     "learning_curves",
     "motion_viewer",
     "optimisation_idea",
@@ -34,4 +38,5 @@ __all__ = [
     "skeleton_graph",
     "strided_pyramid",
     "topology_heat_map",
+    "trade_off",
 ]

@@ -211,6 +211,8 @@ def metric_name(metric: str) -> str:
         "macs_linear": "MACs, linear layers",
         "acc_err": "acceleration error",
         "flops": "FLOPs",
+        "flops_all": "FLOPs, all products",
+        "flops_thop": "FLOPs by thop",
     }
     return names.get(metric, metric.replace("_", "-").upper())
 
