@@ -19,7 +19,7 @@ stamp  := $(VENV)/.posekit-ready
 
 help:
 	@echo "make report  set up .venv (once, about 2 minutes), run the paper notebooks at profile"
-	@echo "             quick on embedded data (about 3 minutes), write reports/html/index.html"
+	@echo "             quick on embedded data (about 3 minutes per paper), write reports/html/index.html"
 	@echo "make test    every test: lint, unit, goldens, notebooks, reports (under 10 minutes)"
 	@echo "make lab     open the notebooks in JupyterLab"
 	@echo "make clean   remove .venv and generated reports; cached runs stay"

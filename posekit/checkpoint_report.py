@@ -13,6 +13,7 @@ from posekit.models.layers import Lifter
 from posekit.papers import RowRun
 from posekit.protocols import (
     D3DP_PROTOCOL,
+    MHFORMER,
     MIXSTE,
     PROTOCOLS,
     VIDEOPOSE3D,
@@ -24,6 +25,8 @@ from posekit.study import Study
 from posekit.tables import Card, Grid, card
 
 INPUTS = ("cpn", "gt")
+# Of released networks whose scripts do not score as MixSTE's does.
+RELEASED_PROTOCOLS = {"d3dp": D3DP_PROTOCOL, "gumlp": MHFORMER}
 SHOWN = ("mpjpe", "p_mpjpe", "n_mpjpe", "mpjve")
 
 
@@ -95,7 +98,7 @@ def lifter_to_examine(
 def _protocol(loaded: LoadedCheckpoint) -> Protocol:
     if loaded.network.output == "frame":
         return VIDEOPOSE3D
-    return D3DP_PROTOCOL if loaded.identity.network == "d3dp" else MIXSTE
+    return RELEASED_PROTOCOLS.get(loaded.identity.network, MIXSTE)
 
 
 def _evaluate(loaded: LoadedCheckpoint, study: Study, keypoints: str) -> Evaluation:

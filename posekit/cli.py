@@ -8,7 +8,7 @@ from __future__ import annotations
 import difflib
 import json
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -227,25 +227,61 @@ def plan(
 
 
 @posekit.command(short_help="Measure a network's speed and memory.")
-@click.argument("model", type=Known("model", _models))
-@click.option("--frames", default=243, type=click.IntRange(1), show_default=True)
+@click.argument("model", type=Known("model", _models), required=False)
+@click.option("--all", "every", is_flag=True, help="One row for each lifter at its published size.")
+@click.option("--frames", type=click.IntRange(1), help="[as published]")
 @click.option("--width", type=click.IntRange(1), help="[as published]")
 @click.option("--depth", type=click.IntRange(1), help="Pairs of blocks.  [as published]")
 @click.option("--heads", type=click.IntRange(1), help="[as published]")
 @click.option("--batch", default=1, type=click.IntRange(1), show_default=True)
 @click.option("--samples", default=5, type=click.IntRange(1), show_default=True)
 @click.option("--device", default="auto", help="auto, cpu, cuda, cuda:1 ...  [auto]")
-def bench(model: str, **options: Any) -> None:
+def bench(model: str | None, every: bool, **options: Any) -> None:
     """Measure a network's speed, memory and share of the machine's matrix-product rate.
 
     \b
     posekit bench ktpformer
     posekit bench mixste --frames 27 --width 64 --depth 4 --batch 32
+    posekit bench --all
     """
-    from posekit.profiling import bench_table, describe_machine
+    from posekit.profiling import describe_machine
 
+    if (model is None) != every:
+        raise click.UsageError("name a model, or say --all.")
     machine = describe_machine(options["device"])
     click.echo(", ".join(f"{name} {value}" for name, value in machine.items() if value is not None))
+    if every:
+        _bench_all(options)
+    else:
+        assert model is not None
+        _bench_one(model, options)
+
+
+def _bench_all(options: Mapping[str, Any]) -> None:
+    from posekit.profiling import lifter_table
+
+    sizes = [name for name in ("frames", "width", "depth", "heads") if options[name] is not None]
+    if sizes:
+        raise click.UsageError(f"--all measures published sizes; leave out --{sizes[0]}.")
+    columns = ("lifter", "frames", "params", "MACs, layers", "MACs, all", "ms", "memory")
+    widths = (32, 6, 9, 12, 10, 9, 9)
+    click.echo(_fixed(columns, widths))
+    taken = {name: options[name] for name in ("batch", "samples", "device")}
+    for name, size, row in lifter_table(**taken):
+        figures = (
+            str(row.frames),
+            f"{size.parameters / 1e6:.3f} M",
+            f"{size.layer_macs / 1e9:.3f} G",
+            f"{size.product_macs / 1e9:.3f} G",
+            f"{1000 * row.latency:,.1f}",
+            f"{row.memory / 2**20:,.0f} MB",
+        )
+        click.echo(_fixed((name, *figures), widths))
+
+
+def _bench_one(model: str, options: Mapping[str, Any]) -> None:
+    from posekit.profiling import bench_table
+
     columns = ("pass", "precision", "mode", "frames/s", "ms", "of peak", "memory", "MPJPE change")
     widths = (9, 9, 8, 9, 9, 7, 9, 12)
     click.echo(_fixed(columns, widths))

@@ -46,6 +46,9 @@ SCALED_OPTIMIZER = {
 # MHFormer's first stage splits the frames of a window over nine heads.
 FRAMES_IN = {"mhformer": 9}
 
+# What depth counts where it is no pairs of a spatial and a temporal block.
+BLOCKS = {"gumlp": "blocks"}
+
 # KTPFormer's depth leaves out the pair of blocks that holds the priors.
 PRIOR_PAIRS = {"ktpformer": 1}
 
@@ -257,7 +260,8 @@ def describe(configuration: Mapping[str, Any]) -> str:
     """What was run, for print beside a measured figure."""
     options, recipe = configuration["options"], configuration["recipe"]
     prior = PRIOR_PAIRS.get(options.get("host", configuration["model"]), 0)
-    depth = [f"{options['depth'] + prior} pairs of blocks"] if "depth" in options else []
+    kind = BLOCKS.get(configuration["model"], "pairs of blocks")
+    depth = [f"{options['depth'] + prior} {kind}"] if "depth" in options else []
     steps = recipe.get("max_steps")
     length = f"{steps} steps" if steps else f"{recipe['epochs']} epochs"
     parts = [

@@ -21,13 +21,15 @@ import torch
 from torch import Tensor
 from torch.profiler import ProfilerActivity, profile
 
-from posekit.costs import Mode, count_products
+from posekit.cameras import human36m_cameras
+from posekit.costs import Mode, Size, count_products, size_of
 from posekit.datasets import load_dataset
 from posekit.devices import choose_device
 from posekit.errors import InvalidParameter
 from posekit.metrics import mpjpe
 from posekit.models import build
 from posekit.models.layers import Lifter
+from posekit.optimisation import RELEASED, Optimisation, optimise
 from posekit.provenance import environment
 from posekit.skeletons import HUMAN36M_17
 
@@ -175,6 +177,62 @@ def benchmark(
     )
 
 
+def benchmark_optimisation(
+    model: str | Lifter,
+    *,
+    batch: int = 1,
+    settings: Optimisation = RELEASED,
+    device: str = "auto",
+    samples: int = 5,
+    **options: Any,
+) -> Measurement:
+    """Time test-time optimisation of a batch of windows, as ``benchmark`` times a pass.
+
+    With N iterations every window costs 2 (N + 1) forward passes and 2 N backward passes to what
+    is moved, each counted as one forward pass: of the input as it is and mirrored.
+
+    Args:
+        model: a name that ``posekit.models.build`` knows, or a network.
+        batch: windows that are optimised together.
+        settings: what is optimised, and for how long.
+        device: see ``posekit.devices.choose_device``.
+        samples: timed samples; medians of them are given.
+        options: of the network's constructor, with a name only.
+
+    Raises:
+        InvalidParameter: an unknown model, option or device; or a target that the network cannot
+            be split for.
+    """
+    place = choose_device(device)
+    network = _network(model, options).to(place).eval()
+    name = type(model).__name__ if isinstance(model, Lifter) else model
+    keypoints, pose = _synthetic_batch(network, batch, place)
+    camera = next(iter(human36m_cameras("S9").values())).to(place)
+    root = pose.new_tensor([0.0, 0.0, 4.0]).expand(*pose.shape[:2], 1, 3)
+
+    def step() -> Tensor:
+        return optimise(network, keypoints, camera, root, settings).pose
+
+    step()  # fills caches
+    passes = 4 * settings.iterations + 2
+    operations = 2 * passes * count_products(network, "inference", batch)
+    latency, share, peak_rate = _time(step, operations, _rate_probe("float32", place), samples)
+    return Measurement(
+        model=f"{name} and {settings.iterations} iterations",
+        frames=network.frames,
+        batch=batch,
+        mode="inference",
+        precision="float32",
+        compiled=False,
+        device=place.type,
+        frames_per_second=math.prod(pose.shape[:2]) / latency,
+        latency=latency,
+        share=share,
+        peak_rate=peak_rate,
+        memory=_peak_memory(step, network, "inference"),
+    )
+
+
 def latency(
     model: str | Lifter, *, batch: int = 1, device: str = "auto", samples: int = 3, **options: Any
 ) -> float:
@@ -216,10 +274,48 @@ def _network(model: str | Lifter, options: Mapping[str, Any]) -> Lifter:
     return model
 
 
+PUBLISHED_LIFTERS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
+    "MixSTE": ("mixste", {}),
+    "KTPFormer": ("ktpformer", {}),
+    "D3DP, one step of one hypothesis": ("d3dp", {"hypotheses": 1, "iterations": 1}),
+    "MHFormer": ("mhformer", {}),
+    "MotionBERT, 256 wide": ("motionbert", {}),
+    "MotionAGFormer": ("motionagformer", {}),
+    "HoT w. MixSTE": ("hot", {"host": "mixste", "prune_at": 3, "tokens": 81}),
+    "HoT w. KTPFormer": ("hot", {"host": "ktpformer", "prune_at": 3, "tokens": 81}),
+    "HoT w. MotionBERT": ("hot", {"host": "motionbert", "prune_at": 1, "tokens": 81}),
+    "HoT w. MotionAGFormer": ("hot", {"host": "motionagformer", "prune_at": 7, "tokens": 81}),
+    "TPC w. MixSTE": (
+        "hot",
+        {"host": "mixste", "pipeline": "frame", "prune_at": 7, "tokens": 61},
+    ),
+    "TPC w. MHFormer": (
+        "hot",
+        {"host": "mhformer", "pipeline": "frame", "prune_at": 1, "tokens": 117},
+    ),
+    "GLA-GCN": ("gla_gcn", {}),
+    "GUMLP (UAO)": ("gumlp", {}),
+}
+"""Name in print -> model and options of every lifter at its published size."""
+
+
+def lifter_table(
+    *, batch: int = 1, device: str = "auto", samples: int = 1
+) -> Iterator[tuple[str, Size, Measurement]]:
+    """Size and one forward pass of every published lifter, float32 and eager, each as it is done.
+
+    Args:
+        batch, device, samples: see ``benchmark``.
+    """
+    for name, (model, options) in PUBLISHED_LIFTERS.items():
+        size = size_of(model, **options)
+        yield name, size, benchmark(model, batch=batch, device=device, samples=samples, **options)
+
+
 def bench_table(
     model: str,
     *,
-    frames: int = 243,
+    frames: int | None = None,
     width: int | None = None,
     depth: int | None = None,
     heads: int | None = None,
@@ -231,8 +327,8 @@ def bench_table(
 
     Args:
         model: a name that ``posekit.models.build`` knows.
-        frames: of the window.
-        width, depth, heads: of the network, where it has them; None for the published ones.
+        frames, width, depth, heads: of the network, where it has them; None for the published
+            ones.
         batch, device, samples: see ``benchmark``.
 
     A row that cannot be measured here (no compiler) has no figures and says why in ``note``.
@@ -240,8 +336,9 @@ def bench_table(
     sizes = {"frames": frames, "embed_dim": width, "depth": depth, "heads": heads}
     options = {name: size for name, size in sizes.items() if size is not None}
     place = choose_device(device)
+    window = frames or build(model, skeleton=HUMAN36M_17).frames
     for compiled, mode, precision in itertools.product((False, True), MODES, DTYPES):
-        row = Measurement(model, frames, batch, mode, precision, compiled, place.type)
+        row = Measurement(model, window, batch, mode, precision, compiled, place.type)
         try:
             yield benchmark(
                 model,

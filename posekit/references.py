@@ -163,13 +163,15 @@ def _from_study(study: Study) -> Reference:
     rows, data = {}, {}
     seconds, evidence = {}, ""
     for row in (row for row in study.paper.rows if row.run is not None):
-        runs = study.run(row.path)
         configuration = study.configuration(row.run)
         figures = {
             name: tuple(round(value, 4) for value in figure.values)
             for name, figure in study.measured(row).items()
         }
         rows[row.path] = ReferenceRow(figures, describe(configuration), study.code(row.run))
+        if study.paper.table(row.table).counted:
+            continue
+        runs = study.run(row.path)
         data[configuration["keypoints"]] = runs[0].config["data"]
         evidence = runs[0].metrics["evidence"]
         seconds.update({run.id: run.environment["seconds"] for run in runs})

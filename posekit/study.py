@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -104,12 +105,15 @@ class Study:
         if row.run is None:
             raise InvalidParameter(f"{row.path} cannot be run here: {row.not_run}.")
         configuration = self.configuration(row.run)
+        if row.run.optimise is not None:
+            # Of the evaluation alone, so that rows which optimise share a training with the others.
+            configuration["evaluation"]["code"] = code_version("posekit.optimisation")
         config = {
             "dataset": self.dataset,
             **configuration,
             "seed": seed,
             "data": self._fingerprints(configuration["keypoints"]),
-            "code": self.code(row.run),
+            "code": self.code(replace(row.run, optimise=None)),
         }
         return Job(run_id(config), config, self.store.root, self.data, str(self.device))
 
@@ -134,11 +138,12 @@ class Study:
         )
 
     def plan(self, tables: Iterable[str] | None = None) -> Plan:
-        """The runs that tables need (all by default), longest first."""
+        """The runs that tables need (all by default), longest first; counted tables need none."""
         wanted = [self.paper.table(name) for name in tables] if tables else self.paper.tables
+        trained = [row for table in wanted if not table.counted for row in table.rows]
         rows: dict[str, list[str]] = {}
         jobs: dict[str, Job] = {}
-        for row in (row for table in wanted for row in table.rows if row.run is not None):
+        for row in (row for row in trained if row.run is not None):
             for seed in self.seeds:
                 job = self.job(row, seed)
                 jobs[job.id] = job
@@ -207,6 +212,8 @@ class Study:
         """
         table = self.paper.table(table_id)
         rows = tuple(self._row_result(row, table) for row in table.rows)
+        if table.counted:
+            return TableResult(table=table, rows=rows, evidence="", protocol={})
         stored = [runs[0] for row in table.rows if row.run and (runs := self.stored(row))]
         return TableResult(
             table=table,

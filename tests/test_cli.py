@@ -58,6 +58,8 @@ def test_a_group_without_command_shows_its_help(
         (("plan", "nothing"), "choose one of: "),
         (("bench", "resnet"), "choose one of: d3dp, gla_gcn"),
         (("bench", "mixste", "--device", "tpu"), "unknown device 'tpu'"),
+        (("bench",), "name a model, or say --all"),
+        (("bench", "--all", "--frames", "9"), "leave out --frames"),
         (("unheard-of",), "No such command"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",

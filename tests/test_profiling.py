@@ -6,8 +6,17 @@ import torch
 from posekit import profiling
 from posekit.costs import count_products, measure_size, size_of
 from posekit.errors import InvalidParameter
-from posekit.models import build
-from posekit.profiling import Measurement, bench_table, benchmark, describe_machine
+from posekit.models import MODELS, build
+from posekit.optimisation import Optimisation
+from posekit.profiling import (
+    PUBLISHED_LIFTERS,
+    Measurement,
+    bench_table,
+    benchmark,
+    benchmark_optimisation,
+    describe_machine,
+    lifter_table,
+)
 from posekit.skeletons import HUMAN36M_17
 
 SMALL = {"frames": 9, "embed_dim": 16, "depth": 2, "heads": 2}
@@ -168,3 +177,38 @@ def test_machine_is_described_without_names():
 
 def test_machine_rate_is_positive():
     assert profiling.matrix_product_rate("bf16", "cpu", repetitions=1) > 0
+
+
+def test_optimisation_counts_every_pass(monkeypatch):
+    monkeypatch.setattr(
+        profiling, "_time", lambda step, operations, probe, samples: (2.0, 0.5, operations)
+    )
+    network = build("gumlp", skeleton=HUMAN36M_17, embed_dim=16, depth=1)
+    row = benchmark_optimisation(
+        network, batch=6, settings=Optimisation(iterations=3), device="cpu"
+    )
+    # Both halves: one pass before and three after a step, three backwards.
+    assert row.peak_rate == 2 * 14 * count_products(network, "inference", 6)
+    assert (row.batch, row.frames_per_second) == (6, 3.0)
+    assert row.model == "GUMLP and 3 iterations"
+    assert row.memory > 0
+
+
+def test_optimisation_is_timed():
+    row = benchmark_optimisation("gumlp", embed_dim=16, depth=1, samples=1, device="cpu")
+    assert row.frames_per_second == pytest.approx(1 / row.latency)
+
+
+def test_the_table_of_all_lifters_holds_every_model_at_its_published_size(monkeypatch):
+    assert {model for model, _ in PUBLISHED_LIFTERS.values()} == set(MODELS)
+
+    def unmeasured(model, *, batch, device, samples, **options):
+        return Measurement(model, 1, batch, "inference", "float32", False, device)
+
+    monkeypatch.setattr(profiling, "benchmark", unmeasured)
+    sizes = {name: size for name, size, _ in lifter_table(device="cpu")}
+    assert list(sizes) == list(PUBLISHED_LIFTERS)
+    assert sizes["HoT w. MixSTE"].parameters == 35_000_323
+    assert sizes["GLA-GCN"].parameters == 1_348_856
+    assert sizes["GUMLP (UAO)"].parameters == 4_509_059
+    assert sizes["TPC w. MHFormer"].layer_macs == pytest.approx(4.11e9, rel=1e-3)

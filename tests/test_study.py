@@ -13,7 +13,7 @@ from posekit.datasets.standin_files import synthetic_takes
 from posekit.datasets.standin_humaneva import write_layout
 from posekit.errors import InvalidData, InvalidParameter, RunFailedError
 from posekit.evaluation import evaluate
-from posekit.execution import execute, load_split, scored_part
+from posekit.execution import execute, load_split, scored_part, training_id
 from posekit.profiles import PROFILES
 from posekit.protocols import PROTOCOLS, downsample
 from posekit.references import read_references, write_reference
@@ -54,6 +54,29 @@ def test_tables_that_show_the_same_run_share_it(study):
     shared = next(run for run in plan.runs if "kpa-tpa/both" in run.rows)
     assert {"kpa-tpa/both", "topology/local-and-global", "frames/243"} <= set(shared.rows)
     assert len(plan.runs) == 2 * (4 + 2 + 2)
+
+
+def test_tables_of_costs_are_counted_without_runs(runs, monkeypatch):
+    study = Study("uao", "synthetic", "tiny", runs=runs, device="cpu")
+    monkeypatch.setattr(study, "run", None)
+    assert study.plan(["table-efficiency"]).runs == ()
+    paths = {path for planned in study.plan().runs for path in planned.rows}
+    assert "table-h36m-readme/gumlp" in paths
+    assert not any(path.startswith("table-efficiency/") for path in paths)
+    found = study.results("table-efficiency")
+    assert [row.measured["params"].value for row in found.rows] == pytest.approx(
+        [row.row.published["params"] for row in found.rows]
+    )
+    assert (found.evidence, found.protocol) == ("", {})
+
+
+def test_rows_that_optimise_share_the_training_of_the_row_that_does_not(runs):
+    study = Study("uao", "synthetic", "tiny", runs=runs, device="cpu")
+    tables = ("h36m-readme", "loss-terms", "uncertainty", "optimise-target", "iterations")
+    rows = [row for name in tables for row in study.paper.table(f"table-{name}").rows if row.run]
+    jobs = [study.job(row, 0) for row in rows]
+    assert len({job.id for job in jobs}) > 10
+    assert len({training_id(job.config) for job in jobs}) == 1
 
 
 def test_finished_runs_are_not_executed_again(study, monkeypatch):

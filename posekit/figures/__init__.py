@@ -17,6 +17,7 @@ from posekit.figures.hourglass import TradeOff, hourglass, kept_frames, trade_of
 from posekit.figures.motion import motion_viewer, pose_strip
 from posekit.figures.optimisation import optimisation_viewer
 from posekit.figures.style import show
+from posekit.figures.uncertainty import optimisation_idea, scale_against_error
 
 __all__ = [
     "TradeOff",
@@ -27,10 +28,12 @@ __all__ = [
     "kept_frames",
     "learning_curves",
     "motion_viewer",
+    "optimisation_idea",
     "optimisation_viewer",
     "pose_strip",
     "protocol_effects",
     "published_vs_measured",
+    "scale_against_error",
     "show",
     "skeleton_graph",
     "strided_pyramid",

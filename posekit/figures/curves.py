@@ -41,5 +41,5 @@ def learning_curves(
     axes.grid(color=GREY, alpha=0.25, linewidth=0.8)
     axes.spines[:].set_visible(False)
     if curves:
-        axes.legend(frameon=False, labelcolor=GREY, ncols=len(curves), loc="upper right")
+        axes.legend(frameon=False, labelcolor=GREY, ncols=len(curves), loc="best")
     return figure

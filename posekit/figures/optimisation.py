@@ -25,8 +25,8 @@ from posekit.skeletons import Skeleton
 ITERATION_MILLISECONDS = 500
 # Title, columns of the trace, axes and domain of the two charts of terms.
 _CHARTS = (
-    ("projection (screen units)", (2, 3), "2", (0.06, 0.47)),
-    ("uncertainty term", (0, 1), "3", (0.59, 1.0)),
+    ("projection (screen units)", (2, 3), "2", (0.06, 0.45)),
+    ("uncertainty term", (0, 1), "3", (0.63, 1.0)),
 )
 _HALVES = (("plain half", GREEN, "solid"), ("mirrored half", PURPLE, "dash"))
 
@@ -80,7 +80,7 @@ def optimisation_viewer(
         figure,
         height=680 if true is None else 900,
         title=title,
-        margin={"l": 10, "r": 10, "t": 70, "b": 10},
+        margin={"l": 10, "r": 10, "t": 95, "b": 10},
         scene=scene_around(everything, azimuth, bottom=bottom + 0.02),
         legend={"y": 1.0, "itemsizing": "constant"},
         updatemenus=[play_button(ITERATION_MILLISECONDS)],

@@ -102,6 +102,11 @@ class Table:
     complete: bool
     rows: tuple[Row, ...]
 
+    @property
+    def counted(self) -> bool:
+        """Whether all columns are costs, which are counted: its rows are not trained for it."""
+        return set(self.metric_units) <= set(COST_METRICS)
+
 
 @dataclass(frozen=True)
 class Condition:
