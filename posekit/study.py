@@ -284,7 +284,8 @@ class Study:
         figures = {}
         if set(COST_METRICS) & set(wanted):
             costs = self._costs(row.run)
-            for name in (name for name in wanted if name in costs):
+            # A unit such as "M per frame" leaves open what was counted.
+            for name in (name for name in costs if wanted.get(name) in UNITS):
                 value = costs[name] * COUNTED_IN[name] / UNITS[wanted[name]]
                 figures[name] = Figure.of((value,))
         figures |= self._errors(row)
