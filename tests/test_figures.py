@@ -310,7 +310,7 @@ def test_slider_of_the_trade_off_moves_both_rings_from_the_dearest_to_the_cheape
     assert moved == {"x": [[50.0], [8.0]], "y": [[72.0], [72.0]]}
     assert all(figure["data"][ring]["marker"]["symbol"] == "circle-open" for ring in rings)
     assert steps[0]["label"].startswith("host: 100 MFLOPs, 10 ms")
-    assert steps[-1]["label"] == "n = 1, f = 9: 50% of the FLOPs, 80% of the time, +2.0 mm"
+    assert steps[-1]["label"] == "n=1 f=9: 50% FLOPs, 80% time, +2.0 mm"
 
 
 def test_a_trade_off_needs_its_host() -> None:

@@ -20,7 +20,7 @@ Cost = Literal["flops", "seconds"]
 
 COSTS: dict[Cost, tuple[str, str, float]] = {
     "flops": ("FLOPs", "FLOPs of one window (millions)", 1000.0),
-    "seconds": ("measured time", "time of one window (ms)", 1000.0),
+    "seconds": ("time", "measured time of one window (ms)", 1000.0),
 }
 """What an error is drawn against: on the button, at the axis, and what the axis multiplies by."""
 
@@ -69,7 +69,7 @@ class TradeOff:
     @property
     def name(self) -> str:
         """n and f, as the paper calls them."""
-        return "host" if self.prune_at is None else f"n = {self.prune_at}, f = {self.tokens}"
+        return "host" if self.prune_at is None else f"n={self.prune_at} f={self.tokens}"
 
     def compared(self, host: TradeOff) -> str:
         """One line: costs as shares of the host's, and the difference in error."""
@@ -79,8 +79,8 @@ class TradeOff:
                 f"{self.error:.1f} mm"
             )
         return (
-            f"{self.name}: {self.flops / host.flops:.0%} of the FLOPs, "
-            f"{self.seconds / host.seconds:.0%} of the time, {signed(self.error - host.error)} mm"
+            f"{self.name}: {self.flops / host.flops:.0%} FLOPs, "
+            f"{self.seconds / host.seconds:.0%} time, {signed(self.error - host.error)} mm"
         )
 
 

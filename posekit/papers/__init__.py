@@ -21,6 +21,7 @@ from posekit.errors import InvalidData, InvalidParameter
 
 ORACLE_ESTIMATES = ("j_best", "p_best")
 COST_METRICS = ("params", "macs", "macs_linear", "flops", "flops_all")
+COUNTED_ELSEWHERE = ("flops_thop",)  # costs as another tool counts them, published only
 
 Term = str | float | tuple[str, str]
 
@@ -105,7 +106,7 @@ class Table:
     @property
     def counted(self) -> bool:
         """Whether all columns are costs, which are counted: its rows are not trained for it."""
-        return set(self.metric_units) <= set(COST_METRICS)
+        return set(self.metric_units) <= {*COST_METRICS, *COUNTED_ELSEWHERE}
 
 
 @dataclass(frozen=True)
