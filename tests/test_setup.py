@@ -170,6 +170,7 @@ def test_every_file_imports_from_floors_below() -> None:
         6: "papers study results claims runs profiles references pool execution fingerprints "
         "published_costs",
         7: "figures widgets tables notebooks parameters comparisons checkpoint_report reports cli "
+        "trade_offs "
         "papermill_messages",
     }
     floor_of = {name: floor for floor, names in floors.items() for name in names.split()}

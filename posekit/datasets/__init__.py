@@ -65,7 +65,7 @@ def load_dataset(
         raise _unknown("split", split, SPLITS)
     if size not in SIZES:
         raise _unknown("size", size, SIZES)
-    keypoints = keypoints or source.detected
+    keypoints = source.detected if keypoints is None else keypoints
     if source.keypoints and keypoints not in source.keypoints:
         raise _unknown(f"2D keypoints of {name}", keypoints, source.keypoints)
     module = import_module(source.module)
