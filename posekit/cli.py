@@ -248,6 +248,9 @@ def bench(model: str | None, every: bool, **options: Any) -> None:
 
     if (model is None) != every:
         raise click.UsageError("name a model, or say --all.")
+    sizes = [name for name in ("frames", "width", "depth", "heads") if options[name] is not None]
+    if every and sizes:
+        raise click.UsageError(f"--all measures published sizes; leave out --{sizes[0]}.")
     machine = describe_machine(options["device"])
     click.echo(", ".join(f"{name} {value}" for name, value in machine.items() if value is not None))
     if every:
@@ -260,9 +263,6 @@ def bench(model: str | None, every: bool, **options: Any) -> None:
 def _bench_all(options: Mapping[str, Any]) -> None:
     from posekit.profiling import lifter_table
 
-    sizes = [name for name in ("frames", "width", "depth", "heads") if options[name] is not None]
-    if sizes:
-        raise click.UsageError(f"--all measures published sizes; leave out --{sizes[0]}.")
     columns = ("lifter", "frames", "params", "MACs, layers", "MACs, all", "ms", "memory")
     widths = (32, 6, 9, 12, 10, 9, 9)
     click.echo(_fixed(columns, widths))
