@@ -125,6 +125,10 @@ class Profile:
         width = max(4, options["embed_dim"] // self.width_divisor)
         if self.width_divisor > 1 and "heads" in options:
             options["heads"] = max(1, min(options["heads"], width // HEAD_WIDTH))
+        if "initial_std" in options:
+            # A layer's output keeps its size; at a sixteenth of the width, weights as small as
+            # published let so little through that training does not leave the mean pose.
+            options["initial_std"] *= math.sqrt(options["embed_dim"] / width)
         options["embed_dim"] = width
         frames = self._frames(options["frames"], FRAMES_IN.get(network, 1))
         if "tokens" in options:

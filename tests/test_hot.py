@@ -102,7 +102,7 @@ def test_savings_follow_from_the_configuration(host, prune_at, saving):
 @pytest.mark.parametrize(("host", "pipeline"), PIPELINES)
 def test_every_host_runs_forward_and_backward(host, pipeline):
     network = small(host, pipeline).train()
-    keypoints, target = keypoints_for(network), torch.zeros(2, 9, 17, 3)
+    keypoints, target = keypoints_for(network), torch.randn(2, 9, 17, 3)
     answered = 9 if pipeline == "sequence" else 1
     assert network(keypoints).shape == (2, answered, 17, 3)
     assert network.supervises_all_frames

@@ -6,6 +6,7 @@ import torch
 from posekit.costs import size_of
 from posekit.errors import InvalidData, InvalidParameter
 from posekit.losses import SequenceLoss
+from posekit.metrics import n_mpjpe
 from posekit.models import build, releases
 from posekit.models.layers import CrossAttention, blend, stream_fusion
 from posekit.models.mhformer import MHFormer
@@ -31,6 +32,9 @@ SMALL = {
         **{"frames": 9, "embed_dim": 16, "depth": 2, "heads": 2, "representation": 12},
     },
 }
+
+
+HOURGLASS = {"prune_at": 1, "tokens": 3}
 
 
 def small(model, skeleton=HUMAN36M_17, **options):
@@ -88,7 +92,7 @@ def test_motionagformer_of_the_published_sizes(frames, width, depth, millions):
 def test_gradients_reach_every_parameter(model):
     network = small(model).train()
     keypoints = keypoints_for(network)
-    target = torch.zeros(2, 9, 17, 3)
+    target = torch.randn(2, 9, 17, 3)
     network.training_loss(keypoints, target, position_loss).total.backward()
     for name, parameter in network.named_parameters():
         assert parameter.grad is not None, name
@@ -190,6 +194,23 @@ def test_motionbert_starts_with_an_even_blend_and_small_weights():
     assert weight.std().item() == pytest.approx(0.02, rel=0.1)
     assert bool((network.blocks_st[0].mlp_s.fc1.bias == 0).all())
     assert 0.01 < network.temp_embed.std().item() < 0.03
+
+
+@pytest.mark.parametrize("model", ["motionbert", "motionagformer"])
+def test_motionbert_and_motionagformer_add_half_of_n_mpjpe_to_their_loss(model):
+    network = small(model)
+    keypoints = keypoints_for(network)
+    target = network(keypoints).detach() * 1.5 + 0.01
+    prediction = network(keypoints)
+    plain = position_loss(prediction, target)
+    loss = network.training_loss(keypoints, target, position_loss)
+    assert loss.position == plain.position
+    torch.testing.assert_close(loss.total - plain.total, 0.5 * n_mpjpe(prediction, target))
+    hourglass = build("hot", skeleton=HUMAN36M_17, host=model, **HOURGLASS, **SMALL[model])
+    hourglass.eval()
+    loss = hourglass.training_loss(keypoints, target, position_loss)
+    expected = 0.5 * n_mpjpe(hourglass(keypoints), target)
+    torch.testing.assert_close(loss.total - loss.position, expected)
 
 
 def test_motionbert_of_longer_windows_takes_the_first_codes():

@@ -135,6 +135,14 @@ def test_kept_tokens_scale_with_frames_and_the_pruned_block_with_depth():
     assert shallow["prune_at"] == shallow["depth"] - 1
 
 
+def test_small_initial_weights_grow_as_the_width_shrinks():
+    run = load_paper("hot").row("table-main-h36m/motionbert").run
+    scaled = PROFILES["quick"].configuration(run)["options"]
+    assert (run.options["embed_dim"], run.options["initial_std"]) == (256, 0.02)
+    assert scaled["embed_dim"] == 16
+    assert scaled["initial_std"] == pytest.approx(0.08)
+
+
 @pytest.mark.parametrize("profile", SCALED)
 def test_windows_of_mhformer_fit_its_nine_heads(profile):
     run = hourglass(host="mhformer", frames=351, tokens=117, prune_at=1)

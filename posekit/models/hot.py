@@ -164,7 +164,8 @@ class Hourglass(Lifter):
     ) -> SequenceLoss:
         """The loss over all frames, or in the pipeline "frame" over the kept ones.
 
-        Differences in time are then those between kept frames, whose gaps vary.
+        Differences in time are then those between kept frames, whose gaps vary. A host that adds
+        to the recipe's loss does so here too.
 
         Args:
             keypoints: (B, F, J, in_channels).
@@ -174,6 +175,8 @@ class Hourglass(Lifter):
         lifted = self.lift(keypoints)
         if self.center is not None:
             target = gather_frames(target, lifted.index)
+        if isinstance(self.host, motionbert.RescaledSteppedLifter):
+            criterion = self.host.own_criterion(criterion)
         return criterion(lifted.pose, target)
 
     def lift(

@@ -23,11 +23,11 @@ from posekit.models.layers import (
     Attention,
     Axis,
     Step,
-    SteppedLifter,
     blend,
     full_precision,
     stream_fusion,
 )
+from posekit.models.motionbert import RescaledSteppedLifter
 from posekit.models.releases import Description, count_modules
 from posekit.skeletons import HUMAN36M_17, Skeleton
 
@@ -219,7 +219,7 @@ class DualLayer(nn.Module):
         return blend(self.fusion, attended, linked)
 
 
-class MotionAGFormer(SteppedLifter):
+class MotionAGFormer(RescaledSteppedLifter):
     """MotionAGFormer.
 
     The defaults are HoT's host. The releases of MotionAGFormer have ``heads`` 8 and

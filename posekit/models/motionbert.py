@@ -15,11 +15,45 @@ import torch
 from torch import Tensor, nn
 
 from posekit.errors import InvalidParameter
-from posekit.models.layers import MLP, Attention, Step, SteppedLifter, blend, stream_fusion
+from posekit.losses import SequenceLoss
+from posekit.metrics import n_mpjpe
+from posekit.models.layers import (
+    MLP,
+    Attention,
+    Criterion,
+    Step,
+    SteppedLifter,
+    blend,
+    stream_fusion,
+)
 from posekit.models.releases import Description, count_modules
 from posekit.skeletons import HUMAN36M_17, Skeleton
 
 Order = Literal["joints first", "frames first"]
+
+RESCALED = 0.5  # factor of N-MPJPE
+
+
+class RescaledSteppedLifter(SteppedLifter):
+    """A host that adds half of N-MPJPE to its recipe's loss, as MotionBERT and MotionAGFormer do.
+
+    Their released losses are MPJPE + 0.5 N-MPJPE + 20 MPJVE.
+    """
+
+    def own_criterion(self, criterion: Criterion) -> Criterion:
+        """The recipe's loss with ``RESCALED`` times N-MPJPE added to its total."""
+
+        def rescaled(prediction: Tensor, target: Tensor) -> SequenceLoss:
+            loss = criterion(prediction, target)
+            return loss._replace(total=loss.total + RESCALED * n_mpjpe(prediction, target))
+
+        return rescaled
+
+    def training_loss(
+        self, keypoints: Tensor, target: Tensor, criterion: Criterion
+    ) -> SequenceLoss:
+        """As of every lifter, by ``own_criterion``."""
+        return super().training_loss(keypoints, target, self.own_criterion(criterion))
 
 
 class DualBlock(nn.Module):
@@ -70,7 +104,7 @@ class DualBlock(nn.Module):
         return tokens + self.mlp_t(self.norm2_t(tokens))
 
 
-class MotionBERT(SteppedLifter):
+class MotionBERT(RescaledSteppedLifter):
     """DSTformer as a lifter.
 
     The defaults are the sizes of HoT's host and of MotionBERT-Lite; MotionBERT trained from
@@ -90,6 +124,7 @@ class MotionBERT(SteppedLifter):
         qkv_bias: give queries, keys and values a bias.
         adaptive_fusion: blend the streams by learned weights; without, take their mean.
         norm_eps: of every LayerNorm.
+        initial_std: standard deviation of the initial weights of linear layers.
     """
 
     def __init__(
@@ -107,8 +142,10 @@ class MotionBERT(SteppedLifter):
         qkv_bias: bool = True,
         adaptive_fusion: bool = True,
         norm_eps: float = 1e-6,
+        initial_std: float = 0.02,
     ) -> None:
         super().__init__(frames, skeleton, "sequence", in_channels)
+        self.initial_std = initial_std
         max_frames = max_frames or frames
         if frames > max_frames:
             raise InvalidParameter(
@@ -137,9 +174,9 @@ class MotionBERT(SteppedLifter):
         self.ts_attn = nn.ModuleList(stream_fusion(embed_dim) for _ in range(fusions))
 
     def initialise(self, module: nn.Module) -> None:
-        """Linear layers start with biases 0 and weights of standard deviation 0.02."""
+        """Linear layers start with biases 0 and weights of ``initial_std``."""
         if isinstance(module, nn.Linear):
-            nn.init.trunc_normal_(module.weight, std=0.02)
+            nn.init.trunc_normal_(module.weight, std=self.initial_std)
             if module.bias is not None:
                 nn.init.zeros_(module.bias)
 
