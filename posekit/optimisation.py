@@ -157,7 +157,8 @@ def optimise(
 
     Raises:
         InvalidParameter: target "embedding" for a lifter that cannot be split there.
-        InvalidData: shapes that do not fit, a missing root, or keypoints that fix no root.
+        InvalidData: shapes that do not fit, a missing root or one that is not in front of the
+            camera, or keypoints that fix no root.
     """
     _check(lifter, keypoints, camera, root, settings)
     shared = settings.target == "weights"
@@ -417,5 +418,12 @@ def _check(
         given = "None" if root is None else f"of shape {tuple(root.shape)}"
         raise InvalidData(
             f"root is {given}; give the root's position {expected} in metres, or choose "
+            "root='fitted'."
+        )
+    behind = root[..., 2] <= 0
+    if behind.any():
+        raise InvalidData(
+            f"root lies at or behind the camera in {int(behind.sum())} of {behind.numel()} frames, "
+            "as in poses without a position; give its position in the camera frame, or choose "
             "root='fitted'."
         )

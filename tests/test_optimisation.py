@@ -328,6 +328,8 @@ def test_what_does_not_fit_is_refused_in_one_line():
         optimise(lifter, keypoints, CAMERA, None)
     with pytest.raises(InvalidData, match=r"root is of shape \(3, 1, 3\)"):
         optimise(lifter, keypoints, CAMERA, root[:, 0])
+    with pytest.raises(InvalidData, match="root lies at or behind the camera in 2 of 3 frames"):
+        optimise(lifter, keypoints, CAMERA, root * torch.tensor([1.0, 0.0, -1.0]).view(3, 1, 1, 1))
     with pytest.raises(InvalidData, match=r"cameras of batch shape \(2,\) do not fit 3"):
         optimise(lifter, keypoints, Camera.stack([CAMERA, CAMERA]), root)
     with pytest.raises(InvalidData, match="hold no window"):

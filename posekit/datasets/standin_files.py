@@ -23,6 +23,9 @@ TakeMaker = Callable[[str, str, int, int], np.ndarray]
 """(subject, action, number of the take, frames) -> (frames, 17, 3) world positions in metres,
 Human3.6M's joints."""
 
+LayoutWriter = Callable[[Path, TakeMaker, tuple[int, int], str], Path]
+"""(folder, maker of takes, fewest and most frames, seed) -> the folder written."""
+
 
 def check_size(size: str) -> None:
     """Refuse a size that is no key of ``FRAMES``.
@@ -34,6 +37,35 @@ def check_size(size: str) -> None:
         raise InvalidParameter(
             f"unknown size {size!r} of a stand-in; choose one of: {', '.join(FRAMES)}."
         )
+
+
+def standin_writer(folder: str, write_layout: LayoutWriter) -> Callable[..., Path]:
+    """The ``write_standin`` of a data set: its layout filled with generated motion.
+
+    Args:
+        folder: of the data set, below the data folder.
+        write_layout: writes all its files.
+    """
+
+    def write_standin(root: Path, *, seed: str = "posekit", size: str = "quick") -> Path:
+        """Write all files of the data set, of synthetic motion.
+
+        Args:
+            root: data folder.
+            seed: same seed, same files.
+            size: length of the takes, "smoke", "quick" or "standard"; all are always there.
+
+        Returns:
+            The folder written.
+
+        Raises:
+            InvalidParameter: an unknown size.
+            StorageError: the folder holds files that are not a stand-in, or cannot be written.
+        """
+        check_size(size)
+        return write_layout(root / folder, synthetic_takes(seed), FRAMES[size], seed)
+
+    return write_standin
 
 
 def synthetic_takes(seed: str) -> TakeMaker:

@@ -14,12 +14,10 @@ from posekit.cameras import Camera
 from posekit.datasets.humaneva import FOLDS, KEYPOINTS, POSES_FILE, SUBJECTS, extrinsics
 from posekit.datasets.marks import STANDIN_MEMBER
 from posekit.datasets.standin_files import (
-    FRAMES,
     TakeMaker,
-    check_size,
     made_note,
     refuse_real_files,
-    synthetic_takes,
+    standin_writer,
     write_archive,
     write_readme,
 )
@@ -41,25 +39,6 @@ _FOCAL = 620.0  # keeps the walkers of a room of 4 m in the picture
 # Joints of Human3.6M-17 that stand for HumanEva's and COCO's.
 _HUMANEVA_FROM_17 = (0, 8, 11, 12, 13, 14, 15, 16, 4, 5, 6, 1, 2, 3, 10)
 _COCO_FROM_17 = (9, 10, 10, 10, 10, 11, 14, 12, 15, 13, 16, 4, 1, 5, 2, 6, 3)
-
-
-def write_standin(root: Path, *, seed: str = "posekit", size: str = "quick") -> Path:
-    """Write the three files to ``root/humaneva``, of synthetic motion.
-
-    Args:
-        root: data folder.
-        seed: same seed, same files.
-        size: length of the takes, "smoke", "quick" or "standard"; all takes are always there.
-
-    Returns:
-        The folder written.
-
-    Raises:
-        InvalidParameter: an unknown size.
-        StorageError: the folder holds files that are not a stand-in, or cannot be written.
-    """
-    check_size(size)
-    return write_layout(root / "humaneva", synthetic_takes(seed), FRAMES[size], seed)
 
 
 def write_layout(folder: Path, make_take: TakeMaker, lengths: tuple[int, int], seed: str) -> Path:
@@ -109,6 +88,9 @@ def write_layout(folder: Path, make_take: TakeMaker, lengths: tuple[int, int], s
     for path, members in zip(paths, contents, strict=True):
         write_archive(path, {**members, STANDIN_MEMBER: note})
     return folder
+
+
+write_standin = standin_writer("humaneva", write_layout)
 
 
 def _chunks(frames: int) -> list[tuple[int, int, int]]:

@@ -15,37 +15,16 @@ from posekit.datasets.human36m import SUBJECTS
 from posekit.datasets.marks import STANDIN_MEMBER
 from posekit.datasets.staging import see
 from posekit.datasets.standin_files import (
-    FRAMES,
     TakeMaker,
-    check_size,
     made_note,
     refuse_real_files,
-    synthetic_takes,
+    standin_writer,
     write_pickle,
     write_readme,
 )
 from posekit.datasets.synthetic.person import keyed_generator
 
 MISSING = ("S11", "Directions", 1)  # damaged in the data set itself
-
-
-def write_standin(root: Path, *, seed: str = "posekit", size: str = "quick") -> Path:
-    """Write the file to ``root/h36m_motionbert``, of synthetic motion.
-
-    Args:
-        root: data folder.
-        seed: same seed, same file.
-        size: length of the videos, "smoke", "quick" or "standard"; all are always there.
-
-    Returns:
-        The folder written.
-
-    Raises:
-        InvalidParameter: an unknown size.
-        StorageError: the folder holds a file that is not a stand-in, or cannot be written.
-    """
-    check_size(size)
-    return write_layout(root / "h36m_motionbert", synthetic_takes(seed), FRAMES[size], seed)
 
 
 def write_layout(folder: Path, make_take: TakeMaker, lengths: tuple[int, int], seed: str) -> Path:
@@ -64,6 +43,9 @@ def write_layout(folder: Path, make_take: TakeMaker, lengths: tuple[int, int], s
     write_readme(folder, note)
     write_pickle(path, content)
     return folder
+
+
+write_standin = standin_writer("h36m_motionbert", write_layout)
 
 
 def _joined(parts: list[Any]) -> Any:

@@ -22,12 +22,10 @@ from posekit.datasets.mpi_inf_3dhp import (
     camera_of_test,
 )
 from posekit.datasets.standin_files import (
-    FRAMES,
     TakeMaker,
-    check_size,
     made_note,
     refuse_real_files,
-    synthetic_takes,
+    standin_writer,
     write_archive,
     write_readme,
 )
@@ -51,25 +49,6 @@ class _Seen(NamedTuple):
     annot2: np.ndarray
     annot3: np.ndarray
     univ_annot3: np.ndarray
-
-
-def write_standin(root: Path, *, seed: str = "posekit", size: str = "quick") -> Path:
-    """Write train and test files of both scales and raw annotations to ``root/mpi_inf_3dhp``.
-
-    Args:
-        root: data folder.
-        seed: same seed, same files.
-        size: length of the sequences, "smoke", "quick" or "standard"; all are always there.
-
-    Returns:
-        The folder written.
-
-    Raises:
-        InvalidParameter: an unknown size.
-        StorageError: the folder holds files that are not a stand-in, or cannot be written.
-    """
-    check_size(size)
-    return write_layout(root / "mpi_inf_3dhp", synthetic_takes(seed), FRAMES[size], seed)
 
 
 def write_layout(folder: Path, make_take: TakeMaker, lengths: tuple[int, int], seed: str) -> Path:
@@ -104,6 +83,9 @@ def write_layout(folder: Path, make_take: TakeMaker, lengths: tuple[int, int], s
     for sequence, path in raw.items():
         write_annotations(path, *test[sequence], note)
     return folder
+
+
+write_standin = standin_writer("mpi_inf_3dhp", write_layout)
 
 
 def write_annotations(path: Path, seen: _Seen, valid: np.ndarray, note: str) -> None:

@@ -12,6 +12,7 @@ from posekit.tables.grids import (
     NOT_AVAILABLE,
     Card,
     Shown,
+    decimals,
     format_value,
     signed,
     table_html,
@@ -126,7 +127,7 @@ class ComparisonTable(Shown):
     def _head_html(self) -> str:
         groups = "".join(
             f'<th scope="colgroup" colspan="{len(self.columns)}">'
-            f"{escape(metric_name(metric))} ({escape(unit)})</th>"
+            f"{escape(_heading(metric, unit))}</th>"
             for metric, unit in self.units.items()
         )
         columns = "".join(
@@ -152,7 +153,9 @@ class ComparisonTable(Shown):
         if value is None:
             return f'<td class="pk-n"><span class="pk-none">{self._absent(row, column)}</span></td>'
         run = {"reference": row.reference, "measured": row.measured}.get(column, {}).get(metric)
-        spread = f" ± {run.spread:.1f}" if run and run.spread is not None else ""
+        spread = ""
+        if run and run.spread is not None:
+            spread = f" ± {run.spread:.{decimals(value)}f}"
         ran = f' title="{escape(run.ran)}"' if run and run.ran else ""
         delta = ""
         if self.baseline:
@@ -210,11 +213,16 @@ def metric_name(metric: str) -> str:
         "macs": "MACs, all products",
         "macs_linear": "MACs, linear layers",
         "acc_err": "acceleration error",
+        "rank_correlation": "rank correlation",
         "flops": "FLOPs",
         "flops_all": "FLOPs, all products",
         "flops_thop": "FLOPs by thop",
     }
     return names.get(metric, metric.replace("_", "-").upper())
+
+
+def _heading(metric: str, unit: str) -> str:
+    return metric_name(metric) if unit == "1" else f"{metric_name(metric)} ({unit})"
 
 
 def _figure(row: Row, metric: str, column: str) -> float | None:

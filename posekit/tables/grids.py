@@ -127,16 +127,23 @@ class Grid(Shown):
         )
 
 
+def decimals(value: float) -> int:
+    """Digits behind the point: one for large figures, three significant digits for small ones."""
+    size = abs(value)
+    return 0 if size >= 10_000 else 1 if size >= 10 else 2 if size >= 1 else 3
+
+
 def format_value(value: str | float | None) -> str:
-    """A cell's text: one decimal for large figures, three significant digits for small ones."""
+    """A cell's text, to the digits of ``decimals``; 2.30 reads 2.3, as most sources print it."""
     if value is None:
         return NOT_AVAILABLE
     if isinstance(value, str | bool):
         return str(value)
     if isinstance(value, int):
         return f"{value:,}".replace("-", MINUS)
-    digits = 0 if abs(value) >= 10_000 else 1 if abs(value) >= 1 else 3
-    return f"{value:,.{digits}f}".replace("-", MINUS)
+    digits = decimals(value)
+    text = f"{value:,.{digits}f}".replace("-", MINUS)
+    return text.removesuffix("0") if digits == 2 else text
 
 
 def signed(value: float) -> str:
