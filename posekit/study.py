@@ -334,6 +334,9 @@ class Study:
         rows = [self.paper.row(path) for item in claim.comparison for path in item.rows]
         if counted:
             return judge(claim, self._read, "counted at the published size")
+        elsewhere = next((row for row in rows if row.run is None), None)
+        if elsewhere is not None:
+            return not_assessed(claim, f"{elsewhere.path} {elsewhere.not_run}")
         complete = self.profile.verdicts and all(self.stored(row) for row in rows)
         if complete:
             return judge(claim, self._read, f"this run ({self.basis})")

@@ -9,6 +9,7 @@ from posekit.protocols import PROTOCOLS
 from posekit.published_costs import published_costs
 from posekit.recipes import Recipe
 from posekit.skeletons import HUMAN36M_17
+from posekit.study import Study
 
 
 @pytest.fixture(scope="module")
@@ -62,3 +63,10 @@ def test_costs_are_the_published_ones(paper, tmp_path):
         costs = published_costs(row.run, tmp_path)
         assert costs["params"] == pytest.approx(row.published["params"])
         assert 1000 * costs["macs"] == pytest.approx(row.published["macs"], abs=0.05)
+
+
+def test_a_claim_on_rows_of_another_data_set_is_not_assessed(tmp_path):
+    study = Study("uao", "synthetic", "standard", runs=tmp_path)
+    verdict = {verdict.claim: verdict for verdict in study.verdicts()}["generalises"]
+    assert verdict.verdict == "not assessed"
+    assert "choose dataset poseaug_3dhp" in verdict.reason
