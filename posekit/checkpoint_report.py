@@ -52,15 +52,17 @@ def checkpoint_table(loaded: LoadedCheckpoint, study: Study) -> Grid:
                 _published(loaded.identity, study, keypoints),
             )
         )
+    truth = study.load("test", "gt")
     protocol = _protocol(loaded)
     flips = "with" if protocol.flip else "without"
     note = f"Protocol {protocol.name}, {flips} flip averaging."
     if study.profile.size in FRAMES:
         note += (
             f" Scored on a part of the test split: profile {study.profile.name} cuts clips to "
-            f"{FRAMES[study.profile.size]} frames, and windows of {loaded.identity.frames} frames "
-            "repeat the last one. For the published protocol: -p profile standard."
+            f"{FRAMES[study.profile.size]} frames. For the published protocol: "
+            "-p profile standard."
         )
+    note += _padding(loaded, truth)
     return Grid(
         caption=f"{loaded.identity.file} on {study.dataset} (mm)",
         columns=(
@@ -73,7 +75,7 @@ def checkpoint_table(loaded: LoadedCheckpoint, study: Study) -> Grid:
             "published MPJPE (Human3.6M)",
         ),
         rows=tuple(rows),
-        label=study.load("test", "gt").evidence,
+        label=truth.evidence,
         note=note,
     )
 
@@ -106,6 +108,18 @@ def _evaluate(loaded: LoadedCheckpoint, study: Study, keypoints: str) -> Evaluat
     _check_joints(loaded, dataset)
     protocol = scored_on(_protocol(loaded), study.dataset)
     return evaluate(loaded.network, dataset, protocol=protocol, device=str(study.device))
+
+
+def _padding(loaded: LoadedCheckpoint, dataset: PoseDataset) -> str:
+    """How many clips are shorter than the checkpoint's window, which costs time and says little."""
+    frames = loaded.identity.frames
+    shorter = sum(clip.frames < frames for clip in dataset.clips)
+    if not shorter or loaded.network.output == "frame":
+        return ""
+    return (
+        f" {shorter} of {len(dataset.clips)} clips are shorter than the window of {frames} frames, "
+        "which repeats their last frame."
+    )
 
 
 def _check_joints(loaded: LoadedCheckpoint, dataset: PoseDataset) -> None:

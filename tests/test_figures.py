@@ -181,7 +181,8 @@ def test_charts_keep_their_values() -> None:
     assert (list(curve.get_xdata()), list(curve.get_ydata())) == ([5, 10], [3.0, 2.0])
     effects = plain(figures.protocol_effects({"as is": 45.0, "no flip": 46.5}, start="as is"))
     assert effects["data"][0]["x"] == [45.0, 46.5]
-    assert effects["data"][0]["text"] == ["45.0 mm", "46.5 mm (+1.5)"]
+    printed = [item["text"] for item in effects["layout"]["annotations"]]
+    assert printed == ["as is: 45.0 mm", "no flip: 46.5 mm (+1.5)"]
     columns = {"published": {"a": -0.8}, "this run": {"a": 0.4}}
     rows = plain(figures.published_vs_measured(columns, baseline="b"))["data"]
     assert [(item["name"], item["y"]) for item in rows] == [

@@ -84,7 +84,8 @@ def protocol_effects(effects: Mapping[str, float], *, start: str) -> go.Figure:
     # As printed: a difference that rounds to nothing has neither sign nor colour.
     differences = {name: round(effects[name] - effects[start], 1) for name in names}
     labels = [
-        f"{effects[name]:.1f} mm" + ("" if name == start else f" ({signed(differences[name])})")
+        f"{name}: {effects[name]:.1f} mm"
+        + ("" if name == start else f" ({signed(differences[name])})")
         for name in names
     ]
     colours = [
@@ -96,19 +97,25 @@ def protocol_effects(effects: Mapping[str, float], *, start: str) -> go.Figure:
             x=rounded(list(effects.values()), 2),
             y=names,
             orientation="h",
+            width=0.4,
             marker={"color": colours},
-            text=labels,
-            textposition="auto",
-            hovertemplate="%{y}: %{text}<extra></extra>",
+            customdata=labels,
+            hovertemplate="%{customdata}<extra></extra>",
         )
     )
+    # Above the bars and not beside them: a telephone has no room for both.
+    for row, label in enumerate(labels):
+        figure.add_annotation(
+            x=0, y=row - 0.2, text=label, showarrow=False, xanchor="left", yanchor="bottom"
+        )
     figure.add_vline(x=effects[start], line={"dash": "dot", "color": GREY})
     return styled(
         figure,
-        height=140 + 36 * len(names),
+        height=140 + 48 * len(names),
         title="What moves this number",
+        margin={"l": 20},
         xaxis={"title": {"text": "MPJPE (mm)"}, "rangemode": "tozero"},
-        yaxis={"autorange": "reversed"},
+        yaxis={"range": [len(names) - 0.5, -0.8], "showticklabels": False},
         showlegend=False,
     )
 
