@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from posekit.checkpoint_report import _published, lifter_to_examine
+from posekit.checkpoint_report import _published, checkpoint_table, lifter_to_examine
 from posekit.checkpoints import load
 from posekit.costs import size_of
 from posekit.execution import Job
@@ -120,6 +120,19 @@ def test_a_checkpoint_is_set_beside_the_figure_of_its_own_network(tmp_path):
         assert _published(loaded.identity, study, "gt") == published
         assert lifter_to_examine(study, loaded, "table-h36m-gt/mixste")[1] == VIDEOPOSE3D
     assert _published(loaded.identity, study, "cpn") is None
+
+
+@pytest.mark.parametrize(("frames", "told"), [(27, False), (243, True)])
+def test_a_checkpoint_with_a_longer_window_than_the_clips_says_so(tmp_path, frames, told):
+    study = Study("ktpformer", profile="smoke", runs=tmp_path, device="cpu")
+    network = build("mixste", skeleton=HUMAN36M_17, frames=frames, embed_dim=16, depth=1)
+    path = tmp_path / "mixste.bin"
+    torch.save({"model_pos": network.state_dict()}, path)
+    note = checkpoint_table(load(path), study).note
+    clips = len(study.load("test", "gt").clips)
+    said = f"{clips} of {clips} clips are shorter than the window of 243 frames"
+    assert (said in note) is told
+    assert ("shorter" in note) is told
 
 
 def test_channels_keep_their_order_at_every_scale():
