@@ -13,6 +13,7 @@ from posekit.models.layers import Lifter
 from posekit.papers import RowRun
 from posekit.protocols import (
     D3DP_PROTOCOL,
+    HOT_SEQUENCE,
     MHFORMER,
     MIXSTE,
     PROTOCOLS,
@@ -25,8 +26,17 @@ from posekit.study import Study
 from posekit.tables import Card, Grid, card
 
 INPUTS = ("cpn", "gt")
-# Of released networks whose scripts do not score as MixSTE's does.
-RELEASED_PROTOCOLS = {"d3dp": D3DP_PROTOCOL, "gumlp": MHFORMER}
+# Of released networks whose scripts do not score as MixSTE's does. MotionBERT's and
+# MotionAGFormer's own rules go with MotionBERT's file, see ``scored_on``.
+RELEASED_PROTOCOLS = {
+    "d3dp": D3DP_PROTOCOL,
+    "gla_gcn": VIDEOPOSE3D,
+    "gumlp": MHFORMER,
+    "hot": HOT_SEQUENCE,
+    "mhformer": MHFORMER,
+    "motionagformer": HOT_SEQUENCE,
+    "motionbert": HOT_SEQUENCE,
+}
 SHOWN = ("mpjpe", "p_mpjpe", "n_mpjpe", "mpjve")
 
 
@@ -98,8 +108,6 @@ def lifter_to_examine(
 
 
 def _protocol(loaded: LoadedCheckpoint) -> Protocol:
-    if loaded.network.output == "frame":
-        return VIDEOPOSE3D
     return RELEASED_PROTOCOLS.get(loaded.identity.network, MIXSTE)
 
 

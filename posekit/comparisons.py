@@ -9,7 +9,7 @@ from typing import Any
 
 from posekit.claims import Verdict
 from posekit.notebooks import environment_entries
-from posekit.papers import COST_METRICS, Paper, Table
+from posekit.papers import COST_METRICS, Claim, Paper, Table
 from posekit.papers import Row as PaperRow
 from posekit.profiling import Measurement
 from posekit.study import Figure, RowResult, Study
@@ -20,6 +20,11 @@ NOT_COMPARABLE = (
     "{profile}: compare the differences between rows, never the millimetres."
 )
 PUBLISHED_MACS = "Published MACs count linear layers only: compare them with that column."
+CONDITIONS_TO_SAY = {
+    "existence": "Whether the paper has this table",
+    "input_2d_here": "2D input of this run",
+    "host_here": "Host of this run",
+}
 DATASET_TITLES = {
     "h36m": "Human3.6M",
     "mpi_inf_3dhp": "MPI-INF-3DHP",
@@ -96,7 +101,7 @@ def action_table(study: Study, path: str, metric: str) -> Grid:
 
 def verdict_table(study: Study) -> Grid:
     """Every claim of the paper: verdict, the interval behind it, and which runs it is for."""
-    texts = {claim.id: claim.text for claim in study.paper.claims}
+    texts = {claim.id: _claim_text(claim) for claim in study.paper.claims}
     return Grid(
         caption="Claims and verdicts",
         columns=("claim", "verdict", "difference, with 95 % interval", "from, and why"),
@@ -187,6 +192,11 @@ def study_content(study: Study, *, picture: str = "") -> dict[str, Any]:
     }
 
 
+def _claim_text(claim: Claim) -> str:
+    """A claim with what of it is judged here, where that is not all of it."""
+    return f"{claim.text} Judged here: {claim.scope}" if claim.scope else claim.text
+
+
 def _headline(paper: Paper) -> str:
     """The first claim that measured rows can settle."""
     return next(claim.text for claim in paper.claims if claim.comparison)
@@ -209,6 +219,11 @@ def _note(study: Study, table: Table, rows: Sequence[Row]) -> str:
         )
     if "macs_linear" in measured:
         parts.append(PUBLISHED_MACS)
+    parts += [
+        f"{said}: {table.conditions[key]}."
+        for key, said in CONDITIONS_TO_SAY.items()
+        if key in table.conditions
+    ]
     if measured and study.reference is not None:
         state = "Stale reference run" if study.reference_stale else "Reference run"
         parts.append(f"{state}: {study.reference.title}.")
@@ -235,6 +250,7 @@ def _row(item: RowResult, name: str) -> Row:
         source=item.row.source,
         not_run=item.not_run,
         oracle=item.oracle,
+        input_2d=item.row.variant.get("input_2d", ""),
     )
 
 

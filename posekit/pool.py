@@ -24,7 +24,7 @@ from posekit.errors import PosekitError, RunFailedError
 from posekit.execution import Job, execute
 from posekit.models import build
 from posekit.progress import Progress
-from posekit.skeletons import HUMAN36M_17
+from posekit.skeletons import HUMAN36M_17, HUMANEVA_15
 
 # Starting a worker costs about as much as this many seconds of computing.
 WORKER_SECONDS = 5.0
@@ -78,7 +78,9 @@ def _summary(failures: Sequence[tuple[str, str]], jobs: int) -> str:
 def estimated_seconds(job: Job) -> float:
     """Rough computing time of a run, to plan with: one CPU core, or one GPU."""
     options, recipe = job.config["options"], job.config["recipe"]
-    parameters, tensors = _weights(job.config["model"], json.dumps(options))
+    parameters, tensors = _weights(
+        job.config["model"], job.config.get("dataset", ""), json.dumps(options)
+    )
     per_frame = SQUARE * parameters + LINEAR * math.sqrt(parameters * tensors)
     steps = recipe.get("max_steps") or recipe["epochs"] * _steps_per_epoch(job)
     frames = steps * recipe["batch_size"] * options["frames"]
@@ -88,10 +90,12 @@ def estimated_seconds(job: Job) -> float:
 
 
 @lru_cache(maxsize=1024)
-def _weights(model: str, options: str) -> tuple[int, int]:
+def _weights(model: str, dataset: str, options: str) -> tuple[int, int]:
     """Parameters of a network and the tensors that hold them; nothing is allocated."""
     with torch.device("meta"):
-        network = build(model, skeleton=HUMAN36M_17, **json.loads(options))
+        # Graphs of one variant of GLA-GCN fit no other joints; elsewhere they hardly matter here.
+        skeleton = HUMANEVA_15 if dataset == "humaneva" else HUMAN36M_17
+        network = build(model, skeleton=skeleton, **json.loads(options))
     sizes = [parameter.numel() for parameter in network.parameters()]
     return sum(sizes), len(sizes)
 

@@ -48,7 +48,7 @@ class RowResult:
     @property
     def oracle(self) -> bool:
         """Whether the figure is picked with the help of the truth."""
-        return self.row.run is not None and self.row.run.oracle
+        return self.row.oracle
 
 
 @dataclass(frozen=True)

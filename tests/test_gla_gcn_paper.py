@@ -13,7 +13,7 @@ from posekit.models import build
 from posekit.papers import load_paper
 from posekit.pool import estimated_seconds
 from posekit.profiles import describe, resolve_profile
-from posekit.protocols import VIDEOPOSE3D
+from posekit.protocols import HOT_SEQUENCE, MHFORMER, MIXSTE, VIDEOPOSE3D
 from posekit.recipes import Recipe
 from posekit.skeletons import HUMAN36M_17
 from posekit.study import Study
@@ -133,6 +133,24 @@ def test_a_checkpoint_with_a_longer_window_than_the_clips_says_so(tmp_path, fram
     said = f"{clips} of {clips} clips are shorter than the window of 243 frames"
     assert (said in note) is told
     assert ("shorter" in note) is told
+
+
+@pytest.mark.parametrize(
+    ("model", "options", "protocol"),
+    [
+        ("mixste", {}, MIXSTE),
+        ("mhformer", {}, MHFORMER),
+        ("hot", {"prune_at": 3, "tokens": 3}, HOT_SEQUENCE),
+    ],
+)
+def test_a_checkpoint_is_scored_as_its_release_scores(tmp_path, model, options, protocol):
+    study = Study("hot", profile="smoke", runs=tmp_path, device="cpu")
+    size = {"frames": 9, "embed_dim": 16, **({} if model == "mhformer" else {"depth": 5})}
+    network = build(model, skeleton=HUMAN36M_17, **size, **options)
+    path = tmp_path / "released.pth"
+    torch.save(network.state_dict(), path)
+    loaded = load(path, model=model)
+    assert lifter_to_examine(study, loaded, "table-main-h36m/hot-w-mixste")[1] == protocol
 
 
 def test_channels_keep_their_order_at_every_scale():

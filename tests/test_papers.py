@@ -83,6 +83,13 @@ def test_aggregation_rows_are_readings_of_one_run(paper):
     assert {row.run.estimate for row in rows if row.run.oracle} == {"j_best", "p_best"}
 
 
+def test_published_figures_are_oracles_too(paper):
+    marked = {row.path for row in paper.rows if row.oracle and row.run is None}
+    assert "h36m-gt-diffusion/ddhpose-p-best-20-10" in marked
+    assert "h36m-gt-diffusion/ddhpose-p-best-1-1" not in marked  # one hypothesis: nothing to pick
+    assert not paper.row("h36m-cpn/ktpformer-243").oracle
+
+
 def test_every_headline_claim_is_there_with_a_comparison_or_a_reason(paper):
     claims = {claim.id: claim for claim in paper.claims}
     assert {"beats-mixste-cpn", "plug-and-play", "small-overhead"} <= set(claims)

@@ -15,7 +15,7 @@ from nbformat.v4 import new_code_cell, new_output
 from posekit.errors import InvalidData
 from posekit.reports import build_index, build_report, page
 from posekit.reports.cells import cell_html, prose_html
-from posekit.tables import Card, Grid, format_value
+from posekit.tables import Card, ComparisonTable, Grid, Measured, Row, format_value
 from posekit.tables.grids import signed
 
 VOID = {"meta", "link", "br", "img", "hr", "input", "circle", "path", "line"}
@@ -199,6 +199,22 @@ def test_differences_are_taken_within_a_column() -> None:
     assert table.differences("mpjpe", "published") == {"ours": pytest.approx(-0.8)}
     assert table.differences("mpjpe", "reference") == {"ours": pytest.approx(-0.7)}
     assert table.differences("mpjpe", "measured") == {}
+
+
+def test_figures_that_do_not_compare_get_no_difference() -> None:
+    here = {"mpjpe": Measured(50.0)}
+    rows = (
+        Row("base", {"mpjpe": 40.0}, measured={"mpjpe": Measured(48.0)}, input_2d="cpn"),
+        Row("another detector", {"mpjpe": 39.0}, measured=here, input_2d="stacked hourglass"),
+        Row("oracle", {"mpjpe": 30.0}, measured=here, oracle=True),
+        Row("plain", {"mpjpe": 41.0}, measured=here),
+    )
+    table = ComparisonTable("Table", {"mpjpe": "mm"}, rows, baseline="base")
+    assert table.differences("mpjpe", "published") == {"plain": 1.0}
+    assert table.differences("mpjpe", "measured") == {"another detector": 2.0, "plain": 2.0}
+    html = table._repr_html_()
+    assert "No difference stands between an oracle and what is none." in html
+    assert "Published figures on stacked hourglass keypoints are not set against" in html
 
 
 def test_comparison_shows_every_state_of_a_cell() -> None:

@@ -89,6 +89,14 @@ class Row:
         """``table/row``, how claims and commands name the row."""
         return f"{self.table}/{self.id}"
 
+    @property
+    def oracle(self) -> bool:
+        """Whether the figures, published ones too, pick among hypotheses by the truth."""
+        if self.run is not None:
+            return self.run.oracle
+        several = self.variant.get("hypotheses", 2) > 1
+        return several and self.variant.get("aggregation") in ORACLE_ESTIMATES
+
 
 @dataclass(frozen=True)
 class Table:

@@ -45,6 +45,7 @@ class Row:
         source: where the published figures stand, with an address if there is one.
         not_run: why this row has no measured figures; "" if it has.
         oracle: figures are picked with the help of the truth.
+        input_2d: keypoints behind the published figures, "" where the whole table has one kind.
     """
 
     name: str
@@ -54,6 +55,7 @@ class Row:
     source: str = ""
     not_run: str = ""
     oracle: bool = False
+    input_2d: str = ""
 
 
 @dataclass(frozen=True, repr=False)
@@ -113,15 +115,21 @@ class ComparisonTable(Shown):
         return tuple(COLUMNS) if measured else ("published",)
 
     def differences(self, metric: str, column: str) -> dict[str, float]:
-        """Row name -> difference from the baseline row, where both have a figure."""
-        figures = {row.name: _figure(row, metric, column) for row in self.rows}
-        base = figures.get(self.baseline)
-        if base is None:
+        """Row name -> difference from the baseline row, where both have figures that compare.
+
+        An oracle does not compare with what is none, nor a published figure with one on keypoints
+        of another detector.
+        """
+        baseline = next((row for row in self.rows if row.name == self.baseline), None)
+        base = None if baseline is None else _figure(baseline, metric, column)
+        if baseline is None or base is None:
             return {}
         return {
-            name: value - base
-            for name, value in figures.items()
-            if value is not None and name != self.baseline
+            row.name: value - base
+            for row in self.rows
+            if row is not baseline
+            and _comparable(row, baseline, column)
+            and (value := _figure(row, metric, column)) is not None
         }
 
     def _head_html(self) -> str:
@@ -179,6 +187,7 @@ class ComparisonTable(Shown):
         lines = [self.note] if self.note else []
         if self.baseline:
             lines.append(f"Small figures: difference from the row {self.baseline}, same column.")
+            lines += self._not_compared()
         figures = [
             run for row in self.rows for run in (*row.reference.values(), *row.measured.values())
         ]
@@ -193,6 +202,20 @@ class ComparisonTable(Shown):
         ran = dict.fromkeys(run.ran for run in figures if run.ran)
         if ran:
             lines.append(f"What was run: {'; '.join(ran)}.")
+        return lines
+
+    def _not_compared(self) -> list[str]:
+        """Why some figures stand without a difference."""
+        baseline = next(row for row in self.rows if row.name == self.baseline)
+        lines = []
+        if any(row.oracle != baseline.oracle for row in self.rows):
+            lines.append("No difference stands between an oracle and what is none.")
+        others = {row.input_2d for row in self.rows if not _same_input(row, baseline)}
+        if others:
+            lines.append(
+                f"Published figures on {', '.join(sorted(others))} keypoints are not set against "
+                f"those on {baseline.input_2d}."
+            )
         return lines
 
     def _sources(self) -> dict[str, int]:
@@ -223,6 +246,14 @@ def metric_name(metric: str) -> str:
 
 def _heading(metric: str, unit: str) -> str:
     return metric_name(metric) if unit == "1" else f"{metric_name(metric)} ({unit})"
+
+
+def _comparable(row: Row, baseline: Row, column: str) -> bool:
+    return row.oracle == baseline.oracle and (column != "published" or _same_input(row, baseline))
+
+
+def _same_input(row: Row, baseline: Row) -> bool:
+    return row.input_2d in ("", baseline.input_2d) or not baseline.input_2d
 
 
 def _figure(row: Row, metric: str, column: str) -> float | None:
