@@ -52,6 +52,7 @@ def checkpoint_table(loaded: LoadedCheckpoint, study: Study) -> Grid:
     its input is the one that the file was trained with.
     """
     rows = []
+    loaded.network.to(study.device)
     for keypoints in dict.fromkeys(study.input(name) for name in INPUTS):
         found = _evaluate(loaded, study, keypoints)
         rows.append(
@@ -63,7 +64,7 @@ def checkpoint_table(loaded: LoadedCheckpoint, study: Study) -> Grid:
             )
         )
     truth = study.load("test", "gt")
-    protocol = _protocol(loaded)
+    protocol = _protocol(loaded, study)
     flips = "with" if protocol.flip else "without"
     note = f"Protocol {protocol.name}, {flips} flip averaging."
     if study.profile.size in FRAMES:
@@ -103,18 +104,23 @@ def lifter_to_examine(
     if loaded is None:
         protocol = PROTOCOLS[study.paper.row(row).run.protocol]
         rate = study.profile.frame_rate_divisor
-        return study.lifter(row), replace(scored_on(protocol, study.dataset), downsample=rate)
-    return loaded.network, scored_on(_protocol(loaded), study.dataset)
+        protocol = replace(scored_on(protocol, study.dataset), downsample=rate)
+        # Moved here and not first in an evaluation, which would make its weights such as no
+        # gradient passes.
+        return study.lifter(row).to(study.device), protocol
+    return loaded.network, _protocol(loaded, study)
 
 
-def _protocol(loaded: LoadedCheckpoint) -> Protocol:
-    return RELEASED_PROTOCOLS.get(loaded.identity.network, MIXSTE)
+def _protocol(loaded: LoadedCheckpoint, study: Study) -> Protocol:
+    """As the network's release scores, with the rules of the data set's own tables."""
+    released = RELEASED_PROTOCOLS.get(loaded.identity.network, MIXSTE)
+    return scored_on(released, study.dataset)
 
 
 def _evaluate(loaded: LoadedCheckpoint, study: Study, keypoints: str) -> Evaluation:
     dataset = study.load("test", keypoints)
     _check_joints(loaded, dataset)
-    protocol = scored_on(_protocol(loaded), study.dataset)
+    protocol = _protocol(loaded, study)
     return evaluate(loaded.network, dataset, protocol=protocol, device=str(study.device))
 
 

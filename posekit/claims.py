@@ -22,6 +22,7 @@ not sampled, and compared exactly. Oracle figures are refused when a paper is re
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -124,6 +125,8 @@ def judge(claim: Claim, read: Reader, basis: str = "") -> Verdict:
     if verdicts == {REPRODUCED}:
         verdict = REPRODUCED
     if NOT_ASSESSED in verdicts:
+        if not all(math.isfinite(result.low + result.high) for result in results):
+            return Verdict(claim.id, NOT_ASSESSED, "a figure is not a number", (), basis)
         return Verdict(
             claim.id, NOT_ASSESSED, "one seed or one take gives no interval", results, basis
         )
@@ -191,7 +194,7 @@ def _judge_condition(condition: Condition, read: Reader) -> ConditionResult:
         float(difference),
         float(low),
         float(high),
-        _side(low, high) if sampled else NOT_ASSESSED,
+        _side(low, high) if sampled and math.isfinite(low + high) else NOT_ASSESSED,
     )
 
 

@@ -17,6 +17,7 @@ import click
 
 from posekit import __version__
 from posekit.errors import PosekitError
+from posekit.storage import repository_root
 
 if TYPE_CHECKING:
     from posekit.datasets.status import DatasetStatus
@@ -166,6 +167,8 @@ def report(
     from posekit.reports import build_index, build_report, run_notebook
     from posekit.reports.running import reports_folder
 
+    if update_reference:
+        _check_reference(profile, checkpoint)
     folder = reports_folder()
     values = {"dataset": dataset, "profile": profile, "seeds": seeds, "device": device}
     values["checkpoint"] = str(Path(checkpoint).expanduser().resolve()) if checkpoint else ""
@@ -179,13 +182,31 @@ def report(
         if run.error:
             failed[paper] = run.error
         elif update_reference and paper in _papers():
-            click.echo(f"{paper}: reference results in {_update_reference(paper, **values)}")
+            try:
+                kept = _update_reference(paper, **values)
+            except PosekitError as error:
+                failed[paper] = str(error)
+            else:
+                click.echo(f"{paper}: reference results in {kept}")
     index = build_index(folder / "executed", folder / "html" / "index.html")
     click.echo(f"index of all reports: {index}")
     if failed:
         for paper, error in failed.items():
             click.echo(f"failed: {paper}: {error}", err=True)
         raise click.exceptions.Exit(FAILED)
+
+
+def _check_reference(profile: str, checkpoint: str) -> None:
+    """Find out before any work whether its results can be kept as a reference."""
+    from posekit.profiles import PROFILES
+
+    fit = [name for name, known in PROFILES.items() if known.verdicts]
+    if profile not in fit:
+        raise click.UsageError(
+            f"--update-reference keeps results of --profile {' or '.join(fit)}, not of {profile}."
+        )
+    if checkpoint:
+        raise click.UsageError("--update-reference trains; leave out --checkpoint.")
 
 
 def _update_reference(
@@ -306,7 +327,7 @@ def list_papers() -> None:
     """List the papers: title, venue, tables, claims, and whether a notebook is there."""
     from posekit.papers import load_paper
 
-    there = _notebooks()
+    there = _notebooks() if repository_root() else ()
     rows = []
     for key in _papers():
         paper = load_paper(key)

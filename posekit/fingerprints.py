@@ -2,16 +2,19 @@
 
 A fingerprint is a hash of a data set's contents, and getting it takes as long as loading. It is
 remembered beside the runs, under what it depends on: the code that loads or generates the data,
-its tables, NumPy, and the names, sizes and dates of the files.
+its tables, NumPy, the processor's kind (which decides the last digits of what is generated), and
+the names, sizes and dates of the files.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import platform
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from posekit import datasets
 from posekit.datasets import DATASETS, SPLITS
@@ -61,12 +64,14 @@ def known_fingerprints(
 def _memory(dataset: str, keypoints: str, size: str, data: Path, runs: Path) -> Path:
     source = DATASETS[dataset]
     parts = [dataset, keypoints, size, code_version(source.module), f"numpy {np.__version__}"]
+    parts.append(f"{platform.machine()} {torch.backends.cpu.get_cpu_capability()}")
     parts += [path.read_text("utf-8") for path in sorted(_PACKAGE.rglob("*.json"))]
     if source.files:
         # Data sets lie in folders of their own, or directly in the data folder.
-        own = [path for folder in source.search_folders for path in (data / folder).rglob("*")]
-        for path in sorted([*data.glob("*"), *own]):
-            if path.is_file():
+        own = [data / folder for folder in source.search_folders if (data / folder).is_dir()]
+        below = {path for folder in own or [data] for path in folder.rglob("*")}
+        for path in sorted({*data.glob("*"), *below}):
+            if path.is_file() and runs not in path.parents:
                 status = path.stat()
                 name = path.relative_to(data).as_posix()
                 parts.append(f"{name} {status.st_size} {status.st_mtime_ns}")

@@ -54,7 +54,7 @@ def banner(study: Study, dataset: PoseDataset) -> None:
                 f"({dataset.split} split)",
                 "fingerprint": dataset.fingerprint[:16],
                 "notes": "; ".join(dataset.notes) or "none",
-                "profile": f"{study.profile.name}, seeds {seeds}",
+                "profile": f"{_profile(study)}, seeds {seeds}",
                 "device": str(study.device),
                 "posekit": f"{__version__}, torch {torch.__version__}, "
                 f"Python {sys.version.split()[0]}, environment {Path(sys.prefix).name}",
@@ -62,6 +62,15 @@ def banner(study: Study, dataset: PoseDataset) -> None:
             label=dataset.evidence,
         )
     )
+
+
+def _profile(study: Study) -> str:
+    """The profile's name, and where ``auto`` chose it, what of the paper is not run."""
+    name = study.profile.name
+    if study.asked_profile != "auto" or name == "paper":
+        return name
+    reason = "takes a GPU" if name == "quick" else "takes days, and the published data"
+    return f"{name} (chosen by auto; the paper's own schedule, -p profile paper, {reason})"
 
 
 def study(settings: Settings) -> Study:

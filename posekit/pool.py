@@ -78,11 +78,11 @@ def _summary(failures: Sequence[tuple[str, str]], jobs: int) -> str:
 def estimated_seconds(job: Job) -> float:
     """Rough computing time of a run, to plan with: one CPU core, or one GPU."""
     options, recipe = job.config["options"], job.config["recipe"]
-    parameters, tensors = _weights(
+    parameters, tensors, tiled = _weights(
         job.config["model"], job.config.get("dataset", ""), json.dumps(options)
     )
     per_frame = SQUARE * parameters + LINEAR * math.sqrt(parameters * tensors)
-    steps = recipe.get("max_steps") or recipe["epochs"] * _steps_per_epoch(job)
+    steps = recipe.get("max_steps") or recipe["epochs"] * _steps_per_epoch(job, tiled)
     frames = steps * recipe["batch_size"] * options["frames"]
     if torch.device(job.device).type == "cpu":
         return per_frame * frames
@@ -90,20 +90,29 @@ def estimated_seconds(job: Job) -> float:
 
 
 @lru_cache(maxsize=1024)
-def _weights(model: str, dataset: str, options: str) -> tuple[int, int]:
-    """Parameters of a network and the tensors that hold them; nothing is allocated."""
+def _weights(model: str, dataset: str, options: str) -> tuple[int, int, bool]:
+    """Parameters of a network, the tensors that hold them, and whether its windows lie end to end.
+
+    Nothing is allocated.
+    """
     with torch.device("meta"):
         # Graphs of one variant of GLA-GCN fit no other joints; elsewhere they hardly matter here.
         skeleton = HUMANEVA_15 if dataset == "humaneva" else HUMAN36M_17
         network = build(model, skeleton=skeleton, **json.loads(options))
     sizes = [parameter.numel() for parameter in network.parameters()]
-    return sum(sizes), len(sizes)
+    return sum(sizes), len(sizes), network.tiled_windows
 
 
-def _steps_per_epoch(job: Job) -> int:
-    """Steps of one epoch of Human3.6M's training split: 1.56 million frames, each also mirrored."""
-    per_step = job.config["recipe"]["batch_size"] * job.config["options"]["frames"]
-    return max(1, 2 * 1_560_000 // per_step)
+def _steps_per_epoch(job: Job, tiled: bool) -> int:
+    """Steps of one epoch of Human3.6M's training split: 1.56 million frames, most also mirrored.
+
+    Windows lie end to end, or there is one for every frame.
+    """
+    recipe = job.config["recipe"]
+    frames = 1_560_000 * (2 if recipe.get("flip", True) else 1)
+    return max(
+        1, frames // (recipe["batch_size"] * (job.config["options"]["frames"] if tiled else 1))
+    )
 
 
 def _workers(jobs: Sequence[Job]) -> int:
@@ -118,10 +127,10 @@ def _workers(jobs: Sequence[Job]) -> int:
 def _attempt(job: Job, failures: list[tuple[str, str]], *, alone: bool) -> None:
     try:
         execute(job)
-    except PosekitError as error:
+    except Exception as error:
         if alone:
             raise
-        failures.append((job.id, str(error)))
+        failures.append((job.id, _cause(error)))
 
 
 def _execute_in_processes(
@@ -141,7 +150,8 @@ def _execute_in_processes(
     except BrokenProcessPool as error:
         raise RunFailedError(
             "a process that computed a run was killed, perhaps for want of memory; finished runs "
-            "are kept: start the same command again."
+            "are kept: start the same command again. (A script of your own must call this under "
+            'if __name__ == "__main__".)'
         ) from error
     finally:
         # On Ctrl-C the workers end at once; what they were computing resumes from its checkpoint.
@@ -170,12 +180,20 @@ def _interrupts_held_back() -> Iterator[None]:
 
 
 def _execute_quietly(job: Job) -> str | None:
-    """Execute a run in a worker; the message of its failure, if it fails as foreseen."""
+    """Execute a run in a worker; the message of its failure, if it fails."""
     try:
         execute(job)
-    except PosekitError as error:
-        return str(error)
+    except Exception as error:
+        return _cause(error)
     return None
+
+
+def _cause(error: Exception) -> str:
+    """One line; an error that nobody foresaw, such as of a full GPU, also by its kind."""
+    if isinstance(error, PosekitError):
+        return str(error)
+    said = " ".join(str(error).split())[:200]
+    return f"{type(error).__name__}: {said}" if said else type(error).__name__
 
 
 def _start_worker(parent: int) -> None:

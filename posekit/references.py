@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from posekit.claims import Verdict
+from posekit.datasets import DATASETS
 from posekit.errors import InvalidData, InvalidParameter
 from posekit.fingerprints import known_fingerprints
-from posekit.profiles import PROFILES, describe
+from posekit.profiles import PROFILES, describe, resolve_profile
 from posekit.provenance import environment
 from posekit.runs import write_json
 from posekit.storage import repository_root
@@ -141,15 +142,21 @@ def write_reference(study: Study, folder: str | os.PathLike[str] | None = None) 
 
 
 def is_stale(reference: Reference, study: Study) -> bool:
-    """Whether what decides the reference's numbers has changed: its rows, code or data.
+    """Whether what decides the reference's numbers has changed: rows, scale, code or data.
 
-    Data are compared where their fingerprint is known without loading them.
+    Data on disk are compared where their fingerprint is known without loading them. Generated
+    data are their code: a processor of another kind makes them with other roundings.
     """
     runs = {row.path: row.run for row in study.paper.rows}
+    profile = resolve_profile(reference.profile, study.dataset, study.device, study.paper.scaling)
     for path, row in reference.rows.items():
         run = runs.get(path)
         if run is None or study.code(run) != row.code:
             return True
+        if row.ran != describe(study.configuration(run, profile)):
+            return True
+    if not DATASETS[reference.dataset].files:
+        return False
     size = PROFILES[reference.profile].size
     for keypoints, stored in reference.data.items():
         place = (study.data, study.store.root)

@@ -28,7 +28,7 @@ from posekit.fingerprints import data_fingerprints
 from posekit.models.layers import Lifter
 from posekit.papers import COST_METRICS, Claim, Paper, Row, RowRun, Table, load_paper
 from posekit.pool import estimated_seconds, execute_all
-from posekit.profiles import describe, resolve_profile
+from posekit.profiles import Profile, describe, resolve_profile
 from posekit.provenance import code_version
 from posekit.published_costs import published_costs
 from posekit.references import Reference
@@ -90,6 +90,7 @@ class Study:
         self.paper: Paper = known.on_dataset(dataset)
         self.device = choose_device(device)
         self.profile = resolve_profile(profile, dataset, self.device, self.paper.scaling)
+        self.asked_profile = profile
         self.seeds = _seeds(seeds, self.profile.seeds)
         self.data = Path(data_root(data))
         self.store = RunStore(Path(runs_root(runs)))
@@ -118,9 +119,13 @@ class Study:
         }
         return Job(run_id(config), config, self.store.root, self.data, str(self.device))
 
-    def configuration(self, run: RowRun) -> dict[str, Any]:
-        """What to run for a row on this data set at this scale; see ``Profile.configuration``."""
-        return {**self.profile.configuration(run), "keypoints": self.input(run.keypoints)}
+    def configuration(self, run: RowRun, profile: Profile | None = None) -> dict[str, Any]:
+        """What to run for a row on this data set at this scale, or at that of another profile.
+
+        See ``Profile.configuration``.
+        """
+        scaled = (profile or self.profile).configuration(run)
+        return {**scaled, "keypoints": self.input(run.keypoints)}
 
     def input(self, keypoints: str) -> str:
         """The 2D source that stands for one that a paper's table names.

@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import math
 import pickle
+import struct
 import sys
 import zipfile
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, ClassVar
 
 import torch
 from torch import Tensor
@@ -72,6 +73,7 @@ _BROKEN = (
     OverflowError,
     RecursionError,
     RuntimeError,
+    struct.error,
     TypeError,
     ValueError,
 )
@@ -156,8 +158,14 @@ _KEPT: dict[tuple[str, str], Any] = {
 }
 
 
-class _Unpickler(pickle.Unpickler):
-    """Keeps tensors and containers, and gets the numbers of a storage from ``fetch``."""
+class _Unpickler(pickle._Unpickler):
+    """Keeps tensors and containers, and gets the numbers of a storage from ``fetch``.
+
+    In Python, since the unpickler in C can be made to reserve all memory by a few forged bytes,
+    and sets attributes on whatever a forged file points it at.
+    """
+
+    dispatch: ClassVar = dict(pickle._Unpickler.dispatch)
 
     def __init__(self, stream: BinaryIO, fetch: Callable[[str, int], bytearray]) -> None:
         super().__init__(stream, encoding="latin1")
@@ -172,6 +180,13 @@ class _Unpickler(pickle.Unpickler):
         if own and (module, name) not in _HARMLESS:
             raise _CodeRequestedError(f"{module}.{name}")
         return type(name, (Placeholder,), {"__module__": module})
+
+    def load_build(self) -> None:
+        if len(self.stack) < 2 or not isinstance(self.stack[-2], OrderedDict | Placeholder):
+            raise pickle.UnpicklingError("it sets the state of something that has none")
+        super().load_build()
+
+    dispatch[pickle.BUILD[0]] = load_build
 
     def persistent_load(self, identifier: Any) -> _Storage:
         kind, type_name, key, _location, count, *view = identifier

@@ -1,9 +1,12 @@
 """Checkpoint files: read as the authors distribute them, told apart, loaded strictly, run never."""
 
 import argparse
+import io
 import os
 import pickle
+import zipfile
 from contextlib import suppress
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -12,6 +15,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from posekit import torch_files
 from posekit.checkpoint_files import read
 from posekit.checkpoints import from_reference, load
 from posekit.errors import InvalidCheckpoint, InvalidParameter
@@ -241,6 +245,33 @@ def test_functions_of_other_libraries_are_not_run(tmp_path, zipped):
     sentinel.unlink(missing_ok=True)
     assert "extra" in load(path).identity.ignored
     assert not sentinel.exists()
+
+
+class Forged:
+    """Stands for a function with a state."""
+
+
+class ForgedName(pickle._Pickler):
+    """Writes a state for a function, which no honest pickle holds."""
+
+    dispatch: ClassVar = dict(pickle._Pickler.dispatch)
+
+    def save_forged(self, _item):
+        self.save_global(torch._utils._rebuild_tensor_v2)
+        self.save({"forged": True})
+        self.write(pickle.BUILD)
+
+    dispatch[Forged] = save_forged
+
+
+def test_a_pickle_sets_no_attribute_of_a_function(tmp_path):
+    stream = io.BytesIO()
+    with zipfile.ZipFile(tmp_path / "model.bin", "w") as archive:
+        ForgedName(stream, 2).dump({"weight": Forged()})
+        archive.writestr("model/data.pkl", stream.getvalue())
+    with pytest.raises(InvalidCheckpoint, match="sets the state of something that has none"):
+        read(tmp_path / "model.bin")
+    assert not hasattr(torch_files._view, "forged")
 
 
 @FORMATS

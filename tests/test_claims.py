@@ -1,5 +1,7 @@
 """Verdicts: differences paired over seeds and takes, with an interval."""
 
+import json
+
 import numpy as np
 import pytest
 
@@ -89,6 +91,15 @@ def test_one_seed_gives_no_verdict():
     generator = np.random.default_rng(4)
     verdict = verdict_of(errors(-9, 1, generator, seeds=1), errors(0, 1, generator, seeds=1))
     assert verdict.verdict == NOT_ASSESSED
+
+
+def test_a_figure_that_is_not_a_number_decides_nothing():
+    generator = np.random.default_rng(0)
+    broken = errors(40.0, 0.1, generator)
+    broken.values[0, 0] = np.nan
+    verdict = verdict_of(broken, errors(41.0, 0.1, generator))
+    assert (verdict.verdict, verdict.reason) == (NOT_ASSESSED, "a figure is not a number")
+    json.dumps(verdict.to_json(), allow_nan=False)
 
 
 def test_all_conditions_have_to_hold():

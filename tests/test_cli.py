@@ -160,6 +160,28 @@ def test_report_goes_on_after_a_failure_and_names_it(
     assert "beta: done" in result.output
 
 
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--profile", "quick"], "keeps results of --profile standard or paper, not of quick"),
+        (["--profile", "standard", "--checkpoint", "a.bin"], "leave out --checkpoint"),
+    ],
+)
+def test_a_reference_that_could_not_be_kept_is_refused_before_any_work(
+    options: list[str], said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("posekit.reports.run_notebook", None)
+    result = CliRunner().invoke(cli.posekit, ["report", "uao", "--update-reference", *options])
+    assert result.exit_code == cli.MISTAKE
+    assert said in " ".join(result.output.split())
+
+
+def test_list_needs_no_repository(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cli, "repository_root", lambda: None)
+    result = CliRunner().invoke(cli.posekit, ["list"])
+    assert (result.exit_code, result.output.count("not yet")) == (0, len(cli._papers()))
+
+
 def test_pages_need_the_repository(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(page, "repository_root", lambda: None)
     with pytest.raises(InvalidData, match="clone"):

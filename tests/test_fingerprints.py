@@ -1,6 +1,7 @@
 """Fingerprints of data sets are remembered until the data change."""
 
 import pytest
+import torch
 
 from posekit import fingerprints
 from posekit.errors import DatasetNotFound
@@ -32,6 +33,25 @@ def test_a_changed_file_is_another_data_set(tmp_path, place):
     between = fingerprints._memory(*arguments)
     file.write_bytes(b"second, longer")
     assert len({before, between, fingerprints._memory(*arguments)}) == 3
+
+
+def test_a_changed_file_in_a_folder_of_the_data_set_is_seen(tmp_path):
+    arguments = ("mpi_inf_3dhp", "gt", "smoke", tmp_path, tmp_path / "runs")
+    found = []
+    for content in (b"", b"longer"):  # directly in the data folder, without one of the set's own
+        (tmp_path / "TS1").mkdir(exist_ok=True)
+        (tmp_path / "TS1" / "annot_data.mat").write_bytes(content)
+        found.append(fingerprints._memory(*arguments))
+    (tmp_path / "runs").mkdir()
+    (tmp_path / "runs" / "anything").write_text("of a run")
+    assert len({*found, fingerprints._memory(*arguments)}) == 2
+
+
+def test_another_processor_may_generate_other_digits(tmp_path, monkeypatch):
+    arguments = ("synthetic", "gt", "smoke", tmp_path, tmp_path / "runs")
+    here = fingerprints._memory(*arguments)
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: "another")
+    assert fingerprints._memory(*arguments) != here
 
 
 def test_a_torn_memory_is_computed_anew(tmp_path):

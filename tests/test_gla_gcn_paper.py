@@ -15,7 +15,7 @@ from posekit.pool import estimated_seconds
 from posekit.profiles import describe, resolve_profile
 from posekit.protocols import HOT_SEQUENCE, MHFORMER, MIXSTE, VIDEOPOSE3D
 from posekit.recipes import Recipe
-from posekit.skeletons import HUMAN36M_17
+from posekit.skeletons import HUMAN36M_17, HUMANEVA_15
 from posekit.study import Study
 
 PAPER = load_paper("gla_gcn")
@@ -85,7 +85,8 @@ def test_every_row_can_be_run_at_every_scale(name):
         Recipe(**config["recipe"])
         assert "pairs of blocks" in describe(config) or row.run.model == "gla_gcn"
         if name != "paper":
-            network = build(config["model"], skeleton=HUMAN36M_17, **config["options"])
+            skeleton = HUMANEVA_15 if row.only_on == "humaneva" else HUMAN36M_17
+            network = build(config["model"], skeleton=skeleton, **config["options"])
             assert network.frames == row.run.options["frames"] // profile.frames_divisor
 
 
@@ -166,3 +167,15 @@ def test_a_run_of_graph_units_can_be_planned():
     config = profile.configuration(PAPER.row("table-h36m-gt/without-reconstruction").run)
     seconds = estimated_seconds(Job("run", config, Path("runs"), Path("data"), "cpu"))
     assert 5 < seconds < 20
+    # As published: an epoch has one window for every frame, not one for every 243.
+    full = resolve_profile("paper", "h36m", "cpu", PAPER.scaling).configuration(
+        PAPER.row("table-h36m-gt/without-reconstruction").run
+    )
+    steps = 80 * 1_560_000 // 512  # without mirrored copies, 512 windows a step
+    once = {**full, "recipe": {**full["recipe"], "max_steps": 1}}
+    ratio = _estimate(full) / _estimate(once)
+    assert ratio == pytest.approx(steps, rel=0.01)
+
+
+def _estimate(config):
+    return estimated_seconds(Job("run", config, Path("runs"), Path("data"), "cpu"))

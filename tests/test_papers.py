@@ -5,9 +5,10 @@ from pathlib import Path
 import pytest
 import yaml
 
+from posekit import execution
 from posekit.errors import InvalidData, InvalidParameter
 from posekit.models import build
-from posekit.papers import list_papers, load_paper, read_paper
+from posekit.papers import PAIRED_METRICS, list_papers, load_paper, read_paper
 from posekit.skeletons import HUMAN36M_17
 from posekit.training import Recipe
 
@@ -115,6 +116,16 @@ def test_an_oracle_figure_in_a_claim_is_refused(broken):
 
     with pytest.raises(InvalidData, match="oracle figures never enter a verdict"):
         read_paper(broken(change))
+
+
+def test_a_claim_on_a_figure_that_is_not_kept_take_by_take_is_refused(broken):
+    def change(content):
+        claim = next(claim for claim in content["claims"] if claim["id"] == "plug-and-play")
+        claim["comparison"][0]["metric"] = "pck"
+
+    with pytest.raises(InvalidData, match="plug-and-play compares pck; verdicts need one of mpjpe"):
+        read_paper(broken(change))
+    assert PAIRED_METRICS == execution.PAIRED_METRICS
 
 
 def _misspell_metric(content):

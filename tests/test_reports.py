@@ -12,9 +12,11 @@ import pytest
 from executed_notebook import comparison, executed_notebook, write_executed
 from nbformat.v4 import new_code_cell, new_output
 
+from posekit.datasets import DATASETS
 from posekit.errors import InvalidData
 from posekit.reports import build_index, build_report, page
 from posekit.reports.cells import cell_html, prose_html
+from posekit.reports.index import data_table
 from posekit.tables import Card, ComparisonTable, Grid, Measured, Row, format_value
 from posekit.tables.grids import signed
 
@@ -192,6 +194,15 @@ def test_index_has_a_card_per_run_with_verdicts_and_failures(tmp_path: Path) -> 
         assert fact in words
     assert "ktpformer: no run yet" in words
     assert str(Path.home()) not in text
+
+
+def test_the_index_names_no_folder_of_damaged_data(tmp_path: Path, monkeypatch) -> None:
+    (tmp_path / "h36m").mkdir()
+    (tmp_path / "h36m" / "data_3d_h36m.npz").write_bytes(b"cut off")
+    monkeypatch.setenv("POSEKIT_DATA", str(tmp_path))
+    (row,) = (row for row in data_table().rows if row[0] == DATASETS["h36m"].title)
+    assert row[1] == "damaged"
+    assert str(tmp_path) not in str(row)
 
 
 def test_differences_are_taken_within_a_column() -> None:

@@ -153,10 +153,14 @@ def test_verdicts_come_from_complete_runs_only(study, monkeypatch):
     assert verdicts["diffusion-oracle"].reason.startswith("oracle")
 
 
-def test_smoke_carries_no_verdict(runs):
-    smoke = Study("ktpformer", profile="smoke", runs=runs, device="cpu")
-    verdicts = {verdict.claim: verdict for verdict in smoke.verdicts()}
-    assert "this run" not in verdicts["kpa-helps"].basis
+def test_a_profile_without_verdicts_gives_none_of_its_own(study, runs):
+    assert not PROFILES["smoke"].verdicts
+    assert not PROFILES["quick"].verdicts
+    again = Study("ktpformer", "synthetic", "tiny", seeds=study.seeds, runs=runs, device="cpu")
+    for carries in (True, False):
+        again.profile = replace(again.profile, verdicts=carries)
+        verdicts = {verdict.claim: verdict for verdict in again.verdicts()}
+        assert ("this run" in verdicts["kpa-helps"].basis) is carries
 
 
 def test_the_same_seed_gives_the_same_numbers(study, tmp_path):
@@ -212,6 +216,23 @@ def test_failures_are_gathered_and_the_rest_is_kept(tmp_path, monkeypatch):
 
     monkeypatch.setattr(pool, "execute", sometimes)
     with pytest.raises(RunFailedError, match=r"1 of 4 runs failed: .*not finite"):
+        study.run_all(["kpa-tpa"], workers=1)
+    assert len(study.plan(["kpa-tpa"]).missing) == 1
+
+
+def test_a_failure_that_nobody_foresaw_ends_no_other_run(tmp_path, monkeypatch):
+    study = Study("ktpformer", "synthetic", "tiny", seeds=[0], runs=tmp_path, device="cpu")
+    broken = study.job(study.paper.row("kpa-tpa/neither"), 0).id
+
+    def sometimes(job):
+        if job.id == broken:
+            raise RuntimeError("out of memory\nin a second line")
+        return execute(job)
+
+    monkeypatch.setattr(pool, "execute", sometimes)
+    with pytest.raises(
+        RunFailedError, match=r"1 of 4 runs failed: .*RuntimeError: out of memory in"
+    ):
         study.run_all(["kpa-tpa"], workers=1)
     assert len(study.plan(["kpa-tpa"]).missing) == 1
 
@@ -293,6 +314,9 @@ def test_reference_results_are_written_and_read_back(only_kpa_tpa, tmp_path, mon
     )
     assert reference.verdict("kpa-helps").basis.startswith("reference run (synthetic, tiny")
     assert not references.is_stale(reference, study)
+    with monkeypatch.context() as change:
+        change.setitem(PROFILES, "tiny", replace(TINY, steps=3))
+        assert references.is_stale(reference, study)
     monkeypatch.setattr(study, "code", lambda run: "changed")
     assert references.is_stale(reference, study)
     assert reference.verdict("kpa-helps", stale=True).basis.startswith("stale")

@@ -20,6 +20,7 @@ from jsonschema.exceptions import best_match
 from posekit.errors import InvalidData, InvalidParameter
 
 ORACLE_ESTIMATES = ("j_best", "p_best")
+PAIRED_METRICS = ("mpjpe", "p_mpjpe", "mpjve", "rank_correlation")  # kept take by take
 COST_METRICS = ("params", "macs", "macs_linear", "flops", "flops_all")
 COUNTED_ELSEWHERE = ("flops_thop",)  # costs as another tool counts them, published only
 
@@ -329,6 +330,11 @@ def _term(content: Any) -> Term:
 
 def _check_claim(claim: Claim, rows: Mapping[str, Row], file: str) -> None:
     for condition in claim.comparison:
+        if condition.metric not in (*PAIRED_METRICS, *COST_METRICS):
+            raise InvalidData(
+                f"{file}: claim {claim.id} compares {condition.metric}; verdicts need one of "
+                f"{', '.join((*PAIRED_METRICS, *COST_METRICS))}."
+            )
         for path in condition.rows:
             row = rows.get(path)
             if row is None or row.run is None:

@@ -70,7 +70,14 @@ def data_table() -> Grid:
     Folders are left out: reports are published.
     """
     rows = [
-        (row.title, row.state, row.contents or "-", row.licence, row.page or "-")
+        # What is wrong with damaged files names their folder.
+        (
+            row.title,
+            row.state,
+            "-" if row.state == "damaged" else row.contents or "-",
+            row.licence,
+            row.page or "-",
+        )
         for row in data_status()
     ]
     note = "posekit data status tells which files are missing and how to get them."

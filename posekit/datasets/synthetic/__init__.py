@@ -1,7 +1,8 @@
-"""Synthetic motion: no file on disk, no licence form, the same bytes everywhere.
+"""Synthetic motion: no file on disk, no licence form, the same at every call.
 
 Seven persons with the names, actions and cameras of Human3.6M move by kinematic rules and a
 measured walking cycle; their projections pass through a detector that errs like a real one.
+Processors with other vector units round the last digits otherwise.
 """
 
 from __future__ import annotations

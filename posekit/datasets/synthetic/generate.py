@@ -29,7 +29,8 @@ def generate_take(
 ) -> np.ndarray:
     """One take of synthetic motion.
 
-    The same arguments give the same bytes on every platform.
+    The same arguments give the same bytes on processors of one kind; others may round the last
+    digits otherwise.
 
     Args:
         subject: name of the person; bone lengths and gait depend on it.
