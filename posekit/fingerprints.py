@@ -16,13 +16,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from posekit import datasets
+from posekit.code_version import code_version
 from posekit.datasets import DATASETS, SPLITS
 from posekit.execution import load_split
-from posekit.provenance import code_version
 from posekit.runs import write_json
-
-_PACKAGE = Path(datasets.__file__).parent
 
 
 def data_fingerprints(
@@ -65,7 +62,6 @@ def _memory(dataset: str, keypoints: str, size: str, data: Path, runs: Path) -> 
     source = DATASETS[dataset]
     parts = [dataset, keypoints, size, code_version(source.module), f"numpy {np.__version__}"]
     parts.append(f"{platform.machine()} {torch.backends.cpu.get_cpu_capability()}")
-    parts += [path.read_text("utf-8") for path in sorted(_PACKAGE.rglob("*.json"))]
     if source.files:
         # Data sets lie in folders of their own, or directly in the data folder.
         own = [data / folder for folder in source.search_folders if (data / folder).is_dir()]

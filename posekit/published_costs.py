@@ -6,9 +6,9 @@ import hashlib
 import json
 from pathlib import Path
 
+from posekit.code_version import code_version
 from posekit.costs import size_of
 from posekit.papers import COST_METRICS, RowRun
-from posekit.provenance import code_version
 from posekit.runs import write_json
 
 

@@ -20,6 +20,7 @@ import numpy as np
 
 from posekit import references
 from posekit.claims import PairedErrors, Verdict, judge, not_assessed, paired_errors
+from posekit.code_version import code_version
 from posekit.datasets import DATASETS, PoseDataset
 from posekit.devices import choose_device
 from posekit.errors import InvalidParameter
@@ -29,7 +30,6 @@ from posekit.models.layers import Lifter
 from posekit.papers import COST_METRICS, Claim, Paper, Row, RowRun, Table, load_paper
 from posekit.pool import estimated_seconds, execute_all
 from posekit.profiles import Profile, describe, resolve_profile
-from posekit.provenance import code_version
 from posekit.published_costs import published_costs
 from posekit.references import Reference
 from posekit.results import Figure, Plan, PlannedRun, RowResult, TableResult

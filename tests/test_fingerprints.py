@@ -66,11 +66,10 @@ def test_data_that_are_missing_are_said(tmp_path):
         data_fingerprints("h36m", "gt", "smoke", tmp_path, tmp_path / "runs")
 
 
-def test_another_numpy_or_another_table_may_be_other_data(tmp_path, monkeypatch):
+def test_another_numpy_or_other_code_may_make_other_data(tmp_path, monkeypatch):
     arguments = ("synthetic", "gt", "smoke", tmp_path, tmp_path / "runs")
     before = fingerprints._memory(*arguments)
     monkeypatch.setattr(fingerprints.np, "__version__", "0.0")
     between = fingerprints._memory(*arguments)
-    (tmp_path / "walk_cycle.json").write_text("{}")
-    monkeypatch.setattr(fingerprints, "_PACKAGE", tmp_path)
+    monkeypatch.setattr(fingerprints, "code_version", lambda *modules: "another")
     assert len({before, between, fingerprints._memory(*arguments)}) == 3
