@@ -2,10 +2,10 @@
 
 From its roots (whole modules, found by name) the closure follows every global name that a
 definition reads: functions, classes and constants of posekit, wherever they stand. What enters the
-hash is each definition's syntax tree without docstrings, comments, layout and annotations, with
-references written as the bare name of what they mean. So a definition may move to another module,
-and be imported in another way, without giving another version; and a name that only an annotation
-mentions is no dependence.
+hash is each definition's syntax tree without docstrings, comments, layout, annotations and the
+texts of errors, with references written as the bare name of what they mean. So a definition may
+move to another module, and be imported in another way, without giving another version; and a name
+that only an annotation mentions is no dependence.
 """
 
 from __future__ import annotations
@@ -42,8 +42,8 @@ ANNOTATIONS = ("annotation", "returns")
 Place = tuple[str, str]
 # What a name means: a definition, or with None the module itself.
 Meaning = tuple[str, str | None]
-# Imported names that a statement sees.
-Scope = dict[str, Meaning]
+# What global and imported names mean; None for a name that a function binds itself.
+Scope = dict[str, Meaning | None]
 
 
 @dataclass
@@ -112,46 +112,66 @@ def _statements(places: set[Place]) -> Iterator[tuple[str, str, ast.stmt]]:
 def _dependences(statement: ast.stmt, module: str) -> list[Place]:
     """The definitions of posekit that a statement reads."""
     places: list[Place] = []
-    for owner, name in _references(statement, _scope(statement, module), module):
+    for owner, name in _references(statement, _scope(module)):
         if owner.startswith("posekit"):
             places += _all_of(owner) if name is None else [(owner, name)]
     return places
 
 
-def _references(node: ast.AST, scope: Scope, module: str) -> Iterator[Meaning]:
-    """What the names in a tree mean, outermost first; annotations are left out."""
-    meaning = _meaning(node, scope, module)
+def _references(node: ast.AST, scope: Scope) -> Iterator[Meaning]:
+    """What the names in a tree mean, outermost first; annotations and errors are left out."""
+    meaning = _meaning(node, scope)
     if meaning is not None:
         yield meaning
         return
-    for name, value in ast.iter_fields(node):
-        if name in ANNOTATIONS:
-            continue
+    scope = _inside(node, scope)
+    for _, value in _fields(node):
         for child in value if isinstance(value, list) else [value]:
             if isinstance(child, ast.AST):
-                yield from _references(child, scope, module)
+                yield from _references(child, scope)
 
 
-def _scope(statement: ast.stmt, module: str) -> Scope:
-    """Imported names that a statement sees: the module's, and its own."""
-    own: Scope = {}
-    for node in ast.walk(statement):
-        if isinstance(node, ast.Import | ast.ImportFrom):
-            own.update(_imported(node))
-    return {**_read(module).imports, **own}
+def _fields(node: ast.AST) -> Iterator[tuple[str, Any]]:
+    """Fields of a node that can change a number: no annotation, and nothing of what is raised."""
+    if isinstance(node, ast.Raise):
+        return
+    for name, value in ast.iter_fields(node):
+        if name not in ANNOTATIONS:
+            yield name, value
 
 
-def _meaning(node: ast.AST, scope: Scope, module: str) -> Meaning | None:
-    """What a name or a chain of attributes refers to: (module, name), name None for the module.
+def _scope(module: str) -> Scope:
+    """What names mean at the top of a module."""
+    content = _read(module)
+    return {**{name: (module, name) for name in content.definitions}, **content.imports}
 
-    A chain that goes on behind a definition means that definition; None for local names.
+
+def _inside(node: ast.AST, scope: Scope) -> Scope:
+    """What names mean inside a node: a function's own names hide the module's."""
+    if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+        return scope
+    hidden: Scope = {}
+    for inner in ast.walk(node):
+        if isinstance(inner, ast.arg):
+            hidden[inner.arg] = None
+        elif isinstance(inner, ast.Name) and isinstance(inner.ctx, ast.Store):
+            hidden[inner.id] = None
+    for inner in ast.walk(node):
+        if isinstance(inner, ast.Import | ast.ImportFrom):
+            hidden.update(_imported(inner))
+    return {**scope, **hidden}
+
+
+def _meaning(node: ast.AST, scope: Scope) -> Meaning | None:
+    """What a name or a chain of attributes refers to; None for local names and other nodes.
+
+    A chain that goes on behind a definition means that definition.
     """
-    if isinstance(node, ast.Name):
-        if node.id in scope:
-            return _resolved(*scope[node.id])
-        return (module, node.id) if node.id in _read(module).definitions else None
+    if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
+        known = scope.get(node.id)
+        return None if known is None else _resolved(*known)
     if isinstance(node, ast.Attribute):
-        base = _meaning(node.value, scope, module)
+        base = _meaning(node.value, scope)
         if base is not None and base[1] is None:
             return _resolved(base[0], node.attr)
     return None
@@ -243,26 +263,22 @@ def _path(module: str) -> Path | None:
 
 
 def _hash(name: str, module: str, statement: ast.stmt) -> str:
-    scope = _scope(statement, module)
-    return hashlib.sha256(repr((name, _normal(statement, scope, module))).encode()).hexdigest()
+    return hashlib.sha256(repr((name, _normal(statement, _scope(module)))).encode()).hexdigest()
 
 
-def _normal(node: Any, scope: Scope, module: str) -> Any:
+def _normal(node: Any, scope: Scope) -> Any:
     """A tree as nested tuples, the same under every Python version that can parse it."""
     if isinstance(node, list):
-        kept = (item for item in node if not isinstance(item, ast.Import | ast.ImportFrom))
-        return tuple(_normal(item, scope, module) for item in _without_docstring(list(kept)))
+        kept = [item for item in node if not isinstance(item, ast.Import | ast.ImportFrom)]
+        return tuple(_normal(item, scope) for item in _without_docstring(kept))
     if not isinstance(node, ast.AST):
         return None if node is None else repr(node)
-    meaning = _meaning(node, scope, module)
+    meaning = _meaning(node, scope)
     if meaning is not None:
         owner, name = meaning
         return ("reference", name or (owner.rpartition(".")[2] if _path(owner) else owner))
-    fields = (
-        (name, _normal(value, scope, module))
-        for name, value in ast.iter_fields(node)
-        if name not in ANNOTATIONS
-    )
+    scope = _inside(node, scope)
+    fields = ((name, _normal(value, scope)) for name, value in _fields(node))
     return (type(node).__name__, *((name, value) for name, value in fields if value))
 
 

@@ -88,6 +88,18 @@ def test_comments_docstrings_layout_and_annotations_leave_the_version(version_of
     assert first == again
 
 
+def test_a_local_name_is_not_the_global_of_the_same_name(version_of):
+    local = "from posekit import scale\n\ndef error(scale):\n    return scale + 1\n"
+    changed = SCALED.replace("2", "3")
+    assert version_of(root=local, scale=SCALED) == version_of(root=local, scale=changed)
+
+
+def test_the_text_of_an_error_leaves_the_version(version_of):
+    first = version_of(root="def f(x):\n    if x:\n        raise ValueError('a')\n    return 2\n")
+    again = version_of(root="def f(x):\n    if x:\n        raise ValueError('b')\n    return 2\n")
+    assert first == again
+
+
 def test_a_table_beside_the_code_counts(version_of, tmp_path):
     plain = version_of(root=SCALED)
     (tmp_path / "0" / "cameras.json").write_text("[1]")
