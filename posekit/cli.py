@@ -17,7 +17,7 @@ import click
 
 from posekit import __version__
 from posekit.errors import PosekitError
-from posekit.storage import repository_root
+from posekit.machine.storage import repository_root
 
 if TYPE_CHECKING:
     from posekit.datasets.status import DatasetStatus
@@ -84,19 +84,19 @@ def _models() -> Sequence[str]:
 
 
 def _notebooks() -> Sequence[str]:
-    from posekit.reports.running import available_notebooks
+    from posekit.workbook.reports.running import available_notebooks
 
     return available_notebooks()
 
 
 def _papers() -> Sequence[str]:
-    from posekit.papers import list_papers
+    from posekit.workbook.papers import list_papers
 
     return list_papers()
 
 
 def _profiles() -> Sequence[str]:
-    from posekit.profiles import PROFILES
+    from posekit.workbook.papers.profiles import PROFILES
 
     return ("auto", *PROFILES)
 
@@ -164,8 +164,8 @@ def report(
     posekit report
     posekit report ktpformer --profile standard --seeds 3 --update-reference
     """
-    from posekit.reports import build_index, build_report, run_notebook
-    from posekit.reports.running import reports_folder
+    from posekit.workbook.reports import build_index, build_report, run_notebook
+    from posekit.workbook.reports.running import reports_folder
 
     if update_reference:
         _check_reference(profile, checkpoint)
@@ -198,7 +198,7 @@ def report(
 
 def _check_reference(profile: str, checkpoint: str) -> None:
     """Find out before any work whether its results can be kept as a reference."""
-    from posekit.profiles import PROFILES
+    from posekit.workbook.papers.profiles import PROFILES
 
     fit = [name for name, known in PROFILES.items() if known.verdicts]
     if profile not in fit:
@@ -212,8 +212,8 @@ def _check_reference(profile: str, checkpoint: str) -> None:
 def _update_reference(
     paper: str, dataset: str, profile: str, seeds: int, device: str, checkpoint: str
 ) -> Path:
-    from posekit.references import write_reference
-    from posekit.study import Study
+    from posekit.workbook.studies.references import write_reference
+    from posekit.workbook.studies.study import Study
 
     return write_reference(Study(paper, dataset, profile, seeds=seeds, device=device))
 
@@ -226,7 +226,7 @@ def plan(
     papers: tuple[str, ...], dataset: str, profile: str, seeds: int, device: str, as_json: bool
 ) -> None:
     """Show the runs that reports need, which of them are stored, and how long the rest takes."""
-    from posekit.study import Study
+    from posekit.workbook.studies.study import Study
 
     for paper in papers or _papers():
         study = Study(paper, dataset, profile, seeds=seeds, device=device)
@@ -265,7 +265,7 @@ def bench(model: str | None, every: bool, **options: Any) -> None:
     posekit bench mixste --frames 27 --width 64 --depth 4 --batch 32
     posekit bench --all
     """
-    from posekit.profiling import describe_machine
+    from posekit.profiling.timing import describe_machine
 
     if (model is None) != every:
         raise click.UsageError("name a model, or say --all.")
@@ -282,7 +282,7 @@ def bench(model: str | None, every: bool, **options: Any) -> None:
 
 
 def _bench_all(options: Mapping[str, Any]) -> None:
-    from posekit.profiling import lifter_table
+    from posekit.profiling.timing import lifter_table
 
     columns = ("lifter", "frames", "params", "MACs, layers", "MACs, all", "ms", "memory")
     widths = (32, 6, 9, 12, 10, 9, 9)
@@ -301,7 +301,7 @@ def _bench_all(options: Mapping[str, Any]) -> None:
 
 
 def _bench_one(model: str, options: Mapping[str, Any]) -> None:
-    from posekit.profiling import bench_table
+    from posekit.profiling.timing import bench_table
 
     columns = ("pass", "precision", "mode", "frames/s", "ms", "of peak", "memory", "MPJPE change")
     widths = (9, 9, 8, 9, 9, 7, 9, 12)
@@ -325,7 +325,7 @@ def _bench_one(model: str, options: Mapping[str, Any]) -> None:
 @posekit.command("list", short_help="List the papers.")
 def list_papers() -> None:
     """List the papers: title, venue, tables, claims, and whether a notebook is there."""
-    from posekit.papers import load_paper
+    from posekit.workbook.papers import load_paper
 
     there = _notebooks() if repository_root() else ()
     rows = []
@@ -363,7 +363,7 @@ def status() -> None:
 def download(name: str, root: Path | None, sha256: str | None) -> None:
     """Fetch a free data set from its official page; continues where it was interrupted."""
     from posekit.datasets.download import download_cmu
-    from posekit.storage import data_root
+    from posekit.machine.storage import data_root
 
     folder = download_cmu(data_root(root), expected_sha256=sha256, report=click.echo)
     click.echo(f"{name}: ready in {folder}; try posekit report --dataset {name}")
@@ -389,7 +389,7 @@ def standin(name: str, root: Path | None, motion: str, size: str) -> None:
     POSEKIT_DATA=/tmp/standin posekit report ktpformer --dataset h36m --profile smoke
     """
     from posekit.datasets import DATASETS
-    from posekit.storage import data_root
+    from posekit.machine.storage import data_root
 
     if motion != "synthetic" and name != "h36m":
         raise click.UsageError(f"a stand-in for {name} holds synthetic motion; leave out --motion.")

@@ -10,12 +10,12 @@ import torch
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
-from posekit import figures
-from posekit.figures.style import PLOTLY_MIME
-from posekit.notebooks import RESULTS_MIME
-from posekit.reports.cells import WIDGET_MIME
-from posekit.skeletons import HUMAN36M_17
-from posekit.tables import ComparisonTable, Measured, Row
+from posekit.geometry.skeletons import HUMAN36M_17
+from posekit.workbook import figures
+from posekit.workbook.figures.style import PLOTLY_MIME
+from posekit.workbook.notebooks.opening import RESULTS_MIME
+from posekit.workbook.reports.cells import WIDGET_MIME
+from posekit.workbook.tables import ComparisonTable, Measured, Row
 
 PIXEL = (
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8z8BQDwAEhQGA"

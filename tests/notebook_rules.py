@@ -10,9 +10,9 @@ import nbformat
 from nbformat import NotebookNode
 
 from posekit.errors import InvalidData
-from posekit.parameters import PARAMETERS
-from posekit.reports.cells import HIDE_INPUT, SHOW_INPUT
-from posekit.reports.formulas import FORMULA, formulas_to_mathml
+from posekit.workbook.notebooks.settings import PARAMETERS
+from posekit.workbook.reports.cells import HIDE_INPUT, SHOW_INPUT
+from posekit.workbook.reports.formulas import FORMULA, formulas_to_mathml
 
 TAGS = {"parameters", HIDE_INPUT, SHOW_INPUT}
 KERNEL = {"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"}

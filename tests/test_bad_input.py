@@ -17,9 +17,9 @@ import pytest
 import torch
 
 from posekit import cli
+from posekit.geometry.skeletons import HUMANEVA_15
 from posekit.models import build
-from posekit.runs import RunStore
-from posekit.skeletons import HUMANEVA_15
+from posekit.workbook.studies.runs import RunStore
 
 NOTEBOOK = Path(__file__).resolve().parents[1] / "notebooks" / "ktpformer.ipynb"
 PAPERMILL = ("papermill", str(NOTEBOOK), "out.ipynb", "--no-progress-bar")

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from executed_notebook import write_executed
 
-from posekit.reports import build_index, build_report
+from posekit.workbook.reports import build_index, build_report
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 OPTIONS = (

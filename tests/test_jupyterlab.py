@@ -28,8 +28,8 @@ pytestmark = [
 
 VIEWER = """\
 import torch
-from posekit import widgets
-from posekit.skeletons import HUMAN36M_17
+from posekit.workbook.notebooks import widgets
+from posekit.geometry.skeletons import HUMAN36M_17
 
 truth = torch.linspace(0, 1, 3 * 17 * 3).reshape(3, 17, 3)
 clips = {"S9/Walking": (truth + 0.02, truth), "S11/Eating": (truth + 0.05, truth)}

@@ -17,11 +17,11 @@ from types import SimpleNamespace
 import pytest
 from papermill_runs import NOTEBOOKS, execute, smoke_run
 
-from posekit import notebooks
 from posekit.errors import DatasetNotFound, InvalidData, InvalidParameter, StorageError
-from posekit.notebooks import RESULTS_MIME
-from posekit.parameters import PARAMETERS, assigned_names, parameters
-from posekit.reports.page import results
+from posekit.workbook.notebooks import opening as notebooks
+from posekit.workbook.notebooks.opening import RESULTS_MIME
+from posekit.workbook.notebooks.settings import PARAMETERS, assigned_names, parameters
+from posekit.workbook.reports.page import results
 
 EVIDENCE = {"synthetic": "synthetic", "cmu": "motion capture", "h36m": "STAND-IN"}
 

@@ -8,9 +8,9 @@ from types import SimpleNamespace
 import pytest
 from papermill_runs import NOTEBOOKS, smoke_run
 
-from posekit.notebooks import RESULTS_MIME
-from posekit.papers import load_paper
-from posekit.reports.page import results
+from posekit.workbook.notebooks.opening import RESULTS_MIME
+from posekit.workbook.papers import load_paper
+from posekit.workbook.reports.page import results
 
 # Which notebook runs on which made-up files; together they read every format with tables.
 RUNS = {"gla_gcn": "mpi_inf_3dhp", "hot": "cmu", "ktpformer": "humaneva", "uao": "poseaug_3dhp"}

@@ -154,36 +154,3 @@ def test_ruff(arguments: tuple[str, ...]) -> None:
         check=False,
     )
     assert ruff.returncode == 0, ruff.stdout + ruff.stderr
-
-
-def test_every_file_imports_from_floors_below() -> None:
-    """DESIGN, section 2: geometry, measures, data, networks, running, papers, faces."""
-    floors = {
-        1: "errors storage progress devices provenance memory "
-        "skeletons cameras rotations calibration",
-        2: "metrics losses",
-        3: "datasets windows",
-        4: "models",
-        5: "training training_state recipes evaluation prediction scoring protocols hypotheses "
-        "profiling checkpoints checkpoint_files torch_files costs optimizers ranger optimisation "
-        "uncertainty",
-        6: "papers study results claims runs profiles references pool execution fingerprints "
-        "published_costs",
-        7: "figures widgets tables notebooks parameters comparisons checkpoint_report reports cli "
-        "trade_offs "
-        "papermill_messages",
-    }
-    floor_of = {name: floor for floor, names in floors.items() for name in names.split()}
-    rooms = {path.stem for path in (ROOT / "posekit").iterdir() if path.name[0] not in "._"}
-    assert rooms - {"__init__", "__main__", "__pycache__"} == floor_of.keys()
-    wrong = []
-    for path in (ROOT / "posekit").rglob("*.py"):
-        own = path.relative_to(ROOT / "posekit").with_suffix("").parts[0]
-        if own.startswith("__"):
-            continue
-        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("posekit."):
-                other = node.module.split(".")[1]
-                if floor_of[other] > floor_of[own]:
-                    wrong.append(f"{own} imports {other}")
-    assert not wrong

@@ -5,10 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from posekit.cameras import Camera
 from posekit.datasets.clips import Clip, PoseDataset, fingerprint
+from posekit.geometry.cameras import Camera
+from posekit.geometry.skeletons import HUMAN36M_17, Skeleton
 from posekit.models.layers import Lifter
-from posekit.skeletons import HUMAN36M_17, Skeleton
 
 
 def camera() -> Camera:

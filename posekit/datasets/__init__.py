@@ -13,7 +13,7 @@ from importlib import import_module
 from posekit.datasets.clips import Clip, PoseDataset
 from posekit.datasets.source import DATASETS, DataSource, OnDisk
 from posekit.errors import InvalidParameter
-from posekit.storage import data_root
+from posekit.machine.storage import data_root
 
 __all__ = [
     "DATASETS",

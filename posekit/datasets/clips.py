@@ -14,9 +14,9 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from posekit.cameras import Camera
 from posekit.errors import InvalidData
-from posekit.skeletons import Skeleton
+from posekit.geometry.cameras import Camera
+from posekit.geometry.skeletons import Skeleton
 
 EVIDENCE = ("synthetic", "motion capture", "licensed", "STAND-IN")
 

@@ -22,7 +22,7 @@ from posekit.datasets.sizes import choose, shorten
 from posekit.datasets.source import DATASETS, OnDisk
 from posekit.datasets.staging import place_in_room, rig, see
 from posekit.errors import DatasetNotFound, InvalidData
-from posekit.skeletons import HUMAN36M_17
+from posekit.geometry.skeletons import HUMAN36M_17
 
 ACKNOWLEDGEMENT = (
     "The data used in this project was obtained from mocap.cs.cmu.edu. "

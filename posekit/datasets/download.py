@@ -16,8 +16,8 @@ from pathlib import Path
 
 from posekit.datasets.cmu import SUBJECT_FOLDERS, TAKES, find_subjects
 from posekit.errors import DatasetNotFound, InvalidData
-from posekit.progress import Progress
-from posekit.storage import atomic_path, storage_error
+from posekit.machine.progress import Progress
+from posekit.machine.storage import atomic_path, storage_error
 
 # The site asks not to be crawled and offers this one archive (about 1.1 GB) instead.
 ARCHIVE_URL = "http://mocap.cs.cmu.edu/allasfamc.zip"

@@ -18,7 +18,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from posekit.cameras import Camera, human36m_cameras
 from posekit.datasets.archives import load_pickle
 from posekit.datasets.checks import LARGEST_MISMATCH, check_pixels, check_poses, read_points
 from posekit.datasets.clips import Clip, PoseDataset, fingerprint
@@ -27,7 +26,8 @@ from posekit.datasets.marks import is_standin, standin_note
 from posekit.datasets.sizes import choose, shorten
 from posekit.datasets.source import DATASETS, OnDisk
 from posekit.errors import InvalidData, InvalidParameter
-from posekit.skeletons import HUMAN36M_17
+from posekit.geometry.cameras import Camera, human36m_cameras
+from posekit.geometry.skeletons import HUMAN36M_17
 
 FILE = "h36m_sh_conf_cam_source_final.pkl"
 FPS = 50.0

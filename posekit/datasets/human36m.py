@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from posekit.cameras import Camera, human36m_cameras
 from posekit.datasets.checks import check_pairing
 from posekit.datasets.clips import Clip, PoseDataset, fingerprint
 from posekit.datasets.locate import find_folder as find_folder_of
@@ -25,7 +24,8 @@ from posekit.datasets.videopose3d import (
     views_of,
 )
 from posekit.errors import DatasetNotFound, InvalidParameter
-from posekit.skeletons import HUMAN36M_17, HUMAN36M_32, coco_to_human36m, human36m_32_to_17
+from posekit.geometry.cameras import Camera, human36m_cameras
+from posekit.geometry.skeletons import HUMAN36M_17, HUMAN36M_32, coco_to_human36m, human36m_32_to_17
 
 SUBJECTS = {"train": ("S1", "S5", "S6", "S7", "S8"), "test": ("S9", "S11")}
 FPS = 50.0

@@ -14,8 +14,6 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from posekit.calibration import load_calibration
-from posekit.cameras import Camera
 from posekit.datasets.checks import check_pairing
 from posekit.datasets.clips import Clip, PoseDataset, fingerprint
 from posekit.datasets.locate import find_folder, not_found
@@ -32,7 +30,9 @@ from posekit.datasets.videopose3d import (
     views_of,
 )
 from posekit.errors import InvalidData
-from posekit.skeletons import COCO_17, HUMANEVA_15, coco_to_humaneva
+from posekit.geometry.calibration import load_calibration
+from posekit.geometry.cameras import Camera
+from posekit.geometry.skeletons import COCO_17, HUMANEVA_15, coco_to_humaneva
 
 SUBJECTS = ("S1", "S2", "S3")
 FOLDS = {"train": "Train", "test": "Validate"}

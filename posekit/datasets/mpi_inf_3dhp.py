@@ -18,7 +18,6 @@ from typing import Any
 import numpy as np
 import torch
 
-from posekit.cameras import Camera
 from posekit.datasets import annot_data
 from posekit.datasets.archives import load_archive
 from posekit.datasets.checks import check_pairing, check_pixels, check_poses, read_points
@@ -28,7 +27,8 @@ from posekit.datasets.marks import is_standin, standin_note
 from posekit.datasets.sizes import choose, shorten
 from posekit.datasets.source import DATASETS, OnDisk
 from posekit.errors import InvalidData
-from posekit.skeletons import MPI_INF_3DHP_17
+from posekit.geometry.cameras import Camera
+from posekit.geometry.skeletons import MPI_INF_3DHP_17
 
 SUBJECTS = {
     "train": tuple(f"S{number}" for number in range(1, 9)),

@@ -24,7 +24,7 @@ from posekit.datasets.mpi_inf_3dhp import TEST_FPS, camera_of_test
 from posekit.datasets.sizes import shorten
 from posekit.datasets.source import DATASETS, OnDisk
 from posekit.errors import InvalidData
-from posekit.skeletons import HUMAN36M_16, human36m_17_to_16
+from posekit.geometry.skeletons import HUMAN36M_16, human36m_17_to_16
 
 FILE = "test_3dhp.npz"
 # Frames of each test sequence in the file, one after another.

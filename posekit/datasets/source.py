@@ -100,7 +100,7 @@ DATASETS = {
             page="http://vision.imar.ro/human3.6m/",
             licence="Registration; academic research only; not to be passed on.",
             remedy="register on the page; to try without: posekit data standin h36m",
-            standin="posekit.datasets.standin",
+            standin="posekit.datasets.standins.human36m",
         ),
         DataSource(
             name="h36m_motionbert",
@@ -112,7 +112,7 @@ DATASETS = {
             licence="Human3.6M's: registration; academic research only; not to be passed on.",
             remedy="see the page; to try without: posekit data standin h36m_motionbert",
             detected="sh",
-            standin="posekit.datasets.standin_motionbert",
+            standin="posekit.datasets.standins.h36m_motionbert",
         ),
         DataSource(
             name="mpi_inf_3dhp",
@@ -127,7 +127,7 @@ DATASETS = {
             licence="Non-commercial research only; not to be passed on.",
             remedy="see the page; to try without: posekit data standin mpi_inf_3dhp",
             detected="gt",
-            standin="posekit.datasets.standin_mpi_inf_3dhp",
+            standin="posekit.datasets.standins.mpi_inf_3dhp",
         ),
         DataSource(
             name="mpi_inf_3dhp_annot3",
@@ -143,7 +143,7 @@ DATASETS = {
             remedy="see the page; to try without: posekit data standin mpi_inf_3dhp_annot3",
             detected="gt",
             folders=("mpi_inf_3dhp",),
-            standin="posekit.datasets.standin_mpi_inf_3dhp",
+            standin="posekit.datasets.standins.mpi_inf_3dhp",
         ),
         DataSource(
             name="humaneva",
@@ -159,7 +159,7 @@ DATASETS = {
             licence="Registration; research only; not to be passed on.",
             remedy="register on the page; to try without: posekit data standin humaneva",
             detected="mrcnn",
-            standin="posekit.datasets.standin_humaneva",
+            standin="posekit.datasets.standins.humaneva",
         ),
         DataSource(
             name="poseaug_3dhp",
@@ -176,7 +176,7 @@ DATASETS = {
             remedy="see the page; to try without: posekit data standin poseaug_3dhp",
             detected="gt",
             folders=("poseaug_3dhp", "h36m"),
-            standin="posekit.datasets.standin_poseaug",
+            standin="posekit.datasets.standins.poseaug_3dhp",
         ),
     )
 }

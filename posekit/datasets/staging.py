@@ -6,9 +6,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from posekit.cameras import Camera, human36m_cameras
 from posekit.datasets.synthetic.detector import detect
 from posekit.datasets.synthetic.person import keyed_generator
+from posekit.geometry.cameras import Camera, human36m_cameras
 
 HEADINGS = 12  # directions that are tried to keep a person in view
 VIEW_STEP = 10  # frames between those that are looked at for it

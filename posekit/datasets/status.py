@@ -9,7 +9,7 @@ from pathlib import Path
 from posekit.datasets import DATASETS, on_disk
 from posekit.datasets.source import DataSource, OnDisk
 from posekit.errors import PosekitError
-from posekit.storage import data_root
+from posekit.machine.storage import data_root
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 from posekit.errors import InvalidParameter
 
 if TYPE_CHECKING:
+    from posekit.geometry.skeletons import Skeleton
     from posekit.models.layers import Lifter
-    from posekit.skeletons import Skeleton
 
 # Building blocks and what belongs to all networks; no networks.
 SHARED_MODULES = frozenset({"adaptive_graphs", "layers", "pruning", "releases"})

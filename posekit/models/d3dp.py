@@ -2,7 +2,7 @@
 
 Shan et al., "Diffusion-based 3D human pose estimation with multi-hypothesis aggregation", ICCV
 2023. Source: https://github.com/paTRICK-swk/D3DP at afcdd05. Parameter names are those of its
-checkpoints; ``posekit.hypotheses`` makes one pose of several. Shapes: B batch, K sampling
+checkpoints; ``posekit.metrics.hypotheses`` makes one pose of several. Shapes: B batch, K sampling
 iterations, N hypotheses, F frames, J joints, C channels.
 """
 
@@ -15,12 +15,12 @@ import torch
 from torch import Tensor, nn
 
 from posekit.errors import InvalidParameter
+from posekit.geometry.skeletons import Skeleton, mirror_points
 from posekit.models import check_options, ktpformer, mixste, option_defaults
 from posekit.models.ktpformer import KTPFormer
 from posekit.models.layers import Lifter
 from posekit.models.mixste import AlternatingLifter, MixSTE, reference_options
 from posekit.models.releases import Description
-from posekit.skeletons import Skeleton, mirror_points
 
 REFERENCE_CONSTANTS = frozenset(
     {

@@ -21,7 +21,8 @@ import torch
 from torch import Tensor, nn
 
 from posekit.errors import InvalidParameter
-from posekit.losses import SequenceLoss
+from posekit.geometry.skeletons import COCO_17, HUMAN36M_17, HUMANEVA_15, Skeleton, coco_to_humaneva
+from posekit.metrics.losses import SequenceLoss
 from posekit.models.adaptive_graphs import (
     SUBSETS,
     AdaptiveUnit,
@@ -30,7 +31,6 @@ from posekit.models.adaptive_graphs import (
 )
 from posekit.models.layers import Criterion, Lifter
 from posekit.models.releases import Description
-from posekit.skeletons import COCO_17, HUMAN36M_17, HUMANEVA_15, Skeleton, coco_to_humaneva
 
 Head = Literal["shared", "unshared", "flat", "pooled"]
 Variant = Literal["standard", "mask-rcnn", "h36m-graph"]

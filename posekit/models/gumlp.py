@@ -16,10 +16,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from posekit.errors import InvalidParameter
-from posekit.losses import SequenceLoss, scaled_distance
+from posekit.geometry.skeletons import HUMAN36M_17, Skeleton
+from posekit.metrics.losses import SequenceLoss, scaled_distance
 from posekit.models.layers import Criterion, DropPath, Lifter, drop_path_rates
 from posekit.models.releases import Description
-from posekit.skeletons import HUMAN36M_17, Skeleton
 
 
 def distances_to_centre(skeleton: Skeleton) -> NDArray[np.int64]:
@@ -267,7 +267,7 @@ class GUMLP(Lifter):
     ) -> SequenceLoss:
         """The recipe's loss with the likelihood in place of its position term.
 
-        The likelihood term is the mean of ``posekit.losses.scaled_distance``.
+        The likelihood term is the mean of ``posekit.metrics.losses.scaled_distance``.
 
         Args:
             keypoints: (B, F, J, in_channels).

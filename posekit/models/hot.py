@@ -22,7 +22,8 @@ import torch
 from torch import Tensor, nn
 
 from posekit.errors import InvalidParameter
-from posekit.losses import SequenceLoss
+from posekit.geometry.skeletons import Skeleton, mirror_points
+from posekit.metrics.losses import SequenceLoss
 from posekit.models import check_options, ktpformer, mhformer, mixste, motionagformer, motionbert
 from posekit.models.layers import (
     Attention,
@@ -42,7 +43,6 @@ from posekit.models.pruning import (
     uniform_frames,
 )
 from posekit.models.releases import Description
-from posekit.skeletons import Skeleton, mirror_points
 
 Pipeline = Literal["sequence", "frame"]
 Prune = Literal["tpc", "uniform", "motion", "attention"]

@@ -15,10 +15,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from posekit.errors import InvalidParameter
+from posekit.geometry.skeletons import HUMAN36M_17, Skeleton
 from posekit.models.layers import Attention, Axis, Block, drop_path_rates
 from posekit.models.mixste import AlternatingLifter, count_pairs, reference_options
 from posekit.models.releases import Description
-from posekit.skeletons import HUMAN36M_17, Skeleton
 
 Topology = Literal["both", "local", "global"]
 

@@ -14,9 +14,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from posekit.errors import InvalidData, InvalidParameter
-from posekit.losses import SequenceLoss
-from posekit.memory import keep_freed_memory
-from posekit.skeletons import Skeleton, mirror_points
+from posekit.geometry.skeletons import Skeleton, mirror_points
+from posekit.machine.memory import keep_freed_memory
+from posekit.metrics.losses import SequenceLoss
 
 Axis = Literal["joints", "frames"]
 Criterion = Callable[[Tensor, Tensor], SequenceLoss]

@@ -14,7 +14,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from posekit.errors import InvalidParameter
-from posekit.losses import SequenceLoss
+from posekit.geometry.skeletons import HUMAN36M_17, Skeleton
+from posekit.metrics.losses import SequenceLoss
 from posekit.models.layers import (
     MLP,
     Attention,
@@ -27,7 +28,6 @@ from posekit.models.layers import (
     drop_path_rates,
 )
 from posekit.models.releases import Description, count_modules
-from posekit.skeletons import HUMAN36M_17, Skeleton
 
 HYPOTHESES = (1, 2, 3)
 DROPOUT = 0.1

@@ -12,9 +12,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from posekit.geometry.skeletons import HUMAN36M_17, Skeleton
 from posekit.models.layers import Attention, Block, Step, SteppedLifter, drop_path_rates
 from posekit.models.releases import Description
-from posekit.skeletons import HUMAN36M_17, Skeleton
 
 
 class AlternatingLifter(SteppedLifter):

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from posekit.errors import InvalidParameter
+from posekit.geometry.skeletons import HUMAN36M_17, Skeleton
 from posekit.models.layers import (
     MLP,
     Attention,
@@ -29,7 +30,6 @@ from posekit.models.layers import (
 )
 from posekit.models.motionbert import RescaledSteppedLifter
 from posekit.models.releases import Description, count_modules
-from posekit.skeletons import HUMAN36M_17, Skeleton
 
 # The release's graph of Human3.6M: neighbours by row. It is not symmetric: joint 0 lacks 4, and
 # joint 8 lacks 11 and 14.

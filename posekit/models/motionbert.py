@@ -15,8 +15,9 @@ import torch
 from torch import Tensor, nn
 
 from posekit.errors import InvalidParameter
-from posekit.losses import SequenceLoss
+from posekit.geometry.skeletons import HUMAN36M_17, Skeleton
 from posekit.metrics import n_mpjpe
+from posekit.metrics.losses import SequenceLoss
 from posekit.models.layers import (
     MLP,
     Attention,
@@ -27,7 +28,6 @@ from posekit.models.layers import (
     stream_fusion,
 )
 from posekit.models.releases import Description, count_modules
-from posekit.skeletons import HUMAN36M_17, Skeleton
 
 Order = Literal["joints first", "frames first"]
 

@@ -7,7 +7,7 @@ Any module in this folder may define
 - ``REFERENCE_CONSTANTS``: names that a released state carries and the network computes itself;
 - ``describe(state)``: the ``Description`` of a state that belongs to its network, else None.
 
-``posekit.checkpoints`` asks them; a new network adds no line there.
+``posekit.checkpoints.loading`` asks them; a new network adds no line there.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from posekit.geometry.skeletons import Skeleton
 from posekit.models import MODELS
-from posekit.skeletons import Skeleton
 
 Reference = Callable[[Mapping[str, Any], Skeleton], nn.Module]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from golden_checks.golden import Golden
-from posekit.cameras import human36m_cameras
+from posekit.geometry.cameras import human36m_cameras
 
 NORMALISED, PIXELS = 1e-5, 1e-2  # absolute tolerances that the goldens state
 

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from golden_checks.golden import Golden
-from posekit import losses, metrics
+from posekit import metrics
+from posekit.metrics import losses
 
 FLOAT32, FLOAT64 = 1e-5, 1e-9  # relative tolerances that the goldens state
 

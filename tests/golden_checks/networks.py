@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 
 from golden_checks.golden import Golden
-from posekit.cameras import Camera
 from posekit.checkpoints import from_reference
-from posekit.hypotheses import j_agg, j_best, p_agg, p_best
+from posekit.geometry.cameras import Camera
+from posekit.metrics.hypotheses import j_agg, j_best, p_agg, p_best
 from posekit.models.d3dp import ddim_coefficients, sampling_steps
 
 # Under the plain recipe the output of KTPFormer varies by 0.005 only, so 1e-4 would prove little.

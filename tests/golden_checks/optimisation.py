@@ -6,10 +6,10 @@ import torch
 from torch import Tensor
 
 from golden_checks.golden import Golden
-from posekit.cameras import Camera
 from posekit.checkpoints import from_reference
+from posekit.evaluation.optimisation import Optimisation, optimise
+from posekit.geometry.cameras import Camera
 from posekit.models.gumlp import partitioned_adjacency
-from posekit.optimisation import Optimisation, optimise
 
 PIXELS = 1e-5  # absolute tolerance that the golden states
 TRACE = 1e-5  # relative

@@ -16,11 +16,11 @@ from golden_checks.protocols import Seq2Frame, Seq2Seq
 from posekit import metrics
 from posekit.datasets import PoseDataset, load_dataset
 from posekit.datasets.archives import load_archive
-from posekit.prediction import predict
-from posekit.protocols import MOTIONBERT, MPI_INF_3DHP
-from posekit.scoring import Evaluation, score
-from posekit.skeletons import MPI_INF_3DHP_17
-from posekit.windows import ClipBank, Windows, whole_windows
+from posekit.datasets.windows import ClipBank, Windows, whole_windows
+from posekit.evaluation.prediction import predict
+from posekit.evaluation.protocols import MOTIONBERT, MPI_INF_3DHP
+from posekit.evaluation.scoring import Evaluation, score
+from posekit.geometry.skeletons import MPI_INF_3DHP_17
 
 # Of the official table; joints of MPI_INF_3DHP_17.
 GROUPS = {

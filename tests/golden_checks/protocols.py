@@ -14,14 +14,14 @@ from goldens.recipe import fill_state
 from torch import Tensor, nn
 
 from golden_checks.golden import Golden
-from posekit.cameras import Camera
 from posekit.datasets import Clip, PoseDataset, load_dataset
+from posekit.datasets.windows import ClipBank, evaluation_windows
+from posekit.evaluation.prediction import Predictions, predict
+from posekit.evaluation.protocols import MIXSTE, VIDEOPOSE3D, Protocol
+from posekit.evaluation.scoring import Evaluation, score
+from posekit.geometry.cameras import Camera
+from posekit.geometry.skeletons import HUMAN36M_17, Skeleton
 from posekit.models.layers import Lifter
-from posekit.prediction import Predictions, predict
-from posekit.protocols import MIXSTE, VIDEOPOSE3D, Protocol
-from posekit.scoring import Evaluation, score
-from posekit.skeletons import HUMAN36M_17, Skeleton
-from posekit.windows import ClipBank, evaluation_windows
 
 METRIC_NAMES = {"MPJPE": "mpjpe", "P-MPJPE": "p_mpjpe", "N-MPJPE": "n_mpjpe", "MPJVE": "mpjve"}
 RELATIVE_TOLERANCE = 1e-5

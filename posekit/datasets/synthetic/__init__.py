@@ -14,7 +14,6 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from posekit.cameras import Camera, human36m_cameras
 from posekit.datasets.clips import Clip, PoseDataset, fingerprint
 from posekit.datasets.synthetic.actions import ACTIONS, HUMAN36M_ACTIONS
 from posekit.datasets.synthetic.detector import detect
@@ -22,7 +21,8 @@ from posekit.datasets.synthetic.generate import generate_take
 from posekit.datasets.synthetic.person import draw_person, keyed_generator
 from posekit.datasets.synthetic.rigs import draw_rig
 from posekit.datasets.synthetic.signals import FRAMES_PER_SECOND
-from posekit.skeletons import HUMAN36M_17
+from posekit.geometry.cameras import Camera, human36m_cameras
+from posekit.geometry.skeletons import HUMAN36M_17
 
 __all__ = [
     "ACTIONS",

@@ -8,9 +8,9 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from posekit.cameras import Camera
 from posekit.errors import InvalidParameter
-from posekit.rotations import matrix_to_quaternion
+from posekit.geometry.cameras import Camera
+from posekit.geometry.rotations import matrix_to_quaternion
 
 _BODY_HEIGHT = 0.95
 

@@ -1,0 +1,13 @@
+"""Weights of the released networks, read without running anything in their files."""
+
+from posekit.checkpoints.files import CheckpointFile, read
+from posekit.checkpoints.loading import Identity, LoadedCheckpoint, from_reference, load
+
+__all__ = [
+    "CheckpointFile",
+    "Identity",
+    "LoadedCheckpoint",
+    "from_reference",
+    "load",
+    "read",
+]

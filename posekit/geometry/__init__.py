@@ -1,0 +1,1 @@
+"""Skeletons, rotations, cameras and the calibration of the data sets."""

@@ -1,0 +1,1 @@
+"""What a run needs of the machine: files, devices, progress, and the record of what ran where."""

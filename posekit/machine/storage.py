@@ -1,0 +1,85 @@
+"""Where posekit reads and writes, and how a file comes into being whole or not at all."""
+
+from __future__ import annotations
+
+import errno
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from posekit.errors import StorageError
+
+_REASONS = {
+    errno.ENOSPC: "the disk is full; free some space and run the same command again",
+    errno.EDQUOT: "your quota is used up; free some space and run the same command again",
+    errno.EROFS: "the file system is read-only; choose another folder",
+    errno.EACCES: "the folder is read-only for you; choose another folder",
+    errno.EPERM: "the folder is read-only for you; choose another folder",
+    errno.ENOENT: "the folder cannot be made there; choose another folder",
+    errno.ENOTDIR: "a part of the path is a file, not a folder; choose another folder",
+    errno.EEXIST: "a file of that name stands where a folder is due; choose another folder",
+    errno.ENAMETOOLONG: "the name is too long; choose another folder",
+}
+
+
+def repository_root() -> Path | None:
+    """The checkout that this package runs from, or None for an installed copy."""
+    folder = Path(__file__).resolve().parents[2]
+    return folder if (folder / "pyproject.toml").is_file() else None
+
+
+def data_root(root: str | os.PathLike[str] | None = None) -> Path:
+    """Folder that holds data sets: the argument, else ``POSEKIT_DATA``, else ``./data``."""
+    return Path(root or os.environ.get("POSEKIT_DATA") or "data").expanduser()
+
+
+def runs_root(root: str | os.PathLike[str] | None = None) -> Path:
+    """Folder of cached runs: the argument, else ``POSEKIT_RUNS``, else ``reports/runs``.
+
+    Outside a checkout the user's cache folder takes the place of ``reports``.
+    """
+    chosen = root or os.environ.get("POSEKIT_RUNS")
+    if chosen:
+        return Path(chosen).expanduser()
+    checkout = repository_root()
+    return (checkout / "reports" if checkout else Path.home() / ".cache" / "posekit") / "runs"
+
+
+def storage_error(error: OSError, path: Path) -> StorageError:
+    """An operating system error on ``path`` as one line with its remedy."""
+    told = f"{error.strerror or error}; choose another folder"
+    reason = _REASONS.get(error.errno or 0, told)
+    return StorageError(f"cannot write {path}: {reason}.")
+
+
+@contextmanager
+def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """A temporary path beside ``path`` that takes its place when the block ends well.
+
+    A block that raises, or a process that dies, leaves ``path`` as it was.
+
+    Raises:
+        StorageError: the folder cannot be made or written, or the disk is full.
+    """
+    path = Path(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(
+            prefix=f".{path.name}.", suffix=path.suffix, dir=path.parent
+        )
+        os.close(handle)
+    except OSError as error:
+        raise storage_error(error, path) from error
+    temporary = Path(name)
+    try:
+        yield temporary
+        with temporary.open("rb") as file:
+            os.fsync(file.fileno())
+        temporary.chmod(0o644)
+        temporary.replace(path)
+    except OSError as error:
+        raise storage_error(error, path) from error
+    finally:
+        temporary.unlink(missing_ok=True)

@@ -1,0 +1,28 @@
+"""What networks cost: parameters and operations counted, speed and memory measured."""
+
+from posekit.profiling.counting import Size, count_products, measure_size, size_of
+from posekit.profiling.timing import (
+    Measurement,
+    bench_table,
+    benchmark,
+    benchmark_optimisation,
+    describe_machine,
+    latency,
+    lifter_table,
+    matrix_product_rate,
+)
+
+__all__ = [
+    "Measurement",
+    "Size",
+    "bench_table",
+    "benchmark",
+    "benchmark_optimisation",
+    "count_products",
+    "describe_machine",
+    "latency",
+    "lifter_table",
+    "matrix_product_rate",
+    "measure_size",
+    "size_of",
+]

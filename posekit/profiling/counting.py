@@ -1,0 +1,113 @@
+"""What a network weighs and what one pass costs, counted and not timed."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.utils.flop_counter import FlopCounterMode
+
+from posekit.geometry.skeletons import HUMAN36M_17, Skeleton
+from posekit.models import build
+from posekit.models.adaptive_graphs import AdaptiveGraphConvolution
+from posekit.models.ktpformer import GraphConvolution
+from posekit.models.layers import Lifter
+from posekit.models.motionagformer import GraphMixer
+
+Mode = Literal["inference", "training"]
+
+
+@dataclass(frozen=True)
+class Size:
+    """What a network weighs and what one forward pass of one sequence costs.
+
+    Attributes:
+        parameters: learned values.
+        layer_macs: multiply-accumulates of linear and convolution layers only, the count that
+            papers usually print.
+        product_macs: multiply-accumulates of all matrix products, with those of attention and of
+            graph convolutions.
+    """
+
+    parameters: int
+    layer_macs: int
+    product_macs: int
+
+
+def size_of(model: str, *, skeleton: Skeleton = HUMAN36M_17, **options: Any) -> Size:
+    """``measure_size`` of a model by name, on the meta device: no memory, whatever its size."""
+    with torch.device("meta"):
+        return measure_size(build(model, skeleton=skeleton, **options))
+
+
+def measure_size(network: Lifter) -> Size:
+    """Count parameters and the multiply-accumulates of one pass over one sequence.
+
+    The pass is ``training_forward``: for a diffusion lifter, one denoising of one hypothesis, as
+    its papers count. Products with a diagonal matrix, which posekit computes elementwise, count
+    as dense ones, as the releases compute them: D of KTPFormer's graph convolutions, whose
+    published cost implies it, and both sides of D^-1/2 A D^-1/2 in MotionAGFormer's.
+    """
+    layers, products = _count_macs(network, "training", batch=1)
+    parameters = sum(parameter.numel() for parameter in network.parameters())
+    return Size(parameters, layers, products)
+
+
+def count_products(network: Lifter, mode: Mode = "training", batch: int = 1) -> int:
+    """Multiply-accumulates of all matrix products of one forward pass over a batch."""
+    return _count_macs(network, mode, batch)[1]
+
+
+def _count_macs(network: Lifter, mode: Mode, batch: int) -> tuple[int, int]:
+    """MACs of linear and convolution layers and of all products.
+
+    A training pass is counted from shapes alone. An inference pass runs: sampling of a diffusion
+    lifter draws noise, which the meta device cannot.
+    """
+    place = torch.device("meta") if mode == "training" else next(network.parameters()).device
+    # Without gradients: the counter cannot follow a view of a parameter that wants one.
+    network = copy.deepcopy(network).to(place).eval().requires_grad_(False)
+    layers = diagonal_products = 0
+
+    def count_layer(module: nn.Module, _inputs: Any, output: Tensor) -> None:
+        nonlocal layers
+        layers += output.numel() * module.weight[0].numel()
+
+    def count_fused(module: nn.Module, inputs: Any, _output: Tensor) -> None:
+        nonlocal layers
+        points = inputs[0][:, 0].numel()
+        layers += points * sum(conv.weight.numel() for conv in module.fused)
+
+    def count_diagonal(module: nn.Module, _inputs: Any, output: Tensor) -> None:
+        nonlocal diagonal_products
+        diagonal_products += len(module.adjacency) * output.numel()
+
+    def count_normalisation(module: nn.Module, _inputs: Any, output: Tensor) -> None:
+        nonlocal diagonal_products
+        nodes = module.batch_norm.num_features
+        graphs = output.shape[:3].numel() // nodes
+        diagonal_products += 2 * graphs * nodes**3
+
+    for module in network.modules():
+        if isinstance(module, nn.Linear | nn.Conv1d | nn.Conv2d):
+            module.register_forward_hook(count_layer)
+        if isinstance(module, AdaptiveGraphConvolution):
+            module.register_forward_hook(count_fused)
+        if isinstance(module, GraphConvolution):
+            module.register_forward_hook(count_diagonal)
+        if isinstance(module, GraphMixer):
+            module.register_forward_hook(count_normalisation)
+    shape = (batch, network.frames, network.skeleton.joints)
+    keypoints = torch.zeros(*shape, network.in_channels, device=place)
+    # The counter knows plain products, not every fused attention kernel.
+    plain_attention = sdpa_kernel(SDPBackend.MATH)
+    with torch.no_grad(), plain_attention, FlopCounterMode(display=False) as counter:
+        if mode == "training":
+            network.training_forward(keypoints, torch.zeros(*shape, 3, device=place))
+        else:
+            network(keypoints)
+    return layers, counter.get_total_flops() // 2 + diagonal_products

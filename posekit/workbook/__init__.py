@@ -1,0 +1,1 @@
+"""What makes a reproducibility workbook of the library: papers, studies, tables, reports."""

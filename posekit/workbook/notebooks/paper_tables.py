@@ -1,0 +1,327 @@
+"""A study's figures in the form in which notebooks show them and files keep them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from statistics import fmean
+from typing import Any
+
+from posekit.profiling.timing import Measurement
+from posekit.workbook.notebooks.opening import environment_entries
+from posekit.workbook.papers import COST_METRICS, Claim, Paper, Table
+from posekit.workbook.papers import Row as PaperRow
+from posekit.workbook.papers.claims import Verdict
+from posekit.workbook.studies.study import Figure, RowResult, Study
+from posekit.workbook.tables import Card, ComparisonTable, Grid, Measured, Row, card, format_value
+
+NOT_COMPARABLE = (
+    "Published errors are on {published} at full scale, measured ones on {measured} at profile "
+    "{profile}: compare the differences between rows, never the millimetres."
+)
+PUBLISHED_MACS = "Published MACs count linear layers only: compare them with that column."
+CONDITIONS_TO_SAY = {
+    "existence": "Whether the paper has this table",
+    "input_2d_here": "2D input of this run",
+    "host_here": "Host of this run",
+}
+DATASET_TITLES = {
+    "h36m": "Human3.6M",
+    "mpi_inf_3dhp": "MPI-INF-3DHP",
+    "humaneva": "HumanEva-I",
+    "sportspose": "SportsPose",
+}
+
+
+def comparison_table(study: Study, table_id: str, *, baseline: str = "") -> ComparisonTable:
+    """A paper's table: published | reference run | this run.
+
+    Args:
+        study: where the figures come from; rows whose runs are missing stay empty.
+        table_id: id of the table in the paper's YAML.
+        baseline: id of the row that differences are taken from; by default none are shown.
+    """
+    result = study.results(table_id)
+    table = result.table
+    units = _measured_first(table.metric_units, result.rows)
+    names = row_names(table)
+    rows = [_row(item, names[item.row.id]) for item in result.rows]
+    return ComparisonTable(
+        title=table.title,
+        units=units,
+        rows=rows,
+        baseline=names[baseline] if baseline else "",
+        evidence=result.evidence,
+        protocol=result.protocol,
+        note=_note(study, table, rows),
+    )
+
+
+def row_names(table: Table) -> dict[str, str]:
+    """Row id -> a name that is unique in the table: where names repeat, what varies is added."""
+    names = [row.name for row in table.rows]
+    return {
+        row.id: row.name if names.count(row.name) == 1 else _long_name(row, table)
+        for row in table.rows
+    }
+
+
+def action_table(study: Study, path: str, metric: str) -> Grid:
+    """Error of every action for one row: published beside this run.
+
+    Args:
+        study: where the figures come from; without runs of the row, only published ones show.
+        path: ``table/row``.
+        metric: "mpjpe" or "p_mpjpe".
+    """
+    row = study.paper.row(path)
+    published = row.per_action.get(metric, {})
+    runs = study.stored(row) or ()
+    measured = [run.metrics["estimates"][study.estimate(row.run)]["per_action"] for run in runs]
+    actions = list(measured[0]) if measured else list(ABBREVIATIONS)
+    return Grid(
+        caption=f"{row.name}: {metric.upper().replace('_', '-')} of every action (mm)",
+        columns=("action", "published", f"this run ({study.dataset})"),
+        rows=tuple(
+            (
+                action,
+                published.get(ABBREVIATIONS.get(action, "")),
+                fmean(figures[action][metric] for figures in measured) if measured else None,
+            )
+            for action in actions
+        ),
+        label=runs[0].metrics["evidence"] if runs else "",
+        note=""
+        if _is_published_setting(study, "h36m")
+        else NOT_COMPARABLE.format(
+            published=DATASET_TITLES["h36m"], measured=study.dataset, profile=study.profile.name
+        ),
+    )
+
+
+def verdict_table(study: Study) -> Grid:
+    """Every claim of the paper: verdict, the interval behind it, and which runs it is for."""
+    texts = {claim.id: _claim_text(claim) for claim in study.paper.claims}
+    return Grid(
+        caption="Claims and verdicts",
+        columns=("claim", "verdict", "difference, with 95 % interval", "from, and why"),
+        rows=tuple(
+            (texts[item.claim], item.verdict, _intervals(item), _grounds(item))
+            for item in study.verdicts()
+        ),
+        note="A negative difference is on the claimed side. Position errors in mm.",
+    )
+
+
+def speed_table(rows: Sequence[Measurement], machine: Mapping[str, Any]) -> Grid:
+    """Measured speed of networks at the published size, beside what the machine can do."""
+    return Grid(
+        caption="Measured speed of one forward pass",
+        columns=(
+            "network",
+            "frames per second",
+            "seconds per window",
+            "share of the machine's matrix-product rate",
+            "memory (MB)",
+        ),
+        rows=tuple(
+            (
+                f"{row.model}, {row.frames} frames, batch {row.batch}, {row.precision}",
+                row.frames_per_second,
+                row.latency,
+                f"{row.share:.0%} of {row.peak_rate / 1e9:.0f} GFLOP/s",
+                row.memory / 2**20,
+            )
+            for row in rows
+        ),
+        note=f"{machine['processor']}, {machine['threads']} threads, torch {machine['torch']}.",
+    )
+
+
+def provenance_card(study: Study) -> Card:
+    """With which code, data, seeds and machine the figures of a study were made."""
+    stored = {
+        run.id: run
+        for row in study.paper.rows
+        if row.run is not None
+        for run in study.stored(row) or ()
+    }
+    entries = {
+        "profile and seeds": f"{study.profile.name}, {', '.join(map(str, study.seeds))}",
+        "runs": str(len(stored)),
+    }
+    if stored:
+        records = [run.environment for run in stored.values()]
+        commits = {f"{record['commit'] or 'unknown'}"[:10] for record in records}
+        data = {
+            f"{run.config['keypoints']} {split} {fingerprint[:12]}"
+            for run in stored.values()
+            for split, fingerprint in run.config["data"].items()
+        }
+        seconds = sum(record["seconds"] for record in records)
+        entries |= {
+            "commits of the runs": ", ".join(sorted(commits)),
+            "data fingerprints": ", ".join(sorted(data)),
+            "computing time of the runs": f"{seconds:.0f} s on {records[0]['device']}, "
+            "one after the other",
+            "peak memory of a run": f"{max(r['peak_memory_mb'] for r in records):.0f} MB",
+        }
+    return card("Provenance", {**entries, **environment_entries(study.device)})
+
+
+def study_content(study: Study, *, picture: str = "") -> dict[str, Any]:
+    """What a notebook hands over to its results file and to the index page.
+
+    Args:
+        study: finished.
+        picture: SVG text for the paper's card.
+    """
+    texts = {claim.id: claim.text for claim in study.paper.claims}
+    verdicts = study.verdicts()
+    return {
+        "title": study.paper.title,
+        "headline": _headline(study.paper),
+        "evidence": next(
+            (result.evidence for result in map(study.results, _tables(study)) if result.evidence),
+            "",
+        ),
+        "picture": picture,
+        "scale": {"profile": study.profile.name, "seeds": list(study.seeds)},
+        "verdicts": [{**verdict.to_json(), "text": texts[verdict.claim]} for verdict in verdicts],
+        "tables": {name: _plain(study, name) for name in _tables(study)},
+    }
+
+
+def _claim_text(claim: Claim) -> str:
+    """A claim with what of it is judged here, where that is not all of it."""
+    return f"{claim.text} Judged here: {claim.scope}" if claim.scope else claim.text
+
+
+def _headline(paper: Paper) -> str:
+    """The first claim that measured rows can settle."""
+    return next(claim.text for claim in paper.claims if claim.comparison)
+
+
+def _tables(study: Study) -> list[str]:
+    return [table.id for table in study.paper.tables]
+
+
+def _note(study: Study, table: Table, rows: Sequence[Row]) -> str:
+    """What the columns of a table can be compared in, and where the reference run was made."""
+    measured = {metric for row in rows for metric in (*row.measured, *row.reference)}
+    parts = []
+    if measured - set(COST_METRICS) and not _is_published_setting(study, table.dataset):
+        published = DATASET_TITLES.get(table.dataset, table.dataset)
+        parts.append(
+            NOT_COMPARABLE.format(
+                published=published, measured=study.dataset, profile=study.profile.name
+            )
+        )
+    if "macs_linear" in measured:
+        parts.append(PUBLISHED_MACS)
+    parts += [
+        f"{said}: {table.conditions[key]}."
+        for key, said in CONDITIONS_TO_SAY.items()
+        if key in table.conditions
+    ]
+    if measured and study.reference is not None:
+        state = "Stale reference run" if study.reference_stale else "Reference run"
+        parts.append(f"{state}: {study.reference.title}.")
+    return " ".join(parts)
+
+
+def _is_published_setting(study: Study, dataset: str) -> bool:
+    """Whether the study measures what was published: the same data, at the same scale."""
+    return study.dataset == dataset and study.profile.name == "paper"
+
+
+def _measured_first(units: Mapping[str, str], rows: Sequence[RowResult]) -> dict[str, str]:
+    """The metrics of a table, those with measured figures before the others."""
+    measured = {metric for row in rows for metric in (*row.measured, *row.reference)}
+    return dict(sorted(units.items(), key=lambda item: item[0] not in measured))
+
+
+def _row(item: RowResult, name: str) -> Row:
+    return Row(
+        name=name,
+        published=item.row.published,
+        reference=_measured(item.reference, item.reference_ran),
+        measured=_measured(item.measured, item.ran),
+        source=item.row.source,
+        not_run=item.not_run,
+        oracle=item.oracle,
+        input_2d=item.row.variant.get("input_2d", ""),
+    )
+
+
+def _measured(figures: Mapping[str, Figure], ran: str) -> dict[str, Measured]:
+    shown = {}
+    for metric, figure in figures.items():
+        counted = metric in COST_METRICS
+        spread = None if figure.spread is None or counted else figure.spread
+        shown[metric] = Measured(figure.value, spread, "" if counted else ran)
+    return shown
+
+
+def _long_name(row: PaperRow, table: Table) -> str:
+    """The name with what distinguishes the row; where the variant does not, its source does."""
+    twins = [other for other in table.rows if other.name == row.name]
+    varying = [
+        key
+        for key in row.variant
+        if len({str(other.variant.get(key)) for other in twins}) > 1 and key != "model"
+    ]
+    if not varying:
+        return f"{row.name} ({row.id.rpartition('-')[2]})"
+    return ", ".join([row.name, *(f"{key} {row.variant[key]}" for key in varying)])
+
+
+def _plain(study: Study, table_id: str) -> list[dict[str, Any]]:
+    rows = []
+    for item in study.results(table_id).rows:
+        rows.append(
+            {
+                "row": item.row.id,
+                "published": dict(item.row.published),
+                "reference": {name: figure.value for name, figure in item.reference.items()},
+                "measured": {name: list(figure.values) for name, figure in item.measured.items()},
+                "ran": item.ran if item.measured else "",
+                "not_run": item.not_run,
+                "oracle": item.oracle,
+            }
+        )
+    return rows
+
+
+def _intervals(verdict: Verdict) -> str:
+    return (
+        "; ".join(
+            f"{format_value(item.difference)} [{format_value(item.low)}, {format_value(item.high)}]"
+            for item in verdict.conditions
+            if math.isfinite(item.difference)
+        )
+        or "-"
+    )
+
+
+def _grounds(verdict: Verdict) -> str:
+    return f"{verdict.basis}: {verdict.reason}" if verdict.basis else verdict.reason
+
+
+ABBREVIATIONS = {
+    "Directions": "Dir",
+    "Discussion": "Disc",
+    "Eating": "Eat",
+    "Greeting": "Greet",
+    "Phoning": "Phone",
+    "Photo": "Photo",
+    "Posing": "Pose",
+    "Purchases": "Pur",
+    "Sitting": "Sit",
+    "SittingDown": "SitD",
+    "Smoking": "Smoke",
+    "Waiting": "Wait",
+    "WalkDog": "WalkD",
+    "Walking": "Walk",
+    "WalkTogether": "WalkT",
+}

@@ -1,0 +1,36 @@
+"""Error against cost of the pruned networks that a study has run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from posekit.profiling.counting import size_of
+from posekit.profiling.timing import latency
+from posekit.workbook.figures.hourglass import TradeOff
+from posekit.workbook.studies.study import Study
+
+
+def trade_offs(study: Study, paths: Iterable[str]) -> list[TradeOff]:
+    """What rows cost at the size at which they ran, and their error.
+
+    FLOPs are counted and times measured for one window of 17 joints on the study's device. Rows
+    that a scaled profile runs with the same n and f give one point.
+
+    Args:
+        study: rows whose runs are missing are left out.
+        paths: ``table/row``: a host without ``prune_at``, and ways to prune it.
+    """
+    points: dict[tuple[int | None, int], TradeOff] = {}
+    for row in map(study.paper.row, paths):
+        if row.run is None or study.stored(row) is None:
+            continue
+        options = study.configuration(row.run)["options"]
+        place = options.get("prune_at"), options.get("tokens", options["frames"])
+        if place not in points:
+            points[place] = TradeOff(
+                *place,
+                flops=2 * size_of(row.run.model, **options).layer_macs / 1e9,
+                seconds=latency(row.run.model, device=str(study.device), **options),
+                error=study.measured(row)["mpjpe"].value,
+            )
+    return list(points.values())

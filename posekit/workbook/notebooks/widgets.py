@@ -1,0 +1,143 @@
+"""A live viewer for JupyterLab that leaves a working animation in the static report."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+
+import ipywidgets
+import plotly.graph_objects as go
+from IPython.display import display
+from numpy.typing import ArrayLike
+
+from posekit.errors import InvalidData
+from posekit.geometry.skeletons import Skeleton
+from posekit.workbook.figures import TradeOff, error_per_joint, motion_viewer, trade_off
+from posekit.workbook.figures.hourglass import COSTS, host_of
+from posekit.workbook.figures.style import PLOTLY_MIME, as_array
+
+Motion = tuple[ArrayLike, ArrayLike]
+
+
+def motion_browser(clips: Mapping[str, Motion], skeleton: Skeleton) -> ipywidgets.VBox:
+    """A viewer of several clips: choose one, play or step through it, turn it, read the errors.
+
+    The figure itself plays, steps and turns in the browser; the widgets choose the clip, the
+    direction of the view, and what the figure shows.
+
+    Args:
+        clips: clip name -> (prediction, target), each (frames, joints, 3), metres.
+        skeleton: its bones.
+
+    Raises:
+        InvalidData: no clips, or shapes that do not agree.
+    """
+    if not clips:
+        raise InvalidData("no clips to show; give at least one (prediction, target).")
+    clip = ipywidgets.Dropdown(options=list(clips), description="clip")
+    content = ipywidgets.ToggleButtons(
+        options=[("motion", "motion"), ("error per joint", "joints")]
+    )
+    turn = ipywidgets.IntSlider(
+        value=-60, min=-180, max=180, step=15, description="view (°)", continuous_update=False
+    )
+    screen = ipywidgets.Output()
+
+    def redraw(_: object = None) -> None:
+        prediction, target = clips[clip.value]
+        if content.value == "motion":
+            figure = motion_viewer(
+                prediction, target, skeleton, title=clip.value, azimuth=turn.value
+            )
+        else:
+            figure = error_per_joint({clip.value: mean_errors(prediction, target)}, skeleton)
+        # Assigned at once: `with screen:` would wait for ever under papermill, and flickers.
+        data = {PLOTLY_MIME: json.loads(figure.to_json())}
+        screen.outputs = ({"output_type": "display_data", "data": data, "metadata": {}},)
+
+    for control in (clip, content, turn):
+        control.observe(redraw, names="value")
+    redraw()
+    return ipywidgets.VBox([ipywidgets.HBox([clip, content, turn]), screen])
+
+
+def mean_errors(prediction: ArrayLike, target: ArrayLike) -> list[float]:
+    """Mean distance of every joint over the frames, (joints,), millimetres."""
+    distances = ((as_array(prediction) - as_array(target)) ** 2).sum(axis=-1) ** 0.5
+    return (1000 * distances.mean(axis=0)).tolist()
+
+
+def live_or_static(widget: ipywidgets.DOMWidget, figure: go.Figure, *, alt: str) -> None:
+    """Show ``widget`` where a kernel is running, and ``figure`` in the report.
+
+    Both travel in one output: JupyterLab picks the widget, the report builder the figure.
+
+    Args:
+        widget: the live view.
+        figure: what stands in its place in static HTML.
+        alt: one sentence that states what the figure shows.
+    """
+    bundle = dict(widget._repr_mimebundle_())
+    bundle[PLOTLY_MIME] = json.loads(figure.to_json())
+    bundle["text/plain"] = alt
+    display(bundle, metadata={PLOTLY_MIME: {"alt": alt}}, raw=True)
+
+
+def view_clips(clips: Mapping[str, Motion], skeleton: Skeleton, *, alt: str) -> None:
+    """The viewer of ``clips`` in JupyterLab, an animation of the first one in the report."""
+    name, (prediction, target) = next(iter(clips.items()))
+    still = motion_viewer(prediction, target, skeleton, title=name)
+    live_or_static(motion_browser(clips, skeleton), still, alt=alt)
+
+
+def trade_off_explorer(points: Sequence[TradeOff]) -> ipywidgets.VBox:
+    """Error against cost: choose n and f, read what the choice saves and what it costs.
+
+    Args:
+        points: the host and each way to prune it that was run.
+
+    Raises:
+        InvalidData: not exactly one of the points is the host.
+    """
+    host = host_of(points)
+    pruned = {(point.prune_at, point.tokens): point for point in points if point is not host}
+    steps = ipywidgets.SelectionSlider(
+        options=sorted({point.prune_at for point in pruned.values()}), description="n"
+    )
+    kept = ipywidgets.SelectionSlider(
+        options=sorted({point.tokens for point in pruned.values()}), description="f"
+    )
+    axis = ipywidgets.Dropdown(
+        options=[(label, cost) for cost, (label, *_) in COSTS.items()], description="against"
+    )
+    said, screen = ipywidgets.HTML(), ipywidgets.Output()
+
+    def redraw(_: object = None) -> None:
+        point = pruned.get((steps.value, kept.value))
+        if point is None:
+            others = sorted(tokens for n, tokens in pruned if n == steps.value)
+            said.value = (
+                f"n = {steps.value}, f = {kept.value} was not run; with n = {steps.value} "
+                f"there is f = {', '.join(map(str, others))}."
+            )
+        else:
+            said.value = point.compared(host)
+        figure = trade_off(points, cost=axis.value, chosen=point, controls=False)
+        data = {PLOTLY_MIME: json.loads(figure.to_json())}
+        screen.outputs = ({"output_type": "display_data", "data": data, "metadata": {}},)
+
+    for control in (steps, kept, axis):
+        control.observe(redraw, names="value")
+    redraw()
+    return ipywidgets.VBox([ipywidgets.HBox([steps, kept, axis]), said, screen])
+
+
+def explore_trade_off(points: Sequence[TradeOff], *, alt: str) -> None:
+    """The explorer of ``points`` in JupyterLab, a figure with buttons and a slider in the report.
+
+    Without points, as where a checkpoint is examined and nothing was trained, a line says so.
+    """
+    if len(points) < 2:
+        print("No network was run, so there is no error to set against the cost.")
+        return
+    live_or_static(trade_off_explorer(points), trade_off(points), alt=alt)

@@ -1,0 +1,152 @@
+"""One executed notebook -> one HTML file that works offline."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from html import unescape
+from pathlib import Path
+from typing import Any
+
+import nbformat
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+from nbformat import NotebookNode
+from plotly.offline import get_plotlyjs
+
+from posekit.errors import InvalidData
+from posekit.machine.storage import atomic_path, repository_root
+from posekit.workbook.notebooks.opening import RESULTS_MIME
+from posekit.workbook.reports.cells import cell_html
+
+ERROR_TAG = "papermill-error-cell-tag"  # papermill's own banner; the page has one
+_HEADING = re.compile(r'<h([1-3]) id="([^"]+)">(.*?)</h\1>', re.DOTALL)
+_PARTS = {"style_css": "style.css", "theme_js": "theme.js", "report_js": "report.js"}
+_TAG = re.compile(r"<[^>]+>")
+
+
+@dataclass(frozen=True)
+class Heading:
+    """One entry of the table of contents."""
+
+    level: int
+    anchor: str
+    text: str
+
+
+def render(template: str, **content: Any) -> str:
+    """A page from a template in the repository's folder ``reports/``.
+
+    Raises:
+        InvalidData: posekit is installed without its repository.
+    """
+    root = repository_root()
+    if root is None or not (root / "reports").is_dir():
+        raise InvalidData(
+            "the report templates stand in the repository's folder reports/; "
+            "run posekit report from a clone installed with pip install -e."
+        )
+    folder = root / "reports"
+    environment = Environment(
+        loader=FileSystemLoader(folder),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    # Style and scripts go into the page as they are: nothing in them is anybody's input.
+    parts = {name: Markup((folder / file).read_text("utf-8")) for name, file in _PARTS.items()}
+    return environment.get_template(template).render(**parts, **content)
+
+
+def build_report(notebook: Path, target: Path) -> Path:
+    """Write the report of an executed notebook, failed ones included.
+
+    Args:
+        notebook: executed by papermill, JupyterLab or nbconvert.
+        target: the HTML file, about 5 MB, of which nearly all is plotly.js.
+
+    Raises:
+        InvalidData: the notebook is unreadable, or holds an output that no page can show.
+        StorageError: the target cannot be written.
+    """
+    content = read_notebook(notebook)
+    cells = [cell for cell in content.cells if ERROR_TAG not in cell.metadata.get("tags", [])]
+    body, headings = _anchored([cell_html(cell) for cell in cells])
+    titles = [heading.text for heading in headings if heading.level == 1]
+    page = render(
+        "report.html.j2",
+        title=titles[0] if titles else notebook.stem,
+        headings=[heading for heading in headings if heading.level > 1],
+        body=body,
+        facts=report_facts(content),
+        failure=failure(content),
+        plotly_js=get_plotlyjs() if 'class="plot"' in body else "",
+    )
+    with atomic_path(target) as temporary:
+        temporary.write_text(page, encoding="utf-8")
+    return target
+
+
+def read_notebook(path: Path) -> NotebookNode:
+    """An executed notebook.
+
+    Raises:
+        InvalidData: it is no notebook.
+    """
+    try:
+        return nbformat.read(path, as_version=4)
+    except (OSError, ValueError, nbformat.reader.NotJSONError) as error:
+        raise InvalidData(f"{path}: not a readable notebook ({error}).") from error
+
+
+def results(notebook: NotebookNode) -> dict[str, Any]:
+    """What the notebook handed over through ``export``; {} if it did not."""
+    for cell in reversed(notebook.cells):
+        for output in cell.get("outputs", []):
+            if RESULTS_MIME in output.get("data", {}):
+                return dict(output["data"][RESULTS_MIME])
+    return {}
+
+
+def failure(notebook: NotebookNode) -> str:
+    """The one line of the error that ended the run, "" for a run that ended well."""
+    for cell in notebook.cells:
+        for output in cell.get("outputs", []):
+            if output.output_type == "error":
+                return f"{output.ename}: {output.evalue}"
+    if notebook.metadata.get("papermill", {}).get("exception"):
+        return "the kernel died (out of memory, or killed)"
+    return ""
+
+
+def report_facts(notebook: NotebookNode) -> dict[str, str]:
+    """Data set, profile, date and duration of the run, as far as the notebook tells."""
+    found = results(notebook)
+    run = notebook.metadata.get("papermill", {})
+    given = run.get("parameters", {})
+    facts = {
+        "data set": found.get("dataset") or given.get("dataset", ""),
+        "evidence": found.get("evidence", ""),
+        "profile": found.get("profile") or given.get("profile", ""),
+        "run": str(run.get("start_time") or "")[:16].replace("T", " "),
+        "duration": f"{run['duration']:.0f} s" if run.get("duration") else "",
+    }
+    return {name: value for name, value in facts.items() if value}
+
+
+def _anchored(fragments: list[str]) -> tuple[str, list[Heading]]:
+    """The page's body with headings of unique ids, and those headings."""
+    headings: list[Heading] = []
+    taken: set[str] = set()
+
+    def anchor(found: re.Match[str]) -> str:
+        level, name, text = int(found[1]), found[2].lower(), found[3]
+        unique, number = name, 2
+        while unique in taken:
+            unique, number = f"{name}-{number}", number + 1
+        taken.add(unique)
+        headings.append(Heading(level, unique, unescape(_TAG.sub("", text)).strip()))
+        return f'<h{level} id="{unique}">{text}</h{level}>'
+
+    return _HEADING.sub(anchor, "\n".join(fragments)), headings

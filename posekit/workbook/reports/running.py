@@ -1,0 +1,151 @@
+"""Execute notebooks with papermill, one after the other, and keep what went wrong."""
+
+from __future__ import annotations
+
+import os
+import re
+import tempfile
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import papermill
+from jupyter_client.kernelspec import NoSuchKernel
+from nbclient.exceptions import DeadKernelError
+from nbformat import NotebookNode
+from papermill.exceptions import PapermillExecutionError
+from traitlets.config import Config
+
+from posekit.errors import InvalidParameter
+from posekit.machine.progress import Progress
+from posekit.machine.storage import repository_root, storage_error
+from posekit.workbook.reports.page import read_notebook
+
+
+@dataclass(frozen=True)
+class NotebookRun:
+    """How the execution of one notebook ended.
+
+    Attributes:
+        paper: key of the paper, the notebook's file name.
+        dataset: what it ran on.
+        notebook: the executed notebook, kept whether it failed or not.
+        error: one line, "" for success.
+        seconds: wall time.
+    """
+
+    paper: str
+    dataset: str
+    notebook: Path
+    error: str
+    seconds: float
+
+
+def notebooks_folder() -> Path:
+    """The folder of the notebooks in the repository.
+
+    Raises:
+        InvalidParameter: posekit is installed without its repository.
+    """
+    root = repository_root()
+    if root is None:
+        raise InvalidParameter(
+            "the notebooks stand in the repository; clone it and install with pip install -e."
+        )
+    return root / "notebooks"
+
+
+def reports_folder() -> Path:
+    """The folder of executed notebooks and HTML pages in the repository."""
+    return notebooks_folder().parent / "reports"
+
+
+def available_notebooks() -> tuple[str, ...]:
+    """Names of the notebooks that exist, in alphabetical order."""
+    return tuple(sorted(path.stem for path in notebooks_folder().glob("*.ipynb")))
+
+
+def run_notebook(paper: str, parameters: Mapping[str, Any], folder: Path) -> NotebookRun:
+    """Execute one notebook and keep the result as ``<paper>-<dataset>.ipynb`` in ``folder``.
+
+    A notebook that fails is kept as well, up to the cell that failed. A file of an earlier run is
+    taken away first, so that its figures cannot be mistaken for this run's.
+
+    Args:
+        paper: name of a notebook.
+        parameters: values for its parameters cell.
+        folder: where executed notebooks are kept.
+
+    Raises:
+        InvalidParameter: there is no such notebook.
+        StorageError: the folder cannot be written.
+    """
+    source = notebooks_folder() / f"{paper}.ipynb"
+    if not source.is_file():
+        raise InvalidParameter(
+            f"unknown paper {paper!r}; choose one of: {', '.join(available_notebooks())}."
+        )
+    dataset = str(parameters.get("dataset", "synthetic"))
+    target = folder / f"{paper}-{dataset}.ipynb"
+    partial = folder / f".{paper}-{dataset}.partial.ipynb"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        target.unlink(missing_ok=True)
+        partial.touch()
+    except OSError as error:
+        raise storage_error(error, target) from error
+    began = time.monotonic()
+    try:
+        error = _execute(source, partial, parameters)
+        partial.replace(target)
+    finally:
+        partial.unlink(missing_ok=True)
+    return NotebookRun(paper, dataset, target, error, time.monotonic() - began)
+
+
+def _execute(source: Path, target: Path, parameters: Mapping[str, Any]) -> str:
+    """Run ``source``; the error in one line, "" for none."""
+    cells = read_notebook(source).cells
+    with (
+        Progress(source.stem, len(cells)) as progress,
+        tempfile.TemporaryDirectory(prefix="posekit-") as sockets,
+    ):
+        try:
+            papermill.execute_notebook(
+                source,
+                target,
+                parameters=dict(parameters),
+                kernel_name="python3",
+                progress_bar=False,
+                config=_quiet_kernel(Path(sockets)),
+                on_cell_start=_advancing(progress),
+            )
+        except PapermillExecutionError as error:
+            return f"{error.ename}: {error.evalue}"
+        except DeadKernelError:
+            return "the kernel died (out of memory, or killed)"
+        except NoSuchKernel:
+            return "no Jupyter kernel python3; install posekit with its extra [notebooks]"
+    return ""
+
+
+def _advancing(progress: Progress) -> Any:
+    """A hook that counts cells and notes the heading that the run has come to."""
+    section = ""
+
+    def advance(cell: NotebookNode, cell_index: int) -> None:
+        nonlocal section
+        heading = re.search(r"^#+ (.+)$", cell.source, re.MULTILINE)
+        if cell.cell_type == "markdown" and heading:
+            section = heading[1]
+        progress.advance(section)
+
+    return advance
+
+
+def _quiet_kernel(folder: Path) -> Config:
+    """Kernels over Unix sockets in ``folder``: no open port, no race for one, no warning."""
+    sockets = {"transport": "ipc", "ip": str(folder / "kernel")}
+    return Config({"KernelManager": sockets} if os.name == "posix" else {})

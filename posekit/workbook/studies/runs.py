@@ -1,0 +1,214 @@
+"""Finished runs on disk: one folder each, whole or not there at all.
+
+``<root>/<run id>/`` holds ``config.json`` (everything that decides the numbers), ``metrics.json``
+(aggregate, per action, per joint), ``per_clip.npz`` (for paired statistics), ``log.csv``,
+``weights.safetensors`` and ``environment.json``. A run in progress lives in ``.<run id>.partial``
+and takes its place by one rename; a lock that dies with its process keeps others out.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+import os
+import re
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from filelock import FileLock, Timeout
+
+from posekit.machine.storage import atomic_path, storage_error
+
+RUN_FILES = ("config.json", "metrics.json", "per_clip.npz", "log.csv", "weights.safetensors")
+
+# Names that ``atomic_path`` gives to files in the making.
+_TEMPORARY = re.compile(r"^\..+\.[a-z0-9_]{8}(\.\w+)?$")
+
+
+def run_id(config: Mapping[str, Any]) -> str:
+    """Readable name and hash of a configuration: equal configurations, equal id."""
+    text = json.dumps(config, sort_keys=True, separators=(",", ":"))
+    digest = hashlib.sha256(text.encode()).hexdigest()[:12]
+    parts = (config["dataset"], config["model"], f"{config['options']['frames']}f")
+    return "-".join((*parts, config["keypoints"], f"s{config['seed']}", digest))
+
+
+@dataclass(frozen=True)
+class StoredRun:
+    """A finished run.
+
+    Attributes:
+        id: its name.
+        folder: where it lies.
+        config: everything that decided its numbers.
+        metrics: "evidence", "card" (the protocol card) and "estimates": ``{estimate: {"aggregate":
+            {metric: value}, "per_action": {action: {metric: value}}, "per_joint": {"mpjpe":
+            {joint: value}}}}``; lengths in millimetres.
+        environment: provenance, ``seconds`` and ``peak_memory_mb``.
+    """
+
+    id: str
+    folder: Path
+    config: Mapping[str, Any]
+    metrics: Mapping[str, Any]
+    environment: Mapping[str, Any]
+
+    @cached_property
+    def per_clip(self) -> Mapping[str, np.ndarray]:
+        """``clips``, ``actions``, ``frames`` and one array ``<estimate>/<metric>`` per clip."""
+        with np.load(self.folder / "per_clip.npz", allow_pickle=False) as archive:
+            return dict(archive)
+
+    def log_column(self, name: str) -> tuple[float, ...]:
+        """One column of the training log: "step", "position", "learning_rate", "seconds" ..."""
+        with (self.folder / "log.csv").open(newline="", encoding="utf-8") as file:
+            return tuple(float(row[name]) for row in csv.DictReader(file))
+
+
+class RunStore:
+    """The folder of runs."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def folder(self, run: str) -> Path:
+        """Where the finished run lies or will lie."""
+        return self.root / run
+
+    def load(self, run: str) -> StoredRun | None:
+        """The finished run, or None; a damaged one is announced and counts as missing."""
+        folder = self.folder(run)
+        if not folder.is_dir():
+            return None
+        fault = _fault(folder)
+        if fault:
+            print(f"run {run} is damaged ({fault}) and will be run again.", flush=True)
+            return None
+        config, metrics, environment = (
+            json.loads((folder / name).read_text())
+            for name in ("config.json", "metrics.json", "environment.json")
+        )
+        return StoredRun(run, folder, config, metrics, environment)
+
+    @contextmanager
+    def training_folder(self, training: str) -> Iterator[Path]:
+        """The folder of a training that several runs may share, held against other processes.
+
+        Raises:
+            StorageError: the folder of runs cannot be written.
+        """
+        folder = self.root / ".trainings" / training
+        with self._locked(self.root / ".locks" / f"training-{training}.lock", training):
+            self._prepare(folder)
+            yield folder
+
+    @contextmanager
+    def working_folder(self, run: str) -> Iterator[Path]:
+        """The unfinished run's folder, held against other processes until the block ends.
+
+        It keeps what an interrupted process left there, less its half-written files.
+
+        Raises:
+            StorageError: the folder of runs cannot be written.
+        """
+        lock_path = self.root / ".locks" / f"{run}.lock"
+        folder = self.root / f".{run}.partial"
+        with self._locked(lock_path, run):
+            self._prepare(folder)
+            try:
+                yield folder
+            finally:
+                with suppress(OSError):
+                    folder.rmdir()  # only if nothing was begun there
+
+    def finish(self, run: str, folder: Path) -> None:
+        """Give the working folder its final name; a damaged earlier run makes room.
+
+        What only an unfinished run needs, its checkpoint, is dropped.
+
+        Raises:
+            StorageError: the folder of runs cannot be written.
+        """
+        kept = (*RUN_FILES, "environment.json")
+        for path in [path for path in folder.iterdir() if path.name not in kept]:
+            path.unlink()
+        sizes = {name: (folder / name).stat().st_size for name in RUN_FILES}
+        write_json(folder / "files.json", sizes)
+        target = self.folder(run)
+        try:
+            if target.exists():
+                shutil.rmtree(target)
+            os.replace(folder, target)
+        except OSError as error:
+            raise storage_error(error, target) from error
+
+    def _prepare(self, folder: Path) -> None:
+        """Make a folder, or rid it of the half-written files of an interrupted process."""
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise storage_error(error, folder) from error
+        for path in folder.rglob(".*"):
+            if path.is_file() and _TEMPORARY.match(path.name):
+                path.unlink(missing_ok=True)
+
+    @contextmanager
+    def _locked(self, path: Path, run: str) -> Iterator[None]:
+        lock = FileLock(path)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                lock.acquire(timeout=0)
+            except Timeout:
+                print(f"another process computes run {run}; waiting for it.", flush=True)
+                lock.acquire()
+        except OSError as error:
+            raise storage_error(error, path) from error
+        try:
+            yield
+        finally:
+            lock.release()
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write a JSON file, whole or not at all.
+
+    Raises:
+        StorageError: the folder cannot be written, or the disk is full.
+    """
+    with atomic_path(path) as temporary:
+        temporary.write_text(json.dumps(content, indent=1, sort_keys=True) + "\n")
+
+
+def write_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
+    """Write a compressed npz archive, whole or not at all.
+
+    Raises:
+        StorageError: the folder cannot be written, or the disk is full.
+    """
+    with atomic_path(path) as temporary, temporary.open("wb") as file:
+        np.savez_compressed(file, **arrays)
+
+
+def _fault(folder: Path) -> str | None:
+    """What is wrong with a finished run, by its list of file sizes, or None."""
+    try:
+        sizes = json.loads((folder / "files.json").read_text())
+        for name in (*RUN_FILES, "environment.json"):
+            path = folder / name
+            if not path.is_file():
+                return f"{name} is missing"
+            if name in sizes and path.stat().st_size != sizes[name]:
+                return f"{name} has {path.stat().st_size} bytes instead of {sizes[name]}"
+            if path.suffix == ".json":
+                json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        return f"unreadable: {error}"
+    return None

@@ -1,0 +1,19 @@
+"""Tables that people read: published beside measured, with sources, differences and labels.
+
+Every table is shown by JupyterLab and kept by the report as real HTML (caption, scope), and prints
+as text elsewhere. They take plain values, so that anything can fill them.
+"""
+
+from posekit.workbook.tables.comparison import ComparisonTable, Measured, Row
+from posekit.workbook.tables.grids import Card, Grid, Shown, card, format_value
+
+__all__ = [
+    "Card",
+    "ComparisonTable",
+    "Grid",
+    "Measured",
+    "Row",
+    "Shown",
+    "card",
+    "format_value",
+]

@@ -1,0 +1,172 @@
+"""The synthetic data set: who is in it, what the cameras see, and whether time helps."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from posekit.datasets import PoseDataset, load_dataset
+from posekit.datasets.synthetic import HUMAN36M_ACTIONS, SUBJECTS, draw_rig, record
+from posekit.datasets.synthetic.person import keyed_generator
+from posekit.errors import InvalidParameter
+from posekit.geometry.cameras import human36m_cameras
+
+
+@pytest.fixture(scope="module")
+def quick() -> dict[str, PoseDataset]:
+    return {split: load_dataset("synthetic", split, size="quick") for split in ("train", "test")}
+
+
+def test_sizes_and_names(quick: dict[str, PoseDataset]) -> None:
+    smoke = load_dataset("synthetic", "test", size="smoke")
+    assert len(smoke.clips) == 2 * 4 * 2
+    assert {clip.frames for clip in smoke.clips} == {120}
+    assert [clip.take for clip in smoke.clips[:2]] == ["Eating 1", "Eating 2"]
+    for split, dataset in quick.items():
+        assert dataset.subjects == SUBJECTS[split]
+        assert dataset.actions == HUMAN36M_ACTIONS
+        assert len(dataset.clips) == 15 * len(dataset.subjects)
+        assert all(160 <= clip.frames <= 240 for clip in dataset.clips)
+        assert dataset.evidence == "synthetic"
+        assert dataset.skeleton.name == "h36m-17"
+    assert {clip.camera_name for clip in quick["train"].clips} == set(human36m_cameras("S1"))
+    assert not set(quick["train"].subjects) & set(quick["test"].subjects)
+
+
+def test_standard_shows_every_take_in_four_cameras(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(SUBJECTS, "test", ("S11",))
+    dataset = load_dataset("synthetic", "test", size="standard")
+    assert len(dataset.clips) == 15 * 2 * 4
+    assert all(400 <= clip.frames <= 800 for clip in dataset.clips)
+    views = dataset.clips[:4]
+    assert [clip.camera_name for clip in views] == list(human36m_cameras("S11"))
+    worlds = [clip.camera.camera_to_world(clip.pose) for clip in views]
+    for world in worlds[1:]:
+        assert (world - worlds[0]).abs().max() < 1e-5
+
+
+def test_ground_truth_keypoints_are_the_projected_pose() -> None:
+    dataset = load_dataset("synthetic", "test", keypoints="gt", size="quick")
+    for clip in dataset.clips:
+        pixels = clip.camera.to_pixels(clip.camera.project(clip.pose))
+        given = clip.camera.to_pixels(clip.keypoints[..., :2])
+        assert (pixels - given).norm(dim=-1).max() < 0.1
+        assert (clip.keypoints[..., 2] == 1).all()
+
+
+def test_people_are_in_the_picture(quick: dict[str, PoseDataset]) -> None:
+    for dataset in quick.values():
+        for clip in dataset.clips:
+            assert clip.pose[..., 2].min() > 1.5
+            assert clip.keypoints[..., :2].abs().max() < 1.1
+            height = clip.camera.focal[1] * 1.75 / clip.pose[:, 0, 2].mean()
+            assert 0.45 < height < 1.8
+
+
+def test_noise_levels_differ_only_in_the_keypoints() -> None:
+    truth, *noisy = (
+        load_dataset("synthetic", "test", keypoints=level, size="smoke")
+        for level in ("gt", "cpn", "noisy", "occluded")
+    )
+    errors = []
+    for dataset in noisy:
+        pairs = list(zip(truth.clips, dataset.clips, strict=True))
+        assert all(torch.equal(a.pose, b.pose) for a, b in pairs)
+        difference = [(a.keypoints - b.keypoints)[..., :2].norm(dim=-1).mean() for a, b in pairs]
+        errors.append(float(torch.stack(difference).mean()) * 500)
+    assert 3 < errors[0] < 6
+    assert errors[0] < errors[1] < errors[2]
+    assert len({dataset.fingerprint for dataset in (truth, *noisy)}) == 4
+
+
+def test_loading_twice_gives_the_same_content(quick: dict[str, PoseDataset]) -> None:
+    again = load_dataset("synthetic", "test", size="quick")
+    assert again.fingerprint == quick["test"].fingerprint
+
+
+@pytest.mark.parametrize(
+    ("style", "cameras", "width"),
+    [("h36m-like", 4, 1000), ("3dhp-like", 8, 2048), ("outdoor", 1, 1920)],
+)
+def test_random_rigs_look_at_the_person(style: str, cameras: int, width: int) -> None:
+    rig = draw_rig(style, keyed_generator("rig", style))
+    assert len(rig) == cameras
+    clips = record("S9", "Posing", 1, 50, rig, keypoints="gt")
+    assert [clip.camera_name for clip in clips] == list(rig)
+    for clip in clips:
+        assert clip.camera.resolution[0] == width
+        pixels = clip.camera.to_pixels(clip.keypoints[..., :2])
+        assert (pixels > 0).all()
+        assert (pixels < clip.camera.resolution).all()
+        # Heads are up and the person stands in front of the camera.
+        assert (pixels[:, 10, 1] < pixels[:, 3, 1] - 0.25 * width / 2).all()
+        assert 2.5 < float(clip.pose[:, 0, 2].mean()) < 7.5
+
+
+def test_human36m_like_rigs_resemble_the_calibrated_ones() -> None:
+    real = {name: camera.translation for name, camera in human36m_cameras("S1").items()}
+    taken = set()
+    for camera in draw_rig("h36m-like", keyed_generator("rig")).values():
+        name = min(real, key=lambda name: float((real[name] - camera.translation).norm()))
+        taken.add(name)
+        place = camera.translation
+        turned = torch.atan2(place[1], place[0]) - torch.atan2(real[name][1], real[name][0])
+        assert abs(float(turned)) < 0.15
+        assert float(place[2]) == pytest.approx(float(real[name][2]), abs=0.25)
+        focal = human36m_cameras("S1")[name].focal
+        assert float(camera.focal[0]) == pytest.approx(float(focal[0]), rel=0.01)
+    assert taken == set(real)
+
+
+def test_an_unknown_rig_is_refused() -> None:
+    with pytest.raises(
+        InvalidParameter, match="'dome'; choose one of h36m-like, 3dhp-like, outdoor"
+    ):
+        draw_rig("dome", keyed_generator("rig"))
+
+
+def windows(dataset: PoseDataset, offsets: tuple[int, ...]) -> np.ndarray:
+    """(N, features) root-relative keypoints at each frame plus offsets, and a constant."""
+    rows = []
+    for clip in dataset.clips:
+        seen = clip.keypoints[..., :2].numpy().astype(float)
+        flat = np.concatenate([4 * (seen[:, 1:] - seen[:, :1]), seen[:, :1]], axis=1)
+        index = np.arange(clip.frames)[:, None] + np.array(offsets)
+        gathered = flat.reshape(clip.frames, -1)[index.clip(0, clip.frames - 1)]
+        rows.append(gathered.reshape(clip.frames, -1))
+    features = np.concatenate(rows)
+    return np.concatenate([features, np.ones((len(features), 1))], axis=1)
+
+
+def targets(dataset: PoseDataset) -> np.ndarray:
+    """(N, 17, 3) root-relative poses in millimetres."""
+    poses = torch.cat([clip.pose - clip.pose[:, :1] for clip in dataset.clips])
+    return poses.numpy().astype(float) * 1000
+
+
+def test_time_helps_and_a_constant_pose_does_not(quick: dict[str, PoseDataset]) -> None:
+    """Closed-form lifters with cpn keypoints; all share one ridge regression.
+
+    The small models see 500 random rectified features of the centre frame; the temporal one also
+    sees nine frames, every third.
+    """
+    truth = {split: targets(dataset) for split, dataset in quick.items()}
+    one = {split: windows(dataset, (0,)) for split, dataset in quick.items()}
+    nine = {split: windows(quick[split], tuple(range(-12, 13, 3))) for split in quick}
+    mixing = np.random.default_rng(0).standard_normal((one["train"].shape[1], 500))
+    bent = {split: np.maximum(one[split] @ mixing, 0) for split in quick}
+
+    def error(*parts: dict[str, np.ndarray]) -> float:
+        x = np.concatenate([part["train"] for part in parts], axis=1)
+        y = truth["train"].reshape(len(x), -1)
+        weights = np.linalg.solve(x.T @ x + 10.0 * np.eye(x.shape[1]), x.T @ y)
+        x = np.concatenate([part["test"] for part in parts], axis=1)
+        difference = (x @ weights).reshape(truth["test"].shape) - truth["test"]
+        return float(np.linalg.norm(difference, axis=-1).mean())
+
+    constant = np.linalg.norm(truth["test"] - truth["train"].mean(axis=0), axis=-1).mean()
+    linear, small, temporal = error(one), error(one, bent), error(nine, bent)
+    assert constant > 2 * linear
+    assert linear > 1.15 * temporal
+    assert small > 1.02 * temporal

@@ -1,0 +1,307 @@
+"""MotionBERT's pickle of Human3.6M: units, windows, scoring, and every way to err."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from data_files import check_fingerprint, refusal
+from tiny import TinyLifter
+
+from posekit.datasets import PoseDataset, load_dataset
+from posekit.datasets.archives import load_pickle
+from posekit.datasets.h36m_motionbert import FILE
+from posekit.datasets.standins.files import synthetic_takes
+from posekit.datasets.standins.h36m_motionbert import write_layout, write_standin
+from posekit.datasets.status import data_status
+from posekit.errors import DatasetNotFound, InvalidData, InvalidParameter, StorageError
+from posekit.evaluation import evaluate_hypotheses
+from posekit.evaluation.prediction import predict
+from posekit.evaluation.protocols import MIXSTE, MOTIONBERT, Protocol, scored_on
+from posekit.evaluation.scoring import score
+from posekit.geometry.skeletons import HUMAN36M_17
+from posekit.models import build
+
+GOLDEN = Path(__file__).parents[1] / "goldens" / "protocol-motionbert-mini.pkl"
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """A data folder with the golden miniature."""
+    (tmp_path / "data" / "h36m_motionbert").mkdir(parents=True)
+    shutil.copy(GOLDEN, tmp_path / "data" / "h36m_motionbert" / FILE)
+    return tmp_path / "data"
+
+
+def change(root: Path, edit: Callable[[dict[str, Any]], None]) -> None:
+    """Rewrite the file after ``edit`` has changed its test split."""
+    path = root / "h36m_motionbert" / FILE
+    tree = load_pickle(path)
+    edit(tree["test"])
+    path.write_bytes(pickle.dumps(tree, protocol=3))
+
+
+def loaded(root: Path, split: str = "test") -> PoseDataset:
+    return load_dataset("h36m_motionbert", split, root=root)
+
+
+def test_the_miniature_has_the_sources_that_it_lists(root: Path) -> None:
+    dataset = loaded(root)
+    assert [(clip.name, clip.frames) for clip in dataset.clips] == [
+        ("S9/act_05_subact_01/54138969", 22),
+        ("S9/act_05_subact_02/54138969", 18),
+        ("S9/act_14_subact_01/58860488", 19),
+        ("S11/act_14_subact_01/60457274", 27),
+        ("S11/act_09_subact_02/55011271", 10),
+    ]
+    assert dataset.actions == ("Greeting", "Walking", "Sitting")
+    assert dataset.keypoints == "sh"
+    assert dataset.evidence == "licensed"
+    assert loaded(root, "train").subjects == ("S1", "S5")
+
+
+def test_poses_become_millimetres_by_the_factor_of_each_frame(root: Path) -> None:
+    held = load_pickle(root / "h36m_motionbert" / FILE)["test"]
+    clip = loaded(root).clips[2]
+    rows = slice(40, 59)
+    relative = (clip.pose - clip.pose[:, :1]).double()
+    found = 1000 * relative * clip.metres_per_unit[:, None, None]
+    true = held["joints_2.5d_image"][rows]
+    np.testing.assert_allclose(found.numpy(), true - true[:, :1], atol=0.02)
+    np.testing.assert_array_equal(clip.keypoints[..., 2].numpy(), held["confidence"][rows])
+
+
+def test_the_truth_is_what_the_released_evaluation_compares_with(root: Path) -> None:
+    before = loaded(root).clips[0]
+    change(root, with_array("joints_2.5d_image", lambda a: a * np.float32(1.01)))
+    after = loaded(root).clips[0]
+    relative = [clip.pose - clip.pose[:, :1] for clip in (before, after)]
+    torch.testing.assert_close(relative[1], 1.01 * relative[0], atol=1e-5, rtol=0)
+
+
+def test_a_true_prediction_scores_nothing_and_units_survive_downsampling(root: Path) -> None:
+    dataset = loaded(root)
+    protocol = replace(MOTIONBERT, downsample=2)
+    predictions = predict(TinyLifter(frames=5), dataset, protocol=protocol, device="cpu")
+    truth = predictions.bank.pose[predictions.windows.outputs]
+    exact = replace(predictions, plain=truth, flipped=truth)
+    assert score(exact, protocol, names=()).metrics["mpjpe"] == 0.0
+    # One unit beside the truth is half the picture's width times the frame's factor.
+    beside = truth.clone()
+    beside[..., 1:, 0] += 1.0
+    found = score(replace(predictions, plain=beside, flipped=beside), protocol, names=())
+    unit = predictions.bank.metres_per_unit[predictions.windows.outputs[0, 0]]
+    assert found.per_frame["mpjpe"][0] == pytest.approx(1000 * float(unit) * 16 / 17, rel=1e-5)
+
+
+def test_damaged_takes_are_not_scored(root: Path) -> None:
+    dataset = loaded(root)
+    predictions = predict(TinyLifter(), dataset, protocol=MOTIONBERT, device="cpu")
+    assert "S9/act_05_subact_02/54138969" not in score(predictions, MOTIONBERT).clips
+    everything = score(predictions, replace(MOTIONBERT, excluded=()))
+    assert "S9/act_05_subact_02/54138969" in everything.clips
+
+
+def test_a_study_lays_whole_windows_and_keeps_the_flip() -> None:
+    protocol = scored_on(MIXSTE, "h36m_motionbert")
+    assert (protocol.windows, protocol.root, protocol.flip) == ("whole", "zeroed", True)
+    assert protocol.excluded == MOTIONBERT.excluded
+    assert scored_on(MIXSTE, "h36m") is MIXSTE
+
+
+@pytest.mark.parametrize(("protocol", "stride"), [(MIXSTE, 3), (MOTIONBERT, 0)])
+def test_a_stride_belongs_to_whole_windows(protocol: Protocol, stride: int) -> None:
+    with pytest.raises(InvalidParameter, match=f"stride is {stride} with windows"):
+        replace(protocol, stride=stride)
+
+
+def test_frames_of_several_windows_count_once(root: Path) -> None:
+    protocol = replace(MOTIONBERT, stride=3, excluded=())
+    predictions = predict(TinyLifter(), loaded(root), protocol=protocol, device="cpu")
+    found = score(predictions, protocol)
+    assert found.clip_frames.tolist() == [21, 18, 18, 27, 9]
+    errors = found.per_frame["mpjpe"][found.frame_clips == 0]
+    numbers = found.frame_numbers[found.frame_clips == 0]
+    by_frame = [errors[numbers == number].mean() for number in range(21)]
+    assert found.per_clip["mpjpe"][0] == pytest.approx(np.mean(by_frame), rel=1e-5)
+    assert len(errors) > len(by_frame)
+
+
+def test_hypotheses_are_not_aggregated_in_image_units(root: Path) -> None:
+    options = {"frames": 9, "embed_dim": 16, "depth": 1, "heads": 2}
+    network = build("d3dp", skeleton=HUMAN36M_17, **options)
+    with pytest.raises(InvalidData, match="image units"):
+        evaluate_hypotheses(network, loaded(root), hypotheses=1, iterations=1, seed=0, device="cpu")
+
+
+def test_confidence_may_be_missing_or_have_an_axis_more(root: Path) -> None:
+    before = loaded(root).fingerprint
+    change(root, lambda held: held.update(confidence=held["confidence"][..., None]))
+    assert loaded(root).fingerprint == before
+    change(root, lambda held: held.pop("confidence"))
+    dataset = loaded(root)
+    assert bool((dataset.clips[0].keypoints[..., 2] == 1).all())
+    assert any("no confidence" in note for note in dataset.notes)
+
+
+def test_training_rows_need_neither_actions_nor_factors(root: Path) -> None:
+    path = root / "h36m_motionbert" / FILE
+    tree = load_pickle(path)
+    for key in ("action", "2.5d_factor", "joints_2.5d_image"):
+        tree["train"].pop(key)
+    path.write_bytes(pickle.dumps(tree, protocol=3))
+    train = loaded(root, "train")
+    assert train.actions == ("Directions", "Walking")
+    assert any("no 2.5d_factor" in note for note in train.notes)
+    predictions = predict(TinyLifter(), train, protocol=MOTIONBERT, device="cpu")
+    with pytest.raises(InvalidData):
+        score(predictions, MOTIONBERT)
+
+
+def test_the_fingerprint_is_of_the_content(root: Path, tmp_path: Path) -> None:
+    change(root, lambda held: held.update({k: _repeated(held, k) for k in list(held)}))
+    check_fingerprint("h36m_motionbert", root, tmp_path / "moved", "sh")
+
+
+def _repeated(held: dict[str, Any], key: str) -> Any:
+    """The first source again and again, so that a size shortens it."""
+    values = held[key]
+    first = values[:22]
+    return first * 8 if isinstance(values, list) else np.concatenate([first] * 8)
+
+
+def test_a_missing_file_is_named_with_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(DatasetNotFound) as caught:
+        loaded(tmp_path)
+    for part in (
+        *(FILE, str(tmp_path / "h36m_motionbert"), "MotionBERT/blob/main/docs/pose3d.md"),
+        *("-p dataset synthetic", "posekit data standin h36m_motionbert", "POSEKIT_DATA"),
+    ):
+        assert part in str(caught.value)
+    assert "\n" not in str(caught.value)
+    row = next(row for row in data_status(tmp_path) if row.name == "h36m_motionbert")
+    assert (row.state, row.missing) == ("missing", (FILE,))
+    with pytest.raises(InvalidParameter, match="choose one of: sh"):
+        load_dataset("h36m_motionbert", "test", root=tmp_path, keypoints="cpn")
+
+
+def with_array(key: str, edit: Callable[[np.ndarray], np.ndarray]) -> Callable[[dict], None]:
+    return lambda held: held.update({key: edit(np.array(held[key]))})
+
+
+def nan_in(array: np.ndarray) -> np.ndarray:
+    array[3] = np.nan
+    return array
+
+
+BROKEN = {
+    "no keypoints": (lambda held: held.pop("joint_2d"), "test lacks joint_2d"),
+    "no factor": (lambda held: held.pop("2.5d_factor"), "test lacks 2.5d_factor"),
+    "lengths": (with_array("joint_2d", lambda a: a[:-1]), "different lengths (joint_2d 95"),
+    "16 joints": (with_array("joint_2d", lambda a: a[:, :16]), "17 joints are due"),
+    "2D truth": (with_array("joint3d_image", lambda a: a[..., :2]), "expected (frames, 17, 3)"),
+    "NaN in 2D": (with_array("joint_2d", nan_in), "NaN or infinity, first in frame 3"),
+    "NaN in 3D": (with_array("joint3d_image", nan_in), "NaN or infinity"),
+    "NaN in confidence": (with_array("confidence", nan_in), "confidence holds NaN"),
+    "NaN in factor": (with_array("2.5d_factor", nan_in), "2.5d_factor must hold one positive"),
+    "normalised 2D": (with_array("joint_2d", lambda a: a / 500 - 1), "look normalised"),
+    "other videos": (with_array("joint_2d", lambda a: a[::-1, ::-1]), "px (median) from the true"),
+    "other factor": (with_array("2.5d_factor", lambda a: a * 1.2), "not joint3d_image times"),
+    "odd source": (
+        lambda held: held.update(source=["S9"] * len(held["source"])),
+        "source 'S9' is none such as",
+    ),
+    "other camera": (
+        lambda held: held.update(camera_name=["1"] * len(held["camera_name"])),
+        "camera_name is 1; one of 54138969",
+    ),
+    "uncalibrated subject": (
+        lambda held: held.update(source=[s.replace("s_09", "s_02") for s in held["source"]]),
+        "no camera extrinsics for subject 'S2'",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_broken_files_are_refused_in_one_line(root: Path, name: str) -> None:
+    edit, message = BROKEN[name]
+    change(root, edit)
+    told = refusal("h36m_motionbert", root)
+    assert message in told
+    assert str(root / "h36m_motionbert" / FILE) in told
+
+
+def test_a_source_in_two_pieces_is_refused(root: Path) -> None:
+    def split_first(held: dict[str, Any]) -> None:
+        names = list(held["source"])
+        names[40:59] = [names[0]] * 19
+        held["source"] = names
+        cameras = list(held["camera_name"])
+        cameras[40:59] = [cameras[0]] * 19
+        held["camera_name"] = cameras
+
+    change(root, split_first)
+    assert "two clips are called S9/act_05_subact_01/54138969" in refusal("h36m_motionbert", root)
+
+
+def test_a_truncated_or_other_pickle_is_named(root: Path) -> None:
+    path = root / "h36m_motionbert" / FILE
+    path.write_bytes(path.read_bytes()[:5000])
+    assert str(path) in refusal("h36m_motionbert", root)
+    path.write_bytes(pickle.dumps({"poses": 1}))
+    assert "no split 'test', the file holds poses" in refusal("h36m_motionbert", root)
+
+
+class Attack:
+    """Pickles as a call of ``os.system``."""
+
+    def __init__(self, command: str) -> None:
+        self.command = command
+
+    def __reduce__(self) -> tuple:
+        return os.system, (self.command,)
+
+
+def test_a_file_that_would_run_code_is_refused_unrun(root: Path, tmp_path: Path) -> None:
+    witness = tmp_path / "it-was-run"
+    content = {"train": {}, "test": Attack(f"touch {witness}")}
+    (root / "h36m_motionbert" / FILE).write_bytes(pickle.dumps(content))
+    assert "refused" in refusal("h36m_motionbert", root)
+    assert not witness.exists()
+
+
+def test_the_stand_in_has_the_layout_and_the_mark(tmp_path: Path) -> None:
+    folder = tmp_path / "h36m_motionbert"
+    write_layout(folder, lambda *_: synthetic_takes("seed")("S9", "Walking", 1, 6), (6, 6), "seed")
+    tree = load_pickle(folder / FILE)
+    golden = load_pickle(GOLDEN)
+    for split in ("train", "test"):
+        for key, expected in golden[split].items():
+            held = tree[split][key]
+            assert type(held) is type(expected), key
+            if isinstance(expected, np.ndarray):
+                assert (held.dtype, held.shape[1:]) == (expected.dtype, expected.shape[1:]), key
+    videos = {split: len(dict.fromkeys(tree[split]["source"])) for split in ("train", "test")}
+    assert videos == {"train": 5 * 15 * 2 * 4, "test": 59 * 4}
+    dataset = loaded(tmp_path)
+    assert dataset.evidence == "STAND-IN"
+    assert len(dataset.actions) == 15
+    assert dataset.skeleton is HUMAN36M_17
+    assert torch.isfinite(dataset.clips[0].metres_per_unit).all()
+    row = next(row for row in data_status(tmp_path) if row.name == "h36m_motionbert")
+    assert row.contents.startswith("STAND-IN")
+
+
+def test_real_files_are_never_overwritten(root: Path) -> None:
+    before = (root / "h36m_motionbert" / FILE).read_bytes()
+    with pytest.raises(StorageError, match="is not a stand-in and will not be overwritten"):
+        write_standin(root, size="smoke")
+    assert (root / "h36m_motionbert" / FILE).read_bytes() == before

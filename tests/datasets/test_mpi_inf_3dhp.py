@@ -1,0 +1,302 @@
+"""MPI-INF-3DHP: P-STMO's files at both scales, the raw test annotations, and every way to err."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import pytest
+import torch
+from data_files import change_archive, check_fingerprint, copy_of, nan_at_start, refusal
+
+from posekit.datasets import load_dataset
+from posekit.datasets.archives import load_archive
+from posekit.datasets.checks import projection_mismatch
+from posekit.datasets.mpi_inf_3dhp import FILES
+from posekit.datasets.standins.files import synthetic_takes
+from posekit.datasets.standins.mpi_inf_3dhp import write_layout, write_standin
+from posekit.datasets.status import data_status
+from posekit.errors import DatasetNotFound, InvalidParameter, StorageError
+from posekit.geometry.skeletons import MPI_INF_3DHP_17
+
+UNIVERSAL, METRIC = FILES
+TRAIN, TEST = FILES[UNIVERSAL].values()
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data folder with a stand-in of very short sequences."""
+    root = tmp_path_factory.mktemp("data")
+    write_layout(root / "mpi_inf_3dhp", synthetic_takes("seed"), (20, 30), "seed")
+    return root
+
+
+@pytest.fixture
+def root(data: Path, tmp_path: Path) -> Path:
+    """A copy of it that a test may damage."""
+    return copy_of(data, tmp_path / "data")
+
+
+def test_the_layout_is_that_of_the_released_files(data: Path) -> None:
+    train = load_archive(data / "mpi_inf_3dhp" / TRAIN)["data"]
+    assert list(train) == [f"S{s} Seq{q}" for s in range(1, 9) for q in (1, 2)]
+    cameras, fps = train["S3 Seq2"]
+    assert list(cameras) == ["0", "1", "2", "4", "5", "6", "7", "8"]
+    assert fps == 50
+    for arrays in cameras.values():
+        assert arrays["data_2d"].shape[1:] == (17, 2)
+        assert arrays["data_3d"].shape[1:] == (17, 3)
+    test = load_archive(data / "mpi_inf_3dhp" / TEST)["data"]
+    assert list(test) == [f"TS{k}" for k in range(1, 7)]
+    for arrays in test.values():
+        assert {array.dtype for array in arrays.values()} == {np.dtype("float64")}
+        assert arrays["valid"].shape == (len(arrays["data_3d"]),)
+        assert set(np.unique(arrays["valid"])) <= {0.0, 1.0}
+    with h5py.File(data / "mpi_inf_3dhp" / "TS5" / "annot_data.mat") as file:
+        frames = len(file["valid_frame"])
+        assert file["annot2"].shape == (frames, 1, 17, 2)
+        assert file["annot3"].shape == file["univ_annot3"].shape == (frames, 1, 17, 3)
+        assert file["bb_crop"].shape == (frames, 1)
+        assert "#refs#" in file
+
+
+def test_splits_hold_the_sequences_with_their_cameras(data: Path) -> None:
+    train = load_dataset(UNIVERSAL, "train", root=data)
+    assert len(train.clips) == 8 * 2 * 8
+    assert {clip.fps for clip in train.clips} == {25.0, 50.0}
+    test = load_dataset(UNIVERSAL, "test", root=data)
+    assert test.skeleton is MPI_INF_3DHP_17
+    assert test.keypoints == "gt"
+    assert test.actions == tuple(f"TS{k}" for k in range(1, 7))
+    sizes = [tuple(clip.camera.resolution.tolist()) for clip in test.clips]
+    assert sizes == [(2048, 2048)] * 4 + [(1920, 1080)] * 2
+    assert not all(bool(clip.valid.all()) for clip in test.clips)
+    assert test.evidence == "STAND-IN"
+    assert test.notes[0].startswith("STAND-IN")
+
+
+def test_the_two_scales_are_two_data_sets_with_one_picture(data: Path) -> None:
+    universal, metric = (load_dataset(name, "test", root=data) for name in FILES)
+    for one, other in zip(universal.clips, metric.clips, strict=True):
+        assert torch.equal(one.keypoints, other.keypoints)
+        relative = [clip.pose - clip.pose[:, 14:15] for clip in (one, other)]
+        torch.testing.assert_close(one.pose[:, 14], other.pose[:, 14])
+        scale = relative[0].norm() / relative[1].norm()
+        assert abs(float(scale) - 1) > 0.001
+        torch.testing.assert_close(relative[0], scale * relative[1], atol=1e-5, rtol=0)
+        assert projection_mismatch(other) < 0.1
+    assert universal.fingerprint != metric.fingerprint
+    assert any("univ_annot3" in note for note in universal.notes)
+    assert any(" annot3" in note for note in metric.notes)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_raw_annotations_hold_what_the_converted_file_holds(root: Path, name: str) -> None:
+    converted = load_dataset(name, "test", root=root)
+    (root / "mpi_inf_3dhp" / FILES[name]["test"]).unlink()
+    raw = load_dataset(name, "test", root=root)
+    assert raw.fingerprint == converted.fingerprint
+    assert raw.evidence == "STAND-IN"
+    row = next(row for row in data_status(root) if row.name == name)
+    assert (row.state, row.missing) == ("found", ())
+
+
+def test_short_sizes_keep_valid_frames(root: Path) -> None:
+    def late(members: dict[str, Any]) -> None:
+        for arrays in members["data"].values():
+            repeats = 300 // len(arrays["data_3d"]) + 1
+            for key, array in arrays.items():
+                arrays[key] = np.concatenate([array] * repeats)
+            arrays["valid"][:-20] = 0
+            arrays["valid"][-20:] = 1
+
+    change_archive(root / "mpi_inf_3dhp" / TEST, late)
+    for clip in load_dataset(UNIVERSAL, "test", root=root, size="smoke").clips:
+        assert clip.frames == 120
+        assert int(clip.valid.sum()) == 20
+
+
+def test_the_fingerprint_is_of_the_content(data: Path, tmp_path: Path) -> None:
+    check_fingerprint(UNIVERSAL, data, tmp_path / "moved", "gt")
+
+
+def test_missing_files_are_listed_with_what_to_do(root: Path, tmp_path: Path) -> None:
+    for split, file in FILES[UNIVERSAL].items():
+        with pytest.raises(DatasetNotFound) as caught:
+            load_dataset(UNIVERSAL, split, root=tmp_path / "empty")
+        message = str(caught.value)
+        for part in (
+            *(file, str(tmp_path / "empty" / "mpi_inf_3dhp"), "vcai.mpi-inf.mpg.de"),
+            *("-p dataset synthetic", "posekit data standin mpi_inf_3dhp", "POSEKIT_DATA"),
+        ):
+            assert part in message
+        assert "\n" not in message
+    (root / "mpi_inf_3dhp" / TRAIN).unlink()
+    row = next(row for row in data_status(root) if row.name == UNIVERSAL)
+    assert (row.state, row.missing) == ("incomplete", (TRAIN,))
+    assert row.contents.startswith("STAND-IN")
+
+
+def test_only_true_keypoints_are_offered(data: Path) -> None:
+    with pytest.raises(InvalidParameter, match="choose one of: gt"):
+        load_dataset(UNIVERSAL, "test", root=data, keypoints="cpn")
+
+
+def of_ts1(key: str, edit: Callable[[np.ndarray], np.ndarray]) -> Callable[[dict], None]:
+    """Change one array of TS1."""
+
+    def change(members: dict[str, Any]) -> None:
+        members["data"]["TS1"][key] = edit(members["data"]["TS1"][key])
+
+    return change
+
+
+def of_s1(key: str, edit: Callable[[np.ndarray], np.ndarray]) -> Callable[[dict], None]:
+    """Change one array of S1's every camera."""
+
+    def change(members: dict[str, Any]) -> None:
+        for sequence in ("S1 Seq1", "S1 Seq2"):
+            for arrays in members["data"][sequence][0].values():
+                arrays[key] = edit(arrays[key])
+
+    return change
+
+
+def rename(old: str, new: str) -> Callable[[dict], None]:
+    """Call a sequence something else."""
+
+    def change(members: dict[str, Any]) -> None:
+        members["data"][new] = members["data"].pop(old)
+
+    return change
+
+
+def swap_keypoints(members: dict[str, Any]) -> None:
+    """Give TS1 the keypoints of TS4."""
+    tree = members["data"]
+    frames = min(len(tree["TS1"]["valid"]), len(tree["TS4"]["valid"]))
+    for key in ("data_2d", "data_3d", "valid"):
+        tree["TS1"][key] = tree["TS1"][key][:frames]
+    tree["TS1"]["data_2d"] = tree["TS4"]["data_2d"][:frames]
+    tree["TS1"]["valid"] = np.ones(frames)
+
+
+BROKEN = {
+    "no member": (TEST, lambda members: members.pop("data"), "no member 'data'"),
+    "no dictionary": (TEST, lambda members: members.update(data=[1]), "expected a dictionary"),
+    "other sequence": (TEST, rename("TS1", "TS9"), "sequence 'TS9' is none of TS1"),
+    "no mask": (TEST, lambda members: members["data"]["TS1"].pop("valid"), "must hold data_2d"),
+    "odd mask": (TEST, of_ts1("valid", lambda a: a + 2), "values 0 or 1"),
+    "short mask": (TEST, of_ts1("valid", lambda a: a[:-1]), "values 0 or 1"),
+    "16 joints": (TEST, of_ts1("data_3d", lambda a: a[:, :16]), "17 joints are due"),
+    "lengths": (TEST, of_ts1("data_2d", lambda a: a[:-1]), "frames of keypoints for"),
+    "flat array": (TEST, of_ts1("data_2d", lambda a: a[0]), "numeric array"),
+    "NaN in 2D": (
+        TEST,
+        of_ts1("data_2d", lambda a: nan_at_start(a[::-1])[::-1]),
+        "hold NaN or infinity",
+    ),
+    "NaN in 3D": (
+        TEST,
+        of_ts1("data_3d", lambda a: nan_at_start(a[::-1])[::-1]),
+        "holds NaN or infinity",
+    ),
+    "normalised 2D": (TEST, of_ts1("data_2d", lambda a: a / 1024 - 1), "look normalised"),
+    "metres": (TEST, of_ts1("data_3d", lambda a: a / 1000), "millimetres are due"),
+    "other frames": (TEST, swap_keypoints, "keypoints of TS1 lie"),
+    "other name": (TRAIN, rename("S1 Seq1", "S1_Seq1"), "none such as 'S1 Seq1'"),
+    "no frame rate": (
+        TRAIN,
+        lambda members: members["data"].update({"S1 Seq1": members["data"]["S1 Seq1"][:1]}),
+        "must hold [cameras, frames per second]",
+    ),
+    "joints in training": (TRAIN, of_s1("data_2d", lambda a: a[:, :15]), "17 joints are due"),
+    "other takes": (TRAIN, of_s1("data_2d", lambda a: a[::-1, ::-1].copy()), "keypoints of S1 lie"),
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_broken_files_are_refused_in_one_line(root: Path, name: str) -> None:
+    file, edit, message = BROKEN[name]
+    path = root / "mpi_inf_3dhp" / file
+    change_archive(path, edit)
+    told = refusal(UNIVERSAL, root, split="train" if file == TRAIN else "test")
+    assert message in told
+    assert str(path) in told
+
+
+def test_a_truncated_archive_is_named(root: Path) -> None:
+    path = root / "mpi_inf_3dhp" / TEST
+    path.write_bytes(path.read_bytes()[:5000])
+    assert str(path) in refusal(UNIVERSAL, root)
+
+
+def raw_without(name: str) -> Callable[[Path], None]:
+    """Take a data set out of an annotation file."""
+
+    def change(path: Path) -> None:
+        with h5py.File(path, "r+") as file:
+            del file[name]
+
+    return change
+
+
+def raw_with(name: str, values: Any) -> Callable[[Path], None]:
+    """Put another data set or link into an annotation file."""
+
+    def change(path: Path) -> None:
+        with h5py.File(path, "r+") as file:
+            del file[name]
+            file[name] = values
+
+    return change
+
+
+RAW_BROKEN = {
+    "truncated": (lambda path: path.write_bytes(path.read_bytes()[:9000]), "not a readable"),
+    "other file": (lambda path: path.write_bytes(b"MATLAB 5.0"), "not a readable"),
+    "no mask": (raw_without("valid_frame"), "no data set 'valid_frame'"),
+    "16 joints": (raw_with("univ_annot3", np.zeros((9, 1, 16, 3))), "univ_annot3 is float64"),
+    "link": (raw_with("annot2", h5py.ExternalLink("/etc/hostname", "/")), "no data set 'annot2'"),
+}
+
+
+@pytest.mark.parametrize("name", RAW_BROKEN)
+def test_broken_annotations_are_refused_in_one_line(root: Path, name: str) -> None:
+    edit, message = RAW_BROKEN[name]
+    (root / "mpi_inf_3dhp" / TEST).unlink()
+    path = root / "mpi_inf_3dhp" / "TS2" / "annot_data.mat"
+    edit(path)
+    told = refusal(UNIVERSAL, root)
+    assert message in told
+    assert str(path) in told
+
+
+def test_the_same_seed_gives_the_same_files(data: Path, tmp_path: Path) -> None:
+    again = tmp_path / "mpi_inf_3dhp"
+    write_layout(again, synthetic_takes("seed"), (20, 30), "seed")
+    for path in (data / "mpi_inf_3dhp").rglob("*"):
+        if path.is_file():
+            assert (again / path.relative_to(data / "mpi_inf_3dhp")).read_bytes() == (
+                path.read_bytes()
+            ), path.name
+
+
+def test_real_files_are_never_overwritten(tmp_path: Path) -> None:
+    real = tmp_path / "mpi_inf_3dhp" / "TS3" / "annot_data.mat"
+    real.parent.mkdir(parents=True)
+    with h5py.File(real, "w") as file:
+        file["annot2"] = np.zeros(3)
+    before = real.read_bytes()
+    with pytest.raises(StorageError, match="is not a stand-in and will not be overwritten"):
+        write_standin(tmp_path, size="smoke")
+    assert real.read_bytes() == before
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == [real]
+
+
+def test_unknown_sizes_are_answered_with_the_known_ones(tmp_path: Path) -> None:
+    with pytest.raises(InvalidParameter, match="smoke, quick, standard"):
+        write_standin(tmp_path, size="full")

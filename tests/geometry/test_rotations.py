@@ -1,0 +1,104 @@
+"""Rotations convert into one another and keep lengths, angles and orientation."""
+
+import math
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from posekit.geometry import rotations
+
+angles = st.floats(-3.0, 3.0)
+vectors = st.tuples(angles, angles, angles).map(
+    lambda values: torch.tensor(values, dtype=torch.float64)
+)
+
+
+def random_quaternions(*shape):
+    generator = torch.Generator().manual_seed(0)
+    quaternion = torch.randn(*shape, 4, generator=generator, dtype=torch.float64)
+    return torch.nn.functional.normalize(quaternion, dim=-1)
+
+
+def test_quarter_turn_about_z_takes_x_to_y():
+    half = math.sqrt(0.5)
+    turned = rotations.rotate(torch.tensor([half, 0, 0, half]), torch.tensor([1.0, 0, 0]))
+    torch.testing.assert_close(turned, torch.tensor([0.0, 1, 0]), atol=1e-6, rtol=0)
+
+
+def test_matrix_and_quaternion_turn_alike():
+    quaternion = random_quaternions(5)
+    points = torch.randn(5, 3, dtype=torch.float64)
+    matrix = rotations.quaternion_to_matrix(quaternion)
+    by_matrix = (matrix @ points.unsqueeze(-1)).squeeze(-1)
+    torch.testing.assert_close(rotations.rotate(quaternion, points), by_matrix)
+
+
+def test_product_applies_the_second_first():
+    first, second = random_quaternions(2)
+    points = torch.randn(7, 3, dtype=torch.float64)
+    product = rotations.multiply(first, second)
+    one_by_one = rotations.rotate(first, rotations.rotate(second, points))
+    torch.testing.assert_close(rotations.rotate(product, points), one_by_one)
+
+
+def test_conjugate_undoes_the_rotation():
+    quaternion, points = random_quaternions(4, 1), torch.randn(4, 17, 3, dtype=torch.float64)
+    turned = rotations.rotate(quaternion, points)
+    back = rotations.rotate(rotations.conjugate(quaternion), turned)
+    torch.testing.assert_close(back, points)
+
+
+@settings(max_examples=30, deadline=None)
+@given(vectors)
+def test_axis_angle_matches_the_matrix_exponential(axis_angle):
+    x, y, z = axis_angle.tolist()
+    generator = torch.tensor([[0, -z, y], [z, 0, -x], [-y, x, 0]], dtype=torch.float64)
+    torch.testing.assert_close(
+        rotations.axis_angle_to_matrix(axis_angle), torch.linalg.matrix_exp(generator)
+    )
+
+
+@settings(max_examples=30, deadline=None)
+@given(vectors)
+def test_conversions_come_back(axis_angle):
+    matrix = rotations.axis_angle_to_matrix(axis_angle)
+    for restored in (
+        rotations.quaternion_to_matrix(rotations.matrix_to_quaternion(matrix)),
+        rotations.axis_angle_to_matrix(rotations.matrix_to_axis_angle(matrix)),
+        rotations.rotation_6d_to_matrix(rotations.matrix_to_rotation_6d(matrix)),
+    ):
+        torch.testing.assert_close(restored, matrix)
+
+
+@pytest.mark.parametrize("axis", range(3))
+def test_half_turns_survive_the_way_through_matrices(axis):
+    axis_angle = torch.zeros(3, dtype=torch.float64)
+    axis_angle[axis] = math.pi
+    matrix = rotations.axis_angle_to_matrix(axis_angle)
+    restored = rotations.matrix_to_axis_angle(matrix)
+    torch.testing.assert_close(rotations.axis_angle_to_matrix(restored), matrix)
+
+
+def test_rotation_vectors_come_back_themselves():
+    axis_angle = torch.tensor([[0.3, -0.2, 1.1], [0.0, 0.0, 0.0], [1e-9, 0.0, 0.0]]).double()
+    matrix = rotations.axis_angle_to_matrix(axis_angle)
+    torch.testing.assert_close(rotations.matrix_to_axis_angle(matrix), axis_angle)
+
+
+def test_any_6d_vector_gives_a_rotation():
+    matrix = rotations.rotation_6d_to_matrix(torch.randn(10, 6, dtype=torch.float64))
+    identity = torch.eye(3, dtype=torch.float64).expand_as(matrix)
+    torch.testing.assert_close(matrix.transpose(-1, -2) @ matrix, identity)
+    torch.testing.assert_close(torch.linalg.det(matrix), torch.ones(10, dtype=torch.float64))
+
+
+def test_gradients_are_right_also_at_the_zero_rotation():
+    axis_angle = torch.tensor(
+        [[0.3, -0.2, 1.1], [0.0, 0.0, 0.0]], dtype=torch.float64, requires_grad=True
+    )
+    assert torch.autograd.gradcheck(rotations.axis_angle_to_matrix, (axis_angle,))
+    matrix = rotations.axis_angle_to_matrix(torch.tensor([0.3, -0.2, 1.1]).double())
+    quaternion = rotations.matrix_to_quaternion(matrix).requires_grad_()
+    assert torch.autograd.gradcheck(rotations.quaternion_to_axis_angle, (quaternion,))

@@ -1,0 +1,324 @@
+"""Training: the loop, its numbers, its errors."""
+
+import csv
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tiny
+import torch
+
+from posekit.datasets.windows import ClipBank, training_windows
+from posekit.errors import InvalidCheckpoint, InvalidData, InvalidParameter, StorageError
+from posekit.geometry.skeletons import HUMAN36M_17, mirror_points
+from posekit.metrics.losses import backward_scaled_by_loss, joint_weights, sequence_loss
+from posekit.training import Recipe, TrainingError, epoch_order, fit, seed_torch
+from posekit.training.loop import jittered
+from posekit.training.optimizers import build_optimizer
+
+RECIPE = Recipe(learning_rate=2e-3, epochs=3, batch_size=4)
+
+
+def _lifter(**options):
+    seed_torch(0)
+    return tiny.TinyLifter(**options)
+
+
+def _weights(lifter):
+    return {name: value.clone() for name, value in lifter.state_dict().items()}
+
+
+def _assert_equal(first, second):
+    assert first.keys() == second.keys()
+    for name in first:
+        assert torch.equal(first[name], second[name]), name
+
+
+def test_loss_falls_and_log_adds_up(tmp_path):
+    log = fit(
+        _lifter(), tiny.dataset(), replace(RECIPE, epochs=30), seed=1, device="cpu", folder=tmp_path
+    )
+    assert log.rows[-1]["total"] < 0.5 * log.rows[0]["total"]
+    # 40, 25 and 7 frames in windows of 9: 5 + 3 + 1 windows, each plain and mirrored.
+    assert log.steps_per_epoch == 5
+    assert log.steps == 150
+    assert [row["step"] for row in log.rows] == list(range(1, 151))
+    assert log.rows[-1]["epoch"] == 30
+    row = log.rows[-1]
+    total = row["position"] + 0.5 * row["consistency"] + 2.0 * row["velocity"]
+    assert total == pytest.approx(row["total"], rel=1e-5)
+    assert row["learning_rate"] == pytest.approx(2e-3 * 0.99**29)
+    with (tmp_path / "log.csv").open() as file:
+        written = list(csv.DictReader(file))
+    assert float(written[-1]["total"]) == row["total"]
+    assert len(written) == len(log.rows)
+
+
+def test_same_seed_same_weights_other_seed_other_weights():
+    results = []
+    for seed in (1, 1, 2):
+        lifter = _lifter()
+        fit(lifter, tiny.dataset(), RECIPE, seed=seed, device="cpu")
+        results.append(_weights(lifter))
+    _assert_equal(results[0], results[1])
+    assert not torch.equal(results[0]["layers.0.weight"], results[2]["layers.0.weight"])
+
+
+@pytest.mark.parametrize("loss_seeded", [True, False])
+def test_one_step_is_what_the_recipe_says(loss_seeded):
+    dataset = tiny.dataset()
+    lifter, expected = _lifter(dropout=0.0), _lifter(dropout=0.0)
+    recipe = replace(RECIPE, max_steps=1, batch_size=5, loss_seeded=loss_seeded)
+    fit(lifter, dataset, recipe, seed=3, device="cpu")
+
+    bank = ClipBank(dataset, torch.device("cpu"), 2)
+    windows = training_windows(bank.lengths, 9)
+    chosen = torch.from_numpy(epoch_order(18, 3, 0)[:5])
+    plain = bank.gather(windows[chosen // 2])
+    keypoints, pose = (
+        torch.stack(
+            [
+                mirror_points(sample, HUMAN36M_17) if index % 2 else sample
+                for index, sample in zip(chosen, part, strict=True)
+            ]
+        )
+        for part in plain
+    )
+    optimizer = torch.optim.AdamW(
+        expected.train().parameters(), lr=2e-3, weight_decay=0.1, eps=1e-8
+    )
+    loss = sequence_loss(expected(keypoints), pose, joint_weights(HUMAN36M_17)).total
+    if loss_seeded:
+        backward_scaled_by_loss(loss)
+    else:
+        loss.backward()
+    optimizer.step()
+    for name, value in expected.state_dict().items():
+        torch.testing.assert_close(lifter.state_dict()[name], value, rtol=1e-5, atol=1e-7)
+
+
+def test_order_is_a_permutation_decided_by_seed_and_epoch():
+    orders = {(seed, epoch): epoch_order(50, seed, epoch) for seed in (0, 1) for epoch in (0, 1)}
+    for order in orders.values():
+        assert sorted(order) == list(range(50))
+    assert len({tuple(order) for order in orders.values()}) == 4
+    np.testing.assert_array_equal(orders[0, 1], epoch_order(50, 0, 1))
+
+
+def test_frame_lifter_trains_on_centred_windows():
+    recipe = replace(RECIPE, consistency=0.0, velocity=0.0, flip=False, batch_size=72)
+    log = fit(_lifter(output="frame"), tiny.dataset(), recipe, seed=0, device="cpu")
+    assert log.steps_per_epoch == 1  # 72 frames, one window each
+
+
+def test_bf16_stays_close_to_float32():
+    results = []
+    for precision in ("float32", "bf16"):
+        recipe = replace(RECIPE, precision=precision, epochs=10)
+        log = fit(_lifter(), tiny.dataset(), recipe, seed=0, device="cpu")
+        results.append(log.rows[-1]["total"])
+    assert results[0] != results[1]
+    assert results[1] == pytest.approx(results[0], rel=0.1)
+
+
+def test_several_processes_take_the_same_step_as_one():
+    # With eps this large, AdamW's step is proportional to the gradient and not to its sign.
+    recipe = replace(RECIPE, learning_rate=1.0, eps=1.0, max_steps=1, batch_size=6)
+    results = []
+    for devices in (1, 2):
+        lifter = tiny.TinyLifter(dropout=0.0)
+        lifter.layers[1] = torch.nn.Identity()  # batch statistics are each process's own
+        seed_torch(5)
+        for value in lifter.parameters():
+            torch.nn.init.normal_(value, std=0.1)
+        fit(lifter, tiny.dataset(), recipe, seed=0, device="cpu", devices=devices)
+        results.append(_weights(lifter))
+    for name in results[0]:
+        torch.testing.assert_close(results[0][name], results[1][name], rtol=1e-4, atol=1e-6)
+
+
+def test_finished_run_is_loaded_and_not_run_again(tmp_path):
+    first, second = _lifter(), tiny.TinyLifter()
+    log = fit(first, tiny.dataset(), RECIPE, seed=1, device="cpu", folder=tmp_path)
+    again = fit(second, tiny.dataset(), RECIPE, seed=1, device="cpu", folder=tmp_path)
+    _assert_equal(_weights(first), _weights(second))
+    assert again.rows == log.rows
+
+
+def test_checkpoint_of_another_run_is_refused(tmp_path):
+    fit(_lifter(), tiny.dataset(), RECIPE, seed=1, device="cpu", folder=tmp_path)
+    with pytest.raises(InvalidCheckpoint, match="different seed"):
+        fit(_lifter(), tiny.dataset(), RECIPE, seed=2, device="cpu", folder=tmp_path)
+    (tmp_path / "checkpoint.pt").write_bytes(b"no checkpoint")
+    with pytest.raises(InvalidCheckpoint, match="no readable"):
+        fit(_lifter(), tiny.dataset(), RECIPE, seed=1, device="cpu", folder=tmp_path)
+
+
+def test_folder_that_cannot_be_written_shows_before_the_first_step(tmp_path):
+    blocker = tmp_path / "file"
+    blocker.write_text("")
+    lifter = _lifter()
+    before = _weights(lifter)
+    with pytest.raises(StorageError, match="choose another folder"):
+        fit(lifter, tiny.dataset(), RECIPE, seed=1, device="cpu", folder=blocker / "run")
+    _assert_equal(before, _weights(lifter))
+    assert list(tmp_path.iterdir()) == [blocker]
+
+
+def test_full_disk_is_named_and_leaves_no_broken_checkpoint(tmp_path, monkeypatch):
+    def full(self, content):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(StorageError, match="disk is full"):
+        fit(_lifter(), tiny.dataset(), RECIPE, seed=1, device="cpu", folder=tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["log.csv"]
+
+
+def test_diverged_training_names_the_step():
+    clips = list(tiny.dataset().clips)
+    recipe = replace(RECIPE, learning_rate=1e30)
+    with pytest.raises(TrainingError, match=r"not finite at step \d+ of 15"):
+        fit(_lifter(), tiny.dataset(*clips), recipe, seed=0, device="cpu")
+
+
+def test_window_longer_than_every_clip():
+    with pytest.raises(InvalidParameter, match=r"S9/Walking 1/0, has 40 frames; choose frames <="):
+        fit(_lifter(frames=41), tiny.dataset(), RECIPE, seed=0, device="cpu")
+
+
+def test_windows_with_invalid_frames_are_left_out():
+    good, bad = tiny.clip(18, take="Walking 1"), tiny.clip(18, take="Sitting 1")
+    marked = replace(bad, valid=torch.arange(18) != 3)
+    log = fit(
+        _lifter(), tiny.dataset(good, marked), replace(RECIPE, batch_size=1), seed=0, device="cpu"
+    )
+    assert log.steps_per_epoch == 2 * (2 + 1)
+    with pytest.raises(InvalidData, match="every window"):
+        fit(_lifter(frames=18), tiny.dataset(marked), RECIPE, seed=0, device="cpu")
+
+
+def test_clips_without_truth():
+    blind = replace(tiny.clip(18), pose=None)
+    with pytest.raises(InvalidData, match="no true pose"):
+        fit(_lifter(), tiny.dataset(blind), RECIPE, seed=0, device="cpu")
+
+
+@pytest.mark.parametrize(
+    "option",
+    [{"epochs": 0}, {"batch_size": 0}, {"learning_rate": 0.0}, {"precision": "fp16"}],
+    ids=lambda option: next(iter(option)),
+)
+def test_recipe_refuses(option):
+    with pytest.raises(InvalidParameter, match=next(iter(option))):
+        Recipe(**option)
+
+
+def test_unknown_device():
+    with pytest.raises(InvalidParameter, match="auto, cpu, cuda"):
+        fit(_lifter(), tiny.dataset(), RECIPE, seed=0, device="tpu")
+    with pytest.raises(InvalidParameter, match="finds"):
+        fit(_lifter(), tiny.dataset(), RECIPE, seed=0, device="cuda:99")
+    with pytest.raises(InvalidParameter, match="devices is 0"):
+        fit(_lifter(), tiny.dataset(), RECIPE, seed=0, device="cpu", devices=0)
+
+
+def test_the_learning_rate_warms_up_and_falls():
+    cosine = Recipe(learning_rate=0.1, schedule="cosine", warm_up=4)
+    rates = [cosine.rate(step, steps_per_epoch=5, steps=100) for step in range(100)]
+    assert rates[0] == pytest.approx(0.025)
+    assert rates[3] == max(rates) == pytest.approx(0.1, rel=0.01)
+    assert rates[3:] == sorted(rates[3:], reverse=True)
+    assert rates[-1] < 1e-4
+    published = Recipe(learning_rate=0.1, decay=0.5)
+    assert [published.rate(step, 5, 100) for step in (0, 4, 5, 10)] == [0.1, 0.1, 0.05, 0.025]
+
+
+def test_an_unknown_schedule_is_refused():
+    with pytest.raises(InvalidParameter, match="choose one of: exponential, cosine"):
+        Recipe(schedule="linear")
+
+
+def test_every_fifth_epoch_may_halve_the_rate():
+    recipe = Recipe(learning_rate=1.0, decay=0.95, halve_every=5)
+    rates = [recipe.rate(step, 1, 20) for step in range(12)]
+    factors = [after / before for before, after in pairwise(rates)]
+    assert factors == pytest.approx([0.95] * 4 + [0.5] + [0.95] * 4 + [0.5] + [0.95])
+
+
+def test_the_cosine_by_epoch_falls_to_its_floor():
+    recipe = Recipe(schedule="cosine by epoch", learning_rate=0.01, lowest_rate=1e-5, epochs=80)
+    optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.01)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, 80, eta_min=1e-5)
+    for epoch in range(80):
+        for step in (3 * epoch, 3 * epoch + 2):
+            assert recipe.rate(step, 3, 240) == pytest.approx(schedule.get_last_lr()[0], rel=1e-9)
+        optimizer.step()
+        schedule.step()
+
+
+def test_jitter_turns_and_scales_in_the_image_plane_only():
+    pose = torch.randn(500, 1, 17, 3, generator=torch.Generator().manual_seed(0))
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        moved = jittered(pose)
+    torch.testing.assert_close(moved[..., 2], pose[..., 2])
+    plane, before = moved[..., :2], pose[..., :2]
+    scale = (plane.norm(dim=(-1, -2)) / before.norm(dim=(-1, -2))).squeeze()
+    assert set(scale.mul(100).round().int().tolist()) == {95, 100, 105}
+    cross = before[..., 0] * plane[..., 1] - before[..., 1] * plane[..., 0]
+    angle = torch.rad2deg(torch.atan2(cross, (before * plane).sum(-1)))[:, 0, 0]
+    assert set(angle.round().int().tolist()) == {-5, 0, 5}
+
+
+class NormLifter(tiny.TinyLifter):
+    """Notes the momentum that each epoch is given."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.momenta: list[float] = []
+
+    def set_norm_momentum(self, momentum: float) -> None:
+        self.momenta.append(momentum)
+
+
+def test_the_momentum_of_normalisation_falls_by_epochs():
+    lifter = NormLifter()
+    recipe = Recipe(epochs=4, batch_size=4, norm_momentum=0.001)
+    fit(lifter, tiny.dataset(), recipe, seed=0, device="cpu")
+    assert lifter.momenta == pytest.approx([0.1 * 100 ** -(epoch / 4) for epoch in range(4)])
+    with pytest.raises(InvalidParameter, match="schedules no batch normalisation"):
+        fit(tiny.TinyLifter(), tiny.dataset(), recipe, seed=0, device="cpu")
+
+
+def test_adam_is_adam_with_amsgrad():
+    lifter = tiny.TinyLifter()
+    optimizer = build_optimizer(Recipe(optimizer="adam", weight_decay=0.0), lifter.parameters())
+    assert type(optimizer) is torch.optim.Adam
+    assert optimizer.defaults["amsgrad"]
+
+
+class WholeWindowLifter(tiny.TinyLifter):
+    """Trains on every frame of a window around each frame."""
+
+    tiled_windows = False
+    supervises_all_frames = True
+
+    def training_loss(self, keypoints, target, criterion):
+        assert target.shape[:2] == keypoints.shape[:2]
+        middle = self.frames // 2
+        prediction = self(keypoints)
+        whole = criterion(prediction, target)
+        centre = criterion(prediction[:, middle, None], target[:, middle, None])
+        return whole._replace(total=whole.total + centre.total)
+
+
+def test_a_lifter_may_supervise_whole_windows_around_each_frame():
+    lifter, dataset = WholeWindowLifter(), tiny.dataset()
+    recipe = Recipe(epochs=1, batch_size=16, flip=False, consistency=0.0, velocity=0.0)
+    log = fit(lifter, dataset, recipe, seed=0, device="cpu")
+    frames = sum(clip.frames for clip in dataset.clips)
+    assert log.steps == -(-frames // 16)
+    assert log.rows[-1]["total"] > log.rows[-1]["position"]
