@@ -201,15 +201,15 @@ POSEAUG_3DHP = replace(POSEAUG_H36M, name="PoseAug on 3DHP", flip=True)
 which is always right: they are not comparable to 3DHP's own."""
 
 PROTOCOLS: dict[str, Protocol] = {
-    "videopose3d": VIDEOPOSE3D,
-    "mixste": MIXSTE,
-    "d3dp": D3DP_PROTOCOL,
-    "mhformer": MHFORMER,
-    "hot": HOT_SEQUENCE,
-    "motionbert": MOTIONBERT,
-    "mpi_inf_3dhp": MPI_INF_3DHP,
-    "poseaug_h36m": POSEAUG_H36M,
-    "poseaug_3dhp": POSEAUG_3DHP,
+    "VideoPose3D": VIDEOPOSE3D,
+    "MixSTE": MIXSTE,
+    "D3DP": D3DP_PROTOCOL,
+    "MHFormer": MHFORMER,
+    "HoT": HOT_SEQUENCE,
+    "MotionBERT": MOTIONBERT,
+    "MPI-INF-3DHP": MPI_INF_3DHP,
+    "PoseAug, Human3.6M": POSEAUG_H36M,
+    "PoseAug, 3DHP": POSEAUG_3DHP,
 }
 
 # What a data set's own tables decide, whatever the network's protocol is elsewhere.

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from posekit.errors import StorageError
+from posekit.errors import InvalidParameter, StorageError
 
 _REASONS = {
     errno.ENOSPC: "the disk is full; free some space and run the same command again",
@@ -45,6 +45,24 @@ def runs_root(root: str | os.PathLike[str] | None = None) -> Path:
         return Path(chosen).expanduser()
     checkout = repository_root()
     return (checkout / "reports" if checkout else Path.home() / ".cache" / "posekit") / "runs"
+
+
+def paper_folders() -> tuple[Path, ...]:
+    """Folders with papers of the reader's own: ``POSEKIT_PAPERS``, separated as ``PATH`` is.
+
+    Each holds a paper's YAML file, its notebook, and its modules (a network, a task, figures).
+
+    Raises:
+        InvalidParameter: one of them is no folder.
+    """
+    named = [part for part in os.environ.get("POSEKIT_PAPERS", "").split(os.pathsep) if part]
+    folders = tuple(Path(part).expanduser().resolve() for part in named)
+    for folder in folders:
+        if not folder.is_dir():
+            raise InvalidParameter(
+                f"POSEKIT_PAPERS names {folder}, which is no folder; correct or unset it."
+            )
+    return folders
 
 
 def storage_error(error: OSError, path: Path) -> StorageError:

@@ -54,7 +54,7 @@ class RowRun:
     iterations: int | None = None
     estimate: str = "prediction"
     iteration: int | None = None
-    protocol: str = "mixste"
+    protocol: str = "MixSTE"
     optimise: Mapping[str, Any] | None = None
 
     @property

@@ -167,7 +167,7 @@ def evaluations(
         test,
         hypotheses=how["hypotheses"],
         iterations=how["iterations"],
-        protocol=scored_on(PROTOCOLS["d3dp"], test.name),
+        protocol=scored_on(PROTOCOLS["D3DP"], test.name),
         device=device,
         seed=seed,
     )

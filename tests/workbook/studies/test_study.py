@@ -115,7 +115,7 @@ def test_the_trained_network_is_handed_out_with_its_log(study):
     (first, _) = study.run("kpa-tpa/both")
     lifter = study.lifter("kpa-tpa/both")
     test = downsample(load_split("synthetic", "test", "cpn", "smoke", study.data), 3)
-    found = evaluate(lifter, test, protocol=PROTOCOLS["mixste"], device="cpu").metrics["mpjpe"]
+    found = evaluate(lifter, test, protocol=PROTOCOLS["MixSTE"], device="cpu").metrics["mpjpe"]
     stored = first.metrics["estimates"]["prediction"]["aggregate"]["mpjpe"]
     assert found == pytest.approx(stored, abs=1e-3)
     assert first.log_column("step") == (1.0, 2.0)
