@@ -10,19 +10,20 @@ from __future__ import annotations
 
 import math
 import pickle
-import struct
 import sys
 import zipfile
+import zlib
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, ClassVar
+from typing import Any, BinaryIO
 
 import torch
 from torch import Tensor
 
 from posekit.errors import InvalidCheckpoint
+from posekit.machine.unpickler import BROKEN, RestrictedUnpickler, reason, walk
 
 _ZIP_MAGIC = b"PK\x03\x04"
 _LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
@@ -59,24 +60,6 @@ _HARMLESS = {
     ("types", "SimpleNamespace"),
 }
 _PYTHON_2_NAMES = {"__builtin__": "builtins", "copy_reg": "copyreg", "commands": "subprocess"}
-_BROKEN = (
-    pickle.UnpicklingError,
-    zipfile.BadZipFile,
-    AttributeError,
-    AssertionError,
-    EOFError,
-    ImportError,
-    IndexError,
-    KeyError,
-    MemoryError,
-    NotImplementedError,
-    OverflowError,
-    RecursionError,
-    RuntimeError,
-    struct.error,
-    TypeError,
-    ValueError,
-)
 
 
 class Placeholder:
@@ -158,14 +141,12 @@ _KEPT: dict[tuple[str, str], Any] = {
 }
 
 
-class _Unpickler(pickle._Unpickler):
-    """Keeps tensors and containers, and gets the numbers of a storage from ``fetch``.
+class _Unpickler(RestrictedUnpickler):
+    """Keeps tensors and containers, and gets the numbers of a storage from ``fetch``."""
 
-    In Python, since the unpickler in C can be made to reserve all memory by a few forged bytes,
-    and sets attributes on whatever a forged file points it at.
-    """
-
-    dispatch: ClassVar = dict(pickle._Unpickler.dispatch)
+    admitted = _KEPT
+    stateful = (OrderedDict, Placeholder)
+    stateless = "has none"
 
     def __init__(self, stream: BinaryIO, fetch: Callable[[str, int], bytearray]) -> None:
         super().__init__(stream, encoding="latin1")
@@ -173,20 +154,13 @@ class _Unpickler(pickle._Unpickler):
         self._storages: dict[str, _Storage] = {}
 
     def find_class(self, module: str, name: str) -> Any:
-        module = _PYTHON_2_NAMES.get(module, module)
-        if (module, name) in _KEPT:
-            return _KEPT[module, name]
+        return super().find_class(_PYTHON_2_NAMES.get(module, module), name)
+
+    def foreign(self, module: str, name: str) -> type[Placeholder]:
         own = module.partition(".")[0] in sys.stdlib_module_names
         if own and (module, name) not in _HARMLESS:
             raise _CodeRequestedError(f"{module}.{name}")
         return type(name, (Placeholder,), {"__module__": module})
-
-    def load_build(self) -> None:
-        if len(self.stack) < 2 or not isinstance(self.stack[-2], OrderedDict | Placeholder):
-            raise pickle.UnpicklingError("it sets the state of something that has none")
-        super().load_build()
-
-    dispatch[pickle.BUILD[0]] = load_build
 
     def persistent_load(self, identifier: Any) -> _Storage:
         kind, type_name, key, _location, count, *view = identifier
@@ -209,17 +183,16 @@ def read_torch_file(path: Path) -> Any:
         zipped = file.read(len(_ZIP_MAGIC)) == _ZIP_MAGIC
         file.seek(0)
         try:
-            return _materialise(_read_zip(file) if zipped else _read_legacy(file), {})
+            return walk(_read_zip(file) if zipped else _read_legacy(file), _tensor, {})
         except _CodeRequestedError as error:
             raise InvalidCheckpoint(
                 f"{path}: refused, its pickle asks for {error}, which could run code and which "
                 f"weights never need; nothing was run. Get the file from its official page."
             ) from error
-        except _BROKEN as error:
-            cause = " ".join(str(error).split())[:160].rstrip(".") or type(error).__name__
+        except (*BROKEN, zipfile.BadZipFile, zlib.error) as error:
             raise InvalidCheckpoint(
-                f"{path}: not a readable checkpoint ({cause}); it is truncated, damaged or of "
-                f"another format: download or copy it again."
+                f"{path}: not a readable checkpoint ({reason(error)}); it is truncated, damaged or "
+                f"of another format: download or copy it again."
             ) from error
 
 
@@ -270,21 +243,5 @@ def _read_legacy(file: BinaryIO) -> Any:
     return content
 
 
-def _materialise(node: Any, done: dict[int, Any]) -> Any:
-    """The tree of ``node`` with tensors in place of their descriptions; each node once."""
-    if id(node) in done:
-        return done[id(node)]
-    if isinstance(node, _View):
-        done[id(node)] = node.tensor()
-    elif isinstance(node, dict):
-        done[id(node)] = node
-        for key, item in node.items():
-            node[key] = _materialise(item, done)
-    elif isinstance(node, list):
-        done[id(node)] = node
-        node[:] = [_materialise(item, done) for item in node]
-    elif isinstance(node, tuple):
-        done[id(node)] = tuple(_materialise(item, done) for item in node)
-    else:
-        return node
-    return done[id(node)]
+def _tensor(node: Any) -> Any:
+    return node.tensor() if isinstance(node, _View) else node

@@ -1,8 +1,8 @@
 """Data sets, and ``load_dataset``, the single door to them.
 
-A data set is one entry in ``source.DATASETS`` and one module with the functions
-``load(split, *, root, keypoints, size) -> PoseDataset`` and, unless its data are generated,
-``on_disk(root) -> OnDisk``.
+A data set is one entry of the registry ``source.DATASETS`` and one reader: a module with the
+functions ``load(split, *, root, keypoints, size) -> Reading`` and, unless its data are generated,
+``on_disk(root) -> OnDisk``. Arguments and errors of a reader are those of ``load_dataset``.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from importlib import import_module
 
-from posekit.datasets.clips import Clip, PoseDataset
+from posekit.datasets.clips import Clip, PoseDataset, fingerprint
 from posekit.datasets.source import DATASETS, DataSource, OnDisk
 from posekit.errors import InvalidParameter
 from posekit.machine.storage import data_root
@@ -69,7 +69,22 @@ def load_dataset(
     if source.keypoints and keypoints not in source.keypoints:
         raise _unknown(f"2D keypoints of {name}", keypoints, source.keypoints)
     module = import_module(source.module)
-    return module.load(split, root=data_root(root), keypoints=keypoints, size=size)
+    read = module.load(
+        split, root=data_root(root), keypoints=keypoints, size=size, **source.options
+    )
+    # Where nothing but the motion's own seed decides, clips tell their data set and split.
+    options = {"dataset": name, "split": split} if source.files else {}
+    options |= {"keypoints": keypoints, "size": size}
+    return PoseDataset(
+        name=name,
+        split=split,
+        keypoints=keypoints,
+        skeleton=read.skeleton,
+        clips=tuple(read.clips),
+        fingerprint=fingerprint(read.clips, options),
+        evidence=read.evidence,
+        notes=read.notes,
+    )
 
 
 def on_disk(name: str, root: str | os.PathLike[str] | None = None) -> OnDisk:
@@ -84,7 +99,7 @@ def on_disk(name: str, root: str | os.PathLike[str] | None = None) -> OnDisk:
         raise _unknown("data set", name, tuple(DATASETS))
     if not source.files:
         return OnDisk(None, (), (), f"made on demand, 2D: {', '.join(source.keypoints)}")
-    return import_module(source.module).on_disk(data_root(root))
+    return import_module(source.module).on_disk(data_root(root), **source.options)
 
 
 def _unknown(what: str, value: str, valid: tuple[str, ...]) -> InvalidParameter:

@@ -11,6 +11,7 @@ import h5py
 import numpy as np
 
 from posekit.errors import InvalidData
+from posekit.machine.unpickler import reason
 
 MOST_FRAMES = 100_000  # the longest sequence has some thousands
 _JOINTS = 17
@@ -39,8 +40,8 @@ def read(path: Path, scale: str) -> dict[str, np.ndarray]:
             }
     except (OSError, RuntimeError, KeyError, ValueError, TypeError) as error:
         raise InvalidData(
-            f"{path}: not a readable MATLAB 7.3 file ({' '.join(str(error).split())[:200]}); it is "
-            "truncated or another kind of file: get it again."
+            f"{path}: not a readable MATLAB 7.3 file ({reason(error)}); it is truncated "
+            "or another kind of file: get it again."
         ) from error
 
 

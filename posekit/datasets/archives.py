@@ -14,38 +14,21 @@ import math
 import os
 import pickle
 import re
-import struct
 import zipfile
 import zlib
 from collections.abc import Collection
 from pathlib import Path
-from typing import Any, BinaryIO, ClassVar
+from typing import Any, BinaryIO
 
 import numpy as np
 
 from posekit.errors import InvalidData
+from posekit.machine.unpickler import BROKEN, RestrictedUnpickler, reason, walk
 
 LARGEST_HEADER = 10_000  # bytes; NumPy's own limit for parsing a header
 LARGEST_RATIO, RATIO_FREE = 200, 1 << 26  # unpacked : packed, for members larger than 64 MiB
 _DTYPE_CODE = re.compile(r"[<>|=]?(b1|[iu][1248]|f[248]|c8|c16|[SU]\d{1,6}|O8?|\?)")
 _LEAVES = (type(None), bool, int, float, complex, str, bytes, np.generic)
-_BROKEN = (
-    pickle.UnpicklingError,
-    struct.error,
-    AssertionError,
-    AttributeError,
-    EOFError,
-    ImportError,
-    IndexError,
-    KeyError,
-    MemoryError,
-    OverflowError,
-    RecursionError,
-    SyntaxError,
-    TypeError,
-    UnicodeError,
-    ValueError,
-)
 
 
 class _Dtype:
@@ -124,26 +107,10 @@ ADMITTED: dict[tuple[str, str], Any] = {
 }
 
 
-class _RestrictedUnpickler(pickle._Unpickler):
-    """The unpickler in Python, not the one in C: that one can be made to reserve all memory by a
-    few forged bytes, and would set attributes on whatever a forged file points it at."""
-
-    dispatch: ClassVar = dict(pickle._Unpickler.dispatch)
-
-    def find_class(self, module: str, name: str) -> Any:
-        try:
-            return ADMITTED[module, name]
-        except KeyError:
-            raise pickle.UnpicklingError(
-                f"it asks for {module}.{name}, which data do not need and which could run code"
-            ) from None
-
-    def load_build(self) -> None:
-        if len(self.stack) < 2 or not isinstance(self.stack[-2], _Array | _Dtype):
-            raise pickle.UnpicklingError("it sets the state of something that is no array")
-        super().load_build()
-
-    dispatch[pickle.BUILD[0]] = load_build
+class _Unpickler(RestrictedUnpickler):
+    admitted = ADMITTED
+    stateful = (_Array, _Dtype)
+    stateless = "is no array"
 
 
 def restricted_load(stream: BinaryIO, name: str, *, encoding: str = "ASCII") -> Any:
@@ -161,10 +128,10 @@ def restricted_load(stream: BinaryIO, name: str, *, encoding: str = "ASCII") -> 
         InvalidData: the pickle is truncated, forged, or asks for anything else.
     """
     try:
-        return _resolve(_RestrictedUnpickler(stream, encoding=encoding).load(), {})
-    except _BROKEN as error:
+        return _resolve(_Unpickler(stream, encoding=encoding).load(), {})
+    except BROKEN as error:
         raise InvalidData(
-            f"{name}: the pickle is refused: {_one_line(error)}. Nothing in it was run; "
+            f"{name}: the pickle is refused: {reason(error)}. Nothing in it was run; "
             "get the file again from its official page."
         ) from error
 
@@ -204,7 +171,7 @@ def load_archive(
             return {name: _read_member(archive, entries[name], path) for name in wanted}
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
         raise InvalidData(
-            f"{path}: not a readable npz archive ({_one_line(error)}); it is truncated or another "
+            f"{path}: not a readable npz archive ({reason(error)}); it is truncated or another "
             "kind of file: download or copy it again."
         ) from error
 
@@ -220,7 +187,7 @@ def member_names(path: str | os.PathLike[str]) -> tuple[str, ...]:
             return tuple(name.removesuffix(".npy") for name in archive.namelist())
     except zipfile.BadZipFile as error:
         raise InvalidData(
-            f"{path}: not a readable npz archive ({_one_line(error)}); it is truncated or another "
+            f"{path}: not a readable npz archive ({reason(error)}); it is truncated or another "
             "kind of file: download or copy it again."
         ) from error
 
@@ -266,34 +233,21 @@ def _read_header(
             raise ValueError(f"shape {shape} is not admitted")
         order = "F" if header["fortran_order"] else "C"
         return shape, np.dtype(descr), order, 8 + width + length
-    except _BROKEN as error:
-        raise InvalidData(f"{name}: the array header is refused: {_one_line(error)}.") from error
+    except BROKEN as error:
+        raise InvalidData(f"{name}: the array header is refused: {reason(error)}.") from error
 
 
 def _resolve(node: Any, done: dict[int, Any]) -> Any:
-    """The tree of ``node`` with stand-ins replaced by arrays; each node is visited once."""
-    if isinstance(node, _LEAVES):
-        return node
-    if id(node) in done:
-        return done[id(node)]
-    if isinstance(node, list):
-        done[id(node)] = node
-        node[:] = [_resolve(item, done) for item in node]
-        return node
-    if isinstance(node, dict):
-        done[id(node)] = node
-        if not all(isinstance(key, _LEAVES) for key in node):
-            raise pickle.UnpicklingError("a dictionary whose keys are neither text nor numbers")
-        for key, item in node.items():
-            node[key] = _resolve(item, done)
-        return node
-    if isinstance(node, tuple):
-        done[id(node)] = tuple(_resolve(item, done) for item in node)
-        return done[id(node)]
-    if isinstance(node, _Array):
-        done[id(node)] = _build(node, done)
-        return done[id(node)]
-    raise pickle.UnpicklingError(f"an object of type {type(node).__name__} is not admitted")
+    """The tree of ``node`` with arrays in place of what stands for them."""
+
+    def leaf(held: Any) -> Any:
+        if isinstance(held, _Array):
+            return _build(held, done)
+        if isinstance(held, _LEAVES):
+            return held
+        raise pickle.UnpicklingError(f"an object of type {type(held).__name__} is not admitted")
+
+    return walk(node, leaf, done, keys=_LEAVES)
 
 
 def _build(node: _Array, done: dict[int, Any]) -> np.ndarray:
@@ -309,7 +263,3 @@ def _build(node: _Array, done: dict[int, Any]) -> np.ndarray:
     for index, item in enumerate(data):
         array[index] = _resolve(item, done)
     return array.reshape(shape, order=order)
-
-
-def _one_line(error: BaseException) -> str:
-    return " ".join(str(error).split())[:200].rstrip(".") or type(error).__name__

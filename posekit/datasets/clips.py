@@ -7,9 +7,10 @@ camera frame. Whatever the files on disk look like, nothing above this module ne
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -140,6 +141,15 @@ class Clip:
             )
 
 
+class Reading(NamedTuple):
+    """What a reader makes of its files, for ``load_dataset``; attributes as of ``PoseDataset``."""
+
+    skeleton: Skeleton
+    clips: Sequence[Clip]
+    evidence: str
+    notes: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True, eq=False)
 class PoseDataset:
     """Clips of one split of one data set, with what a report must say about them.
@@ -212,15 +222,7 @@ def fingerprint(clips: Iterable[Clip], options: Mapping[str, str]) -> str:
         digest.update(f"{key}={options[key]}\n".encode())
     for clip in clips:
         camera = clip.camera
-        calibration = (
-            camera.focal,
-            camera.centre,
-            camera.radial,
-            camera.tangential,
-            camera.resolution,
-            camera.rotation,
-            camera.translation,
-        )
+        calibration = (getattr(camera, field.name) for field in fields(camera))
         shape = f"{tuple(clip.keypoints.shape)}"
         digest.update(f"{clip.name}|{clip.action}|{clip.fps}|{shape}\n".encode())
         arrays = [clip.keypoints, clip.valid, *calibration, clip.pose, clip.metres_per_unit]

@@ -17,7 +17,7 @@ import torch
 
 from posekit.datasets.archives import load_archive
 from posekit.datasets.asf_amc import FPS, read_take
-from posekit.datasets.clips import Clip, PoseDataset, fingerprint
+from posekit.datasets.clips import Clip, Reading
 from posekit.datasets.sizes import choose, shorten
 from posekit.datasets.source import DATASETS, OnDisk
 from posekit.datasets.staging import place_in_room, rig, see
@@ -71,18 +71,14 @@ class Take(NamedTuple):
     group: str
 
 
-def load(split: str, *, root: Path, keypoints: str, size: str) -> PoseDataset:
+def load(split: str, *, root: Path, keypoints: str, size: str) -> Reading:
     """CMU motion as clips of Human3.6M-17 joints, four cameras per take.
 
     Args:
         split: "train" or "test"; subjects are disjoint, and X stays with S02.
         root: folder that holds ``cmu/`` or the converted archive itself.
         keypoints: "gt", or noise of the synthetic detector: "cpn", "noisy", "occluded".
-        size: "smoke", "quick", "standard" or "full".
-
-    Raises:
-        DatasetNotFound: no files; the message names the download.
-        InvalidData: files that do not hold what they should.
+        size: as for ``load_dataset``.
     """
     takes, read = open_takes(root)
     takes = [take for take in takes if take.subject in SUBJECTS[split]]
@@ -92,18 +88,8 @@ def load(split: str, *, root: Path, keypoints: str, size: str) -> PoseDataset:
     for take in dict.fromkeys(take for take, _ in views):
         wanted = [camera for other, camera in views if other == take]
         clips += _clips(take, read(take.name), split, keypoints, wanted)
-    shortened = tuple(shorten(clip, size) for clip in clips)
-    options = {"dataset": "cmu", "split": split, "keypoints": keypoints, "size": size}
-    return PoseDataset(
-        name="cmu",
-        split=split,
-        keypoints=keypoints,
-        skeleton=HUMAN36M_17,
-        clips=shortened,
-        fingerprint=fingerprint(shortened, options),
-        evidence="motion capture",
-        notes=(ACKNOWLEDGEMENT, "Motion is recorded; cameras and 2D detections are simulated."),
-    )
+    notes = (ACKNOWLEDGEMENT, "Motion is recorded; cameras and 2D detections are simulated.")
+    return Reading(HUMAN36M_17, [shorten(clip, size) for clip in clips], "motion capture", notes)
 
 
 def on_disk(root: Path) -> OnDisk:

@@ -20,11 +20,10 @@ from torch import Tensor
 
 from posekit.datasets.archives import load_pickle
 from posekit.datasets.checks import LARGEST_MISMATCH, check_pixels, check_poses, read_points
-from posekit.datasets.clips import Clip, PoseDataset, fingerprint
-from posekit.datasets.locate import find_folder, not_found
-from posekit.datasets.marks import is_standin, standin_note
+from posekit.datasets.clips import Clip, Reading
+from posekit.datasets.locate import find_folder, licensed, listing, not_found
 from posekit.datasets.sizes import choose, shorten
-from posekit.datasets.source import DATASETS, OnDisk
+from posekit.datasets.source import OnDisk
 from posekit.errors import InvalidData, InvalidParameter
 from posekit.geometry.cameras import Camera, human36m_cameras
 from posekit.geometry.skeletons import HUMAN36M_17
@@ -52,18 +51,14 @@ class _Video(NamedTuple):
     rows: slice
 
 
-def load(split: str, *, root: Path, keypoints: str, size: str) -> PoseDataset:
+def load(split: str, *, root: Path, keypoints: str, size: str) -> Reading:
     """Human3.6M's 17 joints in image units with detections and their confidence.
 
     Args:
         split: "train" or "test", as the file divides them.
         root: folder that holds the file, or whose folder ``h36m_motionbert`` does.
         keypoints: "sh" (stacked hourglass).
-        size: "smoke", "quick", "standard" or "full".
-
-    Raises:
-        DatasetNotFound: the file is missing.
-        InvalidData: a file that does not hold what the layout promises.
+        size: as for ``load_dataset``.
     """
     folder = find_folder(root, "h36m_motionbert", (FILE,))
     if folder is None:
@@ -74,27 +69,15 @@ def load(split: str, *, root: Path, keypoints: str, size: str) -> PoseDataset:
     groups = [_SOURCE.fullmatch(video.source).group(1, 3) for video in videos]
     chosen = choose(videos, groups, size)
     clips = tuple(shorten(_clip(video, held, f"{path}: {split}"), size) for video in chosen)
-    standin = is_standin(path)
-    options = {"dataset": "h36m_motionbert", "split": split, "keypoints": keypoints, "size": size}
-    return PoseDataset(
-        name="h36m_motionbert",
-        split=split,
-        keypoints=keypoints,
-        skeleton=HUMAN36M_17,
-        clips=clips,
-        fingerprint=fingerprint(clips, options),
-        evidence="STAND-IN" if standin else "licensed",
-        notes=_notes(held, standin),
-    )
+    return licensed("h36m_motionbert", [path], HUMAN36M_17, clips, _notes(held))
 
 
 def on_disk(root: Path) -> OnDisk:
     """Whether the file lies in ``root/h36m_motionbert`` or ``root``."""
     folder = find_folder(root, "h36m_motionbert", (FILE,))
     if folder is None:
-        return OnDisk(None, (), (FILE,), "")
-    mark = "STAND-IN, " if is_standin(folder / FILE) else ""
-    return OnDisk(folder, (folder / FILE,), (), f"{mark}2D: sh, with confidence")
+        return listing(None, (), [FILE], "")
+    return listing(folder, [folder / FILE], (), "2D: sh, with confidence")
 
 
 def _split(tree: Any, split: str, path: Path) -> dict[str, Any]:
@@ -239,11 +222,10 @@ def _evaluated(held: dict, video: _Video, image: Tensor, factor: Tensor, where: 
     return (image[:, :1] + scaled).float()
 
 
-def _notes(held: dict[str, Any], standin: bool) -> tuple[str, ...]:
-    notes = [standin_note(DATASETS["h36m_motionbert"].title)] if standin else []
-    notes.append("Poses are in image units; errors are made millimetres by 2.5d_factor.")
+def _notes(held: dict[str, Any]) -> list[str]:
+    notes = ["Poses are in image units; errors are made millimetres by 2.5d_factor."]
     if held.get("confidence") is None:
         notes.append("The file has no confidence: ones are used.")
     if held.get("2.5d_factor") is None:
         notes.append("This split has no 2.5d_factor: it can be trained on, not scored.")
-    return tuple(notes)
+    return notes

@@ -10,9 +10,9 @@ import re
 from pathlib import Path
 
 from posekit.datasets.checks import check_pairing
-from posekit.datasets.clips import Clip, PoseDataset, fingerprint
+from posekit.datasets.clips import Clip, Reading
 from posekit.datasets.locate import find_folder as find_folder_of
-from posekit.datasets.marks import is_standin, standin_note
+from posekit.datasets.locate import licensed, listing
 from posekit.datasets.sizes import choose, shorten
 from posekit.datasets.source import DATASETS, OnDisk
 from posekit.datasets.videopose3d import (
@@ -33,22 +33,16 @@ POSES_FILE = "data_3d_h36m.npz"
 KEYPOINTS_FILE = "data_2d_h36m_{}.npz"
 KEYPOINTS = {"gt": "gt", "cpn": "cpn_ft_h36m_dbb", "detectron": "detectron_ft_h36m"}
 DETECTIONS_PAGE = "https://dl.fbaipublicfiles.com/video-pose-3d/"
-STANDIN_NOTE = standin_note("Human3.6M")
 
 
-def load(split: str, *, root: Path, keypoints: str, size: str) -> PoseDataset:
+def load(split: str, *, root: Path, keypoints: str, size: str) -> Reading:
     """Human3.6M's 17 joints in camera coordinates with keypoints of one 2D source.
 
     Args:
         split: "train" (S1, S5, S6, S7, S8) or "test" (S9, S11).
         root: folder that holds the files, or whose folder ``h36m`` does.
         keypoints: "gt", "cpn", "detectron", or what follows ``data_2d_h36m_`` in a file's name.
-        size: "smoke", "quick", "standard" or "full".
-
-    Raises:
-        DatasetNotFound: files are missing.
-        InvalidParameter: no such 2D source.
-        InvalidData: files that do not hold what the layout promises.
+        size: as for ``load_dataset``.
     """
     poses_path, keypoints_path = locate(root, keypoints)
     poses = read_poses(poses_path)
@@ -67,18 +61,7 @@ def load(split: str, *, root: Path, keypoints: str, size: str) -> PoseDataset:
         for view in views
     )
     check_pairing(clips, keypoints_path)
-    standin = any(is_standin(path) for path in (poses_path, keypoints_path))
-    options = {"dataset": "h36m", "split": split, "keypoints": keypoints, "size": size}
-    return PoseDataset(
-        name="h36m",
-        split=split,
-        keypoints=keypoints,
-        skeleton=HUMAN36M_17,
-        clips=clips,
-        fingerprint=fingerprint(clips, options),
-        evidence="STAND-IN" if standin else "licensed",
-        notes=_notes(split, subjects, standin, layout),
-    )
+    return licensed("h36m", paths, HUMAN36M_17, clips, _notes(split, subjects, layout))
 
 
 def locate(root: Path, keypoints: str) -> tuple[Path, Path]:
@@ -133,11 +116,10 @@ def on_disk(root: Path) -> OnDisk:
     folder = find_folder(root)
     needed = (POSES_FILE, *(KEYPOINTS_FILE.format(KEYPOINTS[name]) for name in ("gt", "cpn")))
     if folder is None:
-        return OnDisk(None, (), needed, "")
-    present = tuple(sorted(folder.glob("data_*d_h36m*.npz")))
-    missing = tuple(name for name in needed if not (folder / name).is_file())
-    mark = "STAND-IN, " if any(is_standin(path) for path in present) else ""
-    return OnDisk(folder, present, missing, f"{mark}2D: {', '.join(sources_on_disk(folder))}")
+        return listing(None, (), needed, "")
+    present = sorted(folder.glob("data_*d_h36m*.npz"))
+    missing = [name for name in needed if not (folder / name).is_file()]
+    return listing(folder, present, missing, f"2D: {', '.join(sources_on_disk(folder))}")
 
 
 def _clip(view: View, camera: Camera, layout: str) -> Clip:
@@ -157,11 +139,11 @@ def _clip(view: View, camera: Camera, layout: str) -> Clip:
     )
 
 
-def _notes(split: str, subjects: list[str], standin: bool, layout: str) -> tuple[str, ...]:
-    notes = [STANDIN_NOTE] if standin else []
+def _notes(split: str, subjects: list[str], layout: str) -> list[str]:
+    notes = []
     absent = [subject for subject in SUBJECTS[split] if subject not in subjects]
     if absent:
         notes.append(f"The file lacks {', '.join(absent)} of the {split} split.")
     if layout == "coco":
         notes.append("Keypoints were converted from COCO's joints to Human3.6M's.")
-    return tuple(notes)
+    return notes

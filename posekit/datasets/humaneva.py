@@ -15,12 +15,11 @@ import torch
 from torch import Tensor
 
 from posekit.datasets.checks import check_pairing
-from posekit.datasets.clips import Clip, PoseDataset, fingerprint
-from posekit.datasets.locate import find_folder, not_found
-from posekit.datasets.marks import is_standin, standin_note
+from posekit.datasets.clips import Clip, Reading
+from posekit.datasets.locate import find_folder, licensed, listing, not_found
 from posekit.datasets.pinhole import fit_pinhole
 from posekit.datasets.sizes import choose, shorten
-from posekit.datasets.source import DATASETS, OnDisk
+from posekit.datasets.source import OnDisk
 from posekit.datasets.videopose3d import (
     View,
     all_valid,
@@ -62,20 +61,16 @@ class _Recording(NamedTuple):
         return self.view.subject.rpartition("/")[2]
 
 
-def load(split: str, *, root: Path, keypoints: str, size: str) -> PoseDataset:
+def load(split: str, *, root: Path, keypoints: str, size: str) -> Reading:
     """HumanEva's 15 joints in camera coordinates; walking, jogging and boxing.
 
     Args:
         split: "train" (Train/S1 to S3) or "test" (Validate/S1 to S3).
         root: folder that holds the files, or whose folder ``humaneva`` does.
         keypoints: "gt", or "mrcnn" for Mask R-CNN's COCO joints, made HumanEva's.
-        size: "smoke", "quick", "standard" or "full".
-
-    Raises:
-        DatasetNotFound: files are missing.
-        InvalidData: files that do not hold what the layout promises.
+        size: as for ``load_dataset``.
     """
-    poses_path, keypoints_path = _locate(root, keypoints)
+    paths = poses_path, keypoints_path = _locate(root, keypoints)
     poses = read_poses(poses_path)
     detections, layout = read_keypoints(keypoints_path, "humaneva15")
     if layout not in LAYOUTS:
@@ -93,8 +88,7 @@ def load(split: str, *, root: Path, keypoints: str, size: str) -> PoseDataset:
             {take: held for take, held in poses[subject].items() if take.startswith(ACTIONS)},
             detections,
             tuple(extrinsics("S1")),
-            poses_path,
-            keypoints_path,
+            *paths,
         )
     ]
     cameras = _calibrate(recordings)
@@ -102,18 +96,8 @@ def load(split: str, *, root: Path, keypoints: str, size: str) -> PoseDataset:
     chosen = choose(recordings, groups, size)
     clips = tuple(shorten(_clip(item, cameras), size) for item in chosen)
     check_pairing(clips, keypoints_path)
-    standin = any(is_standin(path) for path in (poses_path, keypoints_path))
-    options = {"dataset": "humaneva", "split": split, "keypoints": keypoints, "size": size}
-    return PoseDataset(
-        name="humaneva",
-        split=split,
-        keypoints=keypoints,
-        skeleton=HUMANEVA_15,
-        clips=clips,
-        fingerprint=fingerprint(clips, options),
-        evidence="STAND-IN" if standin else "licensed",
-        notes=_notes(split, [name for name in wanted if name not in subjects], standin, layout),
-    )
+    absent = [name for name in wanted if name not in subjects]
+    return licensed("humaneva", paths, HUMANEVA_15, clips, _notes(split, absent, layout))
 
 
 def on_disk(root: Path) -> OnDisk:
@@ -121,12 +105,11 @@ def on_disk(root: Path) -> OnDisk:
     needed = (POSES_FILE, *KEYPOINTS.values())
     folder = find_folder(root, "humaneva", needed)
     if folder is None:
-        return OnDisk(None, (), needed, "")
-    present = tuple(folder / name for name in needed if (folder / name).is_file())
-    missing = tuple(name for name in needed if folder / name not in present)
-    mark = "STAND-IN, " if any(is_standin(path) for path in present) else ""
+        return listing(None, (), needed, "")
+    present = [folder / name for name in needed if (folder / name).is_file()]
+    missing = [name for name in needed if folder / name not in present]
     sources = [name for name, file in KEYPOINTS.items() if folder / file in present]
-    return OnDisk(folder, present, missing, f"{mark}2D: {', '.join(sources) or 'none'}")
+    return listing(folder, present, missing, f"2D: {', '.join(sources) or 'none'}")
 
 
 def extrinsics(subject: str) -> dict[str, Camera]:
@@ -205,12 +188,12 @@ def _clip(item: _Recording, cameras: dict[tuple[str, str], Camera]) -> Clip:
     )
 
 
-def _notes(split: str, absent: Sequence[str], standin: bool, layout: str) -> tuple[str, ...]:
-    notes = [standin_note(DATASETS["humaneva"].title)] if standin else []
+def _notes(split: str, absent: Sequence[str], layout: str) -> list[str]:
+    notes = []
     if absent:
         notes.append(f"The file lacks {', '.join(absent)} of the {split} split.")
     if layout == "coco":
         notes.append("Keypoints were converted from COCO's joints to HumanEva's.")
     notes.append("Intrinsics were fitted to poses and keypoints: the files carry none.")
     notes.append("The head of S3 in Walking is wrong in most frames of the recording itself.")
-    return tuple(notes)
+    return notes

@@ -21,11 +21,10 @@ import torch
 from posekit.datasets import annot_data
 from posekit.datasets.archives import load_archive
 from posekit.datasets.checks import check_pairing, check_pixels, check_poses, read_points
-from posekit.datasets.clips import Clip, PoseDataset, fingerprint
-from posekit.datasets.locate import find_folder, not_found
-from posekit.datasets.marks import is_standin, standin_note
+from posekit.datasets.clips import Clip, Reading
+from posekit.datasets.locate import find_folder, licensed, listing, not_found
 from posekit.datasets.sizes import choose, shorten
-from posekit.datasets.source import DATASETS, OnDisk
+from posekit.datasets.source import OnDisk
 from posekit.errors import InvalidData
 from posekit.geometry.cameras import Camera
 from posekit.geometry.skeletons import MPI_INF_3DHP_17
@@ -100,29 +99,18 @@ class _Sequence:
     path: Path
 
 
-def load(split: str, *, root: Path, keypoints: str, size: str) -> PoseDataset:
-    """3DHP's 17 joints in camera coordinates at the universal scale; true 2D.
+def load(
+    split: str, *, root: Path, keypoints: str, size: str, name: str = "mpi_inf_3dhp"
+) -> Reading:
+    """3DHP's 17 joints in camera coordinates at one scale; true 2D.
 
     Args:
         split: "train" (S1 to S8, chest-height cameras) or "test" (TS1 to TS6).
         root: folder that holds the files, or whose folder ``mpi_inf_3dhp`` does.
         keypoints: "gt"; the lifting literature uses nothing else on this data set.
-        size: "smoke", "quick", "standard" or "full".
-
-    Raises:
-        DatasetNotFound: files are missing.
-        InvalidData: files that do not hold what the layout promises.
+        size: as for ``load_dataset``.
+        name: the data set, a key of ``SCALES``, which gives the scale.
     """
-    return load_scale("mpi_inf_3dhp", split, root, keypoints, size)
-
-
-def on_disk(root: Path) -> OnDisk:
-    """Which of the files lie in ``root/mpi_inf_3dhp`` or ``root``."""
-    return on_disk_scale("mpi_inf_3dhp", root)
-
-
-def load_scale(name: str, split: str, root: Path, keypoints: str, size: str) -> PoseDataset:
-    """``load`` at the scale of the data set ``name``, a key of ``SCALES``."""
     paths = _paths(name, split, root)
     sequences = list(_sequences(paths, split, SCALES[name]))
     present = {sequence.subject for sequence in sequences}
@@ -134,38 +122,20 @@ def load_scale(name: str, split: str, root: Path, keypoints: str, size: str) -> 
     clips = tuple(shorten(_clip(sequence), size) for sequence in sequences)
     # The pelvis is where both scales have it; only the test cameras are calibrated.
     check_pairing(clips, paths[0], root=MPI_INF_3DHP_17.root if split == "train" else None)
-    standin = any(is_standin(path) for path in paths)
-    options = {"dataset": name, "split": split, "keypoints": keypoints, "size": size}
-    return PoseDataset(
-        name=name,
-        split=split,
-        keypoints=keypoints,
-        skeleton=MPI_INF_3DHP_17,
-        clips=clips,
-        fingerprint=fingerprint(clips, options),
-        evidence="STAND-IN" if standin else "licensed",
-        notes=_notes(name, split, present, standin),
-    )
+    notes = _notes(name, split, present)
+    return licensed("mpi_inf_3dhp", paths, MPI_INF_3DHP_17, clips, notes)
 
 
-def on_disk_scale(name: str, root: Path) -> OnDisk:
-    """``on_disk`` at the scale of the data set ``name``."""
+def on_disk(root: Path, name: str = "mpi_inf_3dhp") -> OnDisk:
+    """Which of the files lie in ``root/mpi_inf_3dhp`` or ``root``."""
     files = FILES[name]
     folder = find_folder(root, name, (*files.values(), *RAW_TEST_FILES))
     needed = (files["train"], f"{files['test']} or TS1 ... TS6/annot_data.mat")
     if folder is None:
-        return OnDisk(None, (), needed, "")
-    raw = _raw(folder)
-    present = tuple(folder / file for file in files.values() if (folder / file).is_file())
-    missing = tuple(
-        text
-        for split, text in zip(("train", "test"), needed, strict=True)
-        if folder / files[split] not in present and not (split == "test" and raw)
-    )
-    if folder / files["test"] not in present:
-        present = (*present, *raw)
-    mark = "STAND-IN, " if any(is_standin(path) for path in present) else ""
-    return OnDisk(folder, present, missing, f"{mark}ground truth {SCALES[name]}, 2D: gt")
+        return listing(None, (), needed, "")
+    train, test = (_present(folder, name, split) for split in ("train", "test"))
+    missing = [text for text, paths in zip(needed, (train, test), strict=True) if not paths]
+    return listing(folder, train + test, missing, f"ground truth {SCALES[name]}, 2D: gt")
 
 
 def _paths(name: str, split: str, root: Path) -> tuple[Path, ...]:
@@ -174,11 +144,15 @@ def _paths(name: str, split: str, root: Path) -> tuple[Path, ...]:
     if folder is None:
         missing = [file] if split == "train" else [f"{file} (or TS1 ... TS6/annot_data.mat)"]
         raise not_found(name, missing, root, _PREPARATION)
-    return (folder / file,) if (folder / file).is_file() else _raw(folder)
+    return _present(folder, name, split)
 
 
-def _raw(folder: Path) -> tuple[Path, ...]:
-    return tuple(sorted(path for pattern in RAW_TEST_FILES for path in folder.glob(pattern)))
+def _present(folder: Path, name: str, split: str) -> tuple[Path, ...]:
+    path = folder / FILES[name][split]
+    if path.is_file():
+        return (path,)
+    patterns = RAW_TEST_FILES if split == "test" else ()
+    return tuple(sorted(path for pattern in patterns for path in folder.glob(pattern)))
 
 
 def _sequences(paths: tuple[Path, ...], split: str, scale: str) -> Iterator[_Sequence]:
@@ -285,9 +259,8 @@ def _valid(mask: Any, frames: int, where: str) -> torch.Tensor:
     return torch.from_numpy(values.reshape(frames) == 1)
 
 
-def _notes(name: str, split: str, present: set[str], standin: bool) -> tuple[str, ...]:
-    notes = [standin_note(DATASETS["mpi_inf_3dhp"].title)] if standin else []
-    notes.append(SCALE_NOTES[name])
+def _notes(name: str, split: str, present: set[str]) -> list[str]:
+    notes = [SCALE_NOTES[name]]
     absent = [subject for subject in SUBJECTS[split] if subject not in present]
     if absent:
         notes.append(f"The files lack {', '.join(absent)} of the {split} split.")
@@ -295,4 +268,4 @@ def _notes(name: str, split: str, present: set[str], standin: bool) -> tuple[str
         notes.append("Cameras are nominal: the files carry no calibration.")
     else:
         notes.append(f"The files state no frame rate; {TEST_FPS:g} per second is assumed.")
-    return tuple(notes)
+    return notes

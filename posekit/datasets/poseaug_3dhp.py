@@ -17,12 +17,11 @@ from torch import Tensor
 from posekit.datasets import human36m
 from posekit.datasets.archives import load_archive, member_names
 from posekit.datasets.checks import check_poses, read_points
-from posekit.datasets.clips import Clip, PoseDataset, fingerprint
-from posekit.datasets.locate import find_folder, not_found
-from posekit.datasets.marks import is_standin, standin_note
+from posekit.datasets.clips import Clip, Reading
+from posekit.datasets.locate import find_folder, licensed, listing, not_found
 from posekit.datasets.mpi_inf_3dhp import TEST_FPS, camera_of_test
 from posekit.datasets.sizes import shorten
-from posekit.datasets.source import DATASETS, OnDisk
+from posekit.datasets.source import OnDisk
 from posekit.errors import InvalidData
 from posekit.geometry.skeletons import HUMAN36M_16, human36m_17_to_16
 
@@ -38,31 +37,20 @@ _PREPARATION = (
 )
 
 
-def load(split: str, *, root: Path, keypoints: str, size: str) -> PoseDataset:
+def load(split: str, *, root: Path, keypoints: str, size: str) -> Reading:
     """16 joints in camera coordinates with true 2D.
 
     Args:
         split: "train" (Human3.6M's training subjects) or "test" (3DHP's TS1 to TS6).
         root: data folder; Human3.6M lies in its folder ``h36m``.
         keypoints: "gt".
-        size: "smoke", "quick", "standard" or "full".
-
-    Raises:
-        DatasetNotFound: files are missing.
-        InvalidData: files that do not hold what the layout promises.
+        size: as for ``load_dataset``.
     """
-    options = {"dataset": "poseaug_3dhp", "split": split, "keypoints": keypoints, "size": size}
     if split == "train":
-        source = human36m.load(split, root=root, keypoints=keypoints, size=size)
-        clips = tuple(_with_16_joints(clip) for clip in source.clips)
-        return replace(
-            source,
-            name="poseaug_3dhp",
-            skeleton=HUMAN36M_16,
-            clips=clips,
-            fingerprint=fingerprint(clips, options),
-            notes=(*source.notes, "Training clips are Human3.6M's, without neck/nose."),
-        )
+        read = human36m.load(split, root=root, keypoints=keypoints, size=size)
+        clips = tuple(_with_16_joints(clip) for clip in read.clips)
+        notes = (*read.notes, "Training clips are Human3.6M's, without neck/nose.")
+        return read._replace(skeleton=HUMAN36M_16, clips=clips, notes=notes)
     folder = find_folder(root, "poseaug_3dhp", (FILE,))
     if folder is None:
         raise not_found("poseaug_3dhp", [FILE], root, _PREPARATION)
@@ -70,20 +58,8 @@ def load(split: str, *, root: Path, keypoints: str, size: str) -> PoseDataset:
     clips = tuple(shorten(clip, size) for clip in _test_clips(path))
     for clip in clips:
         _check_likeness(clip, path)
-    standin = is_standin(path)
-    return PoseDataset(
-        name="poseaug_3dhp",
-        split=split,
-        keypoints=keypoints,
-        skeleton=HUMAN36M_16,
-        clips=clips,
-        fingerprint=fingerprint(clips, options),
-        evidence="STAND-IN" if standin else "licensed",
-        notes=(
-            *([standin_note(DATASETS["poseaug_3dhp"].title)] if standin else ()),
-            "Frames are single valid frames of each sequence: neighbours need not follow on.",
-        ),
-    )
+    note = "Frames are single valid frames of each sequence: neighbours need not follow on."
+    return licensed("poseaug_3dhp", [path], HUMAN36M_16, clips, [note])
 
 
 def on_disk(root: Path) -> OnDisk:
@@ -93,11 +69,8 @@ def on_disk(root: Path) -> OnDisk:
     names = (human36m.POSES_FILE, human36m.KEYPOINTS_FILE.format(human36m.KEYPOINTS["gt"]))
     present = [folder / FILE] if folder else []
     present += [training / name for name in names if training and (training / name).is_file()]
-    missing = tuple(name for name in (FILE, *names) if name not in {p.name for p in present})
-    if folder is None:
-        return OnDisk(None, (), missing, "")
-    mark = "STAND-IN, " if any(is_standin(path) for path in present) else ""
-    return OnDisk(folder, tuple(present), missing, f"{mark}2D: gt")
+    missing = [name for name in (FILE, *names) if name not in {path.name for path in present}]
+    return listing(folder, present, missing, "2D: gt")
 
 
 def _with_16_joints(clip: Clip) -> Clip:

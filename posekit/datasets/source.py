@@ -1,8 +1,9 @@
-"""What can be said about a data set without loading it."""
+"""The registry of data sets: what can be said about each without loading it."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 
@@ -14,6 +15,7 @@ class DataSource:
         name: the name that ``load_dataset`` takes.
         title: the name in print.
         module: Python module that offers ``load``, and ``on_disk`` where there are files.
+        options: further arguments of both, where several data sets share a module.
         keypoints: names of its 2D sources; empty where any file may be named.
         files: files it needs below the data folder; empty for generated data.
         page: official page to get them from.
@@ -36,6 +38,7 @@ class DataSource:
     detected: str = "cpn"
     folders: tuple[str, ...] = ()
     standin: str = ""
+    options: Mapping[str, str] = field(default_factory=dict)
 
     def keypoints_for(self, wanted: str) -> str:
         """The 2D source to load where a table asks for ``wanted``."""
@@ -132,7 +135,8 @@ DATASETS = {
         DataSource(
             name="mpi_inf_3dhp_annot3",
             title="MPI-INF-3DHP at metric scale",
-            module="posekit.datasets.mpi_inf_3dhp_annot3",
+            module="posekit.datasets.mpi_inf_3dhp",
+            options={"name": "mpi_inf_3dhp_annot3"},
             keypoints=("gt",),
             files=(
                 "mpi_inf_3dhp/data_train_3dhp_ori.npz",

@@ -11,7 +11,7 @@ from acclaim import write_subject
 
 from posekit.datasets import DATASETS
 from posekit.datasets.human36m import POSES_FILE
-from posekit.datasets.marks import STANDIN_MEMBER
+from posekit.datasets.locate import STANDIN_MEMBER
 from posekit.datasets.status import DatasetStatus, data_status
 
 

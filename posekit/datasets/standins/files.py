@@ -10,8 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from posekit.datasets.marks import README, is_standin, standin_note
-from posekit.datasets.source import DATASETS
+from posekit.datasets.locate import README, STANDIN_MEMBER, is_standin, standin_note
 from posekit.datasets.synthetic.generate import generate_take
 from posekit.errors import InvalidData, InvalidParameter, StorageError
 from posekit.machine.storage import atomic_path
@@ -97,7 +96,7 @@ def _is_marked(path: Path) -> bool:
 
 def made_note(name: str, seed: str) -> str:
     """The note of a stand-in for the data set ``name`` that holds generated motion."""
-    return f"{standin_note(DATASETS[name].title)} Made from synthetic motion, seed {seed}."
+    return f"{standin_note(name)} Made from synthetic motion, seed {seed}."
 
 
 def write_readme(folder: Path, note: str) -> None:
@@ -106,16 +105,16 @@ def write_readme(folder: Path, note: str) -> None:
         temporary.write_text(f"{note}\n", encoding="utf-8")
 
 
-def write_archive(path: Path, members: Mapping[str, Any]) -> None:
+def write_archive(path: Path, members: Mapping[str, Any], note: str) -> None:
     """An npz as NumPy wrote the real files: 0-d object arrays pickled with protocol 3.
 
-    Members that are numeric arrays are stored as such.
+    Members that are numeric arrays are stored as such; the last member is the mark of a stand-in.
     """
     with (
         atomic_path(path) as temporary,
         zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive,
     ):
-        for name, content in members.items():
+        for name, content in {**members, STANDIN_MEMBER: note}.items():
             with archive.open(f"{name}.npy", "w", force_zip64=True) as file:
                 if isinstance(content, np.ndarray):
                     np.lib.format.write_array(file, content, version=(1, 0))
@@ -127,7 +126,7 @@ def write_archive(path: Path, members: Mapping[str, Any]) -> None:
                 pickle.dump(held, file, protocol=PROTOCOL)
 
 
-def write_pickle(path: Path, content: Mapping[str, Any]) -> None:
-    """A bare pickle, as MotionBERT's file is one."""
+def write_pickle(path: Path, content: Mapping[str, Any], note: str) -> None:
+    """A bare pickle, as MotionBERT's file is one; the mark comes first, where it is looked for."""
     with atomic_path(path) as temporary, temporary.open("wb") as file:
-        pickle.dump(dict(content), file, protocol=PROTOCOL)
+        pickle.dump({STANDIN_MEMBER: note, **content}, file, protocol=PROTOCOL)

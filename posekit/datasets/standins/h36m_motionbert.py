@@ -11,7 +11,6 @@ import torch
 
 from posekit.datasets.h36m_motionbert import ACTIONS, FILE
 from posekit.datasets.human36m import SUBJECTS
-from posekit.datasets.marks import STANDIN_MEMBER
 from posekit.datasets.staging import see
 from posekit.datasets.standins.files import (
     TakeMaker,
@@ -36,12 +35,12 @@ def write_layout(folder: Path, make_take: TakeMaker, lengths: tuple[int, int], s
     path = folder / FILE
     refuse_real_files([path])
     note = made_note("h36m_motionbert", seed)
-    content: dict[str, Any] = {STANDIN_MEMBER: note}  # first, where the mark is looked for
+    content = {}
     for split, subjects in SUBJECTS.items():
         videos = list(_videos(subjects, make_take, lengths, seed))
         content[split] = {key: _joined([video[key] for video in videos]) for key in videos[0]}
     write_readme(folder, note)
-    write_pickle(path, content)
+    write_pickle(path, content, note)
     return folder
 
 

@@ -12,14 +12,8 @@ import numpy as np
 import torch
 
 from posekit.datasets import cmu
-from posekit.datasets.human36m import (
-    KEYPOINTS,
-    KEYPOINTS_FILE,
-    POSES_FILE,
-    STANDIN_NOTE,
-    SUBJECTS,
-)
-from posekit.datasets.marks import STANDIN_MEMBER
+from posekit.datasets.human36m import KEYPOINTS, KEYPOINTS_FILE, POSES_FILE, SUBJECTS
+from posekit.datasets.locate import standin_note
 from posekit.datasets.staging import place_in_room, see
 from posekit.datasets.standins.files import (
     FRAMES,
@@ -94,7 +88,7 @@ def write_layout(
     ]
     refuse_real_files(paths)
     poses, truth, detections = _make_takes(make_take, lengths, seed)
-    note = f"{STANDIN_NOTE} Made from {origin}."
+    note = f"{standin_note('h36m')} Made from {origin}."
     write_readme(folder, note)
     left, right = HUMAN36M_17.left, HUMAN36M_17.right
     numpy_symmetry = [[np.int64(joint) for joint in side] for side in (left, right)]
@@ -110,7 +104,7 @@ def write_layout(
         {"positions_2d": detections, "metadata": cpn_metadata},
     )
     for path, members in zip(paths, contents, strict=True):
-        write_archive(path, {**members, STANDIN_MEMBER: note})
+        write_archive(path, members, note)
     return folder
 
 

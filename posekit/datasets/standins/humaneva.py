@@ -11,7 +11,6 @@ import torch
 from torch import Tensor
 
 from posekit.datasets.humaneva import FOLDS, KEYPOINTS, POSES_FILE, SUBJECTS, extrinsics
-from posekit.datasets.marks import STANDIN_MEMBER
 from posekit.datasets.standins.files import (
     TakeMaker,
     made_note,
@@ -86,7 +85,7 @@ def write_layout(folder: Path, make_take: TakeMaker, lengths: tuple[int, int], s
         {"positions_2d": detections, "metadata": _metadata("coco", COCO_17)},
     )
     for path, members in zip(paths, contents, strict=True):
-        write_archive(path, {**members, STANDIN_MEMBER: note})
+        write_archive(path, members, note)
     return folder
 
 

@@ -11,7 +11,6 @@ import h5py
 import numpy as np
 import torch
 
-from posekit.datasets.marks import STANDIN_MEMBER
 from posekit.datasets.mpi_inf_3dhp import (
     FILES,
     OUTDOOR,
@@ -79,7 +78,7 @@ def write_layout(folder: Path, make_take: TakeMaker, lengths: tuple[int, int], s
             },
         }
         for file, tree in contents.items():
-            write_archive(folder / file, {"data": tree, STANDIN_MEMBER: note})
+            write_archive(folder / file, {"data": tree}, note)
     for sequence, path in raw.items():
         write_annotations(path, *test[sequence], note)
     return folder

@@ -8,7 +8,6 @@ import numpy as np
 import torch
 
 from posekit.datasets import human36m
-from posekit.datasets.marks import STANDIN_MEMBER
 from posekit.datasets.mpi_inf_3dhp import OUTDOOR, camera_of_test
 from posekit.datasets.poseaug_3dhp import FILE, FRAMES
 from posekit.datasets.standins import human36m as human36m_standin
@@ -71,12 +70,5 @@ def write_layout(folder: Path, make_take: TakeMaker, seed: str) -> Path:
         points.append(camera.project(pose).numpy())
     note = made_note("poseaug_3dhp", seed)
     write_readme(folder, note)
-    write_archive(
-        path,
-        {
-            "pose3d": np.concatenate(poses),
-            "pose2d": np.concatenate(points),
-            STANDIN_MEMBER: note,
-        },
-    )
+    write_archive(path, {"pose3d": np.concatenate(poses), "pose2d": np.concatenate(points)}, note)
     return folder

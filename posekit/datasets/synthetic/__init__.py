@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from posekit.datasets.clips import Clip, PoseDataset, fingerprint
+from posekit.datasets.clips import Clip, Reading
 from posekit.datasets.synthetic.actions import ACTIONS, HUMAN36M_ACTIONS
 from posekit.datasets.synthetic.detector import detect
 from posekit.datasets.synthetic.generate import generate_take
@@ -56,7 +56,7 @@ _SIZES = {
 }
 
 
-def load(split: str, *, root: Path, keypoints: str, size: str) -> PoseDataset:
+def load(split: str, *, root: Path, keypoints: str, size: str) -> Reading:
     """One split of the synthetic data set; called by ``load_dataset``.
 
     Args:
@@ -68,7 +68,7 @@ def load(split: str, *, root: Path, keypoints: str, size: str) -> PoseDataset:
             frames, 4 cameras).
     """
     plan = _SIZES[size]
-    clips = tuple(
+    clips = [
         clip
         for subject in SUBJECTS[split]
         for action in plan.actions
@@ -76,17 +76,9 @@ def load(split: str, *, root: Path, keypoints: str, size: str) -> PoseDataset:
         for clip in record(
             subject, action, take, *_plan(subject, action, take, plan), keypoints=keypoints
         )
-    )
-    return PoseDataset(
-        name="synthetic",
-        split=split,
-        keypoints=keypoints,
-        skeleton=HUMAN36M_17,
-        clips=clips,
-        fingerprint=fingerprint(clips, {"keypoints": keypoints, "size": size}),
-        evidence="synthetic",
-        notes=("Motion, cameras' views and detector errors are generated, not recorded.",),
-    )
+    ]
+    note = "Motion, cameras' views and detector errors are generated, not recorded."
+    return Reading(HUMAN36M_17, clips, "synthetic", (note,))
 
 
 def record(

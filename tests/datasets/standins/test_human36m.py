@@ -13,7 +13,7 @@ from posekit.datasets import load_dataset
 from posekit.datasets.archives import load_archive
 from posekit.datasets.checks import projection_mismatch
 from posekit.datasets.human36m import KEYPOINTS, KEYPOINTS_FILE, POSES_FILE
-from posekit.datasets.marks import README
+from posekit.datasets.locate import README
 from posekit.datasets.standins import human36m as standin
 from posekit.datasets.synthetic import generate_take
 from posekit.errors import DatasetNotFound, InvalidParameter, StorageError
