@@ -5,18 +5,20 @@ Heavy imports stand inside the commands, so that ``--help`` and completion answe
 
 from __future__ import annotations
 
-import difflib
+import itertools
 import json
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
+from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
 from posekit import __version__
-from posekit.errors import PosekitError
+from posekit.errors import PosekitError, unknown
+from posekit.machine.memory import keep_freed_memory
 from posekit.machine.storage import repository_root
 
 if TYPE_CHECKING:
@@ -39,7 +41,7 @@ Completion of commands, papers and data sets with the Tab key:
 class Known(click.ParamType):
     """A name out of a list that is only read when it is needed."""
 
-    def __init__(self, kind: str, choices: Callable[[], Sequence[str]]) -> None:
+    def __init__(self, kind: str, choices: Callable[[], Collection[str]]) -> None:
         self.name = kind
         self.choices = choices
 
@@ -47,12 +49,8 @@ class Known(click.ParamType):
         self, value: Any, parameter: click.Parameter | None, context: click.Context | None
     ) -> str:
         """The name itself, or a usage error with the nearest valid one."""
-        choices = list(self.choices())
-        if value in choices:
-            return value
-        near = difflib.get_close_matches(str(value), choices, n=1)
-        hint = f"did you mean {near[0]!r}? " if near else ""
-        return self.fail(f"unknown {value!r}; {hint}choose one of: {', '.join(choices)}.")
+        choices = self.choices()
+        return value if value in choices else self.fail(unknown(self.name, value, choices))
 
     def shell_complete(
         self, context: click.Context, parameter: click.Parameter, incomplete: str
@@ -65,40 +63,27 @@ class Known(click.ParamType):
         ]
 
 
-def _datasets() -> Sequence[str]:
-    from posekit.datasets import DATASETS
+def _named(place: str) -> Callable[[], Collection[str]]:
+    """The names in a table of the package, or that a function of it gives, read when asked for."""
 
-    return tuple(DATASETS)
+    def names() -> Collection[str]:
+        found = resolve_name(place)
+        return tuple(found() if callable(found) else found)
+
+    return names
 
 
-def _standins() -> Sequence[str]:
+_datasets = _named("posekit.datasets:DATASETS")
+_models = _named("posekit.models:MODELS")
+_notebooks = _named("posekit.workbook.reports.running:available_notebooks")
+_papers = _named("posekit.workbook.papers:list_papers")
+_profiles = _named("posekit.workbook.papers.profiles:PROFILES")
+
+
+def _standins() -> Collection[str]:
     from posekit.datasets import DATASETS
 
     return tuple(source.name for source in DATASETS.values() if source.standin)
-
-
-def _models() -> Sequence[str]:
-    from posekit.models import MODELS
-
-    return tuple(MODELS)
-
-
-def _notebooks() -> Sequence[str]:
-    from posekit.workbook.reports.running import available_notebooks
-
-    return available_notebooks()
-
-
-def _papers() -> Sequence[str]:
-    from posekit.workbook.papers import list_papers
-
-    return list_papers()
-
-
-def _profiles() -> Sequence[str]:
-    from posekit.workbook.papers.profiles import PROFILES
-
-    return ("auto", *PROFILES)
 
 
 def _scale_options(command: Callable) -> Callable:
@@ -111,7 +96,7 @@ def _scale_options(command: Callable) -> Callable:
         click.option(
             "--profile",
             default="auto",
-            type=Known("profile", _profiles),
+            type=Known("profile", lambda: ("auto", *_profiles())),
             help="smoke (seconds), quick (minutes), standard (an hour, verdicts), paper.  [auto]",
         ),
         click.option(
@@ -147,15 +132,7 @@ def posekit() -> None:
     is_flag=True,
     help="Keep the results as the stored reference run (profile standard or larger).",
 )
-def report(
-    papers: tuple[str, ...],
-    dataset: str,
-    profile: str,
-    seeds: int,
-    device: str,
-    checkpoint: str,
-    update_reference: bool,
-) -> None:
+def report(papers: tuple[str, ...], checkpoint: str, update_reference: bool, **scale: Any) -> None:
     """Execute paper notebooks and write their HTML reports (all of them by default).
 
     A notebook that fails is kept with its error and linked; the others go on.
@@ -164,18 +141,19 @@ def report(
     posekit report
     posekit report ktpformer --profile standard --seeds 3 --update-reference
     """
+    from posekit.workbook.notebooks.papermill_engine import forget_abandoned_cells
     from posekit.workbook.reports import build_index, build_report, run_notebook
     from posekit.workbook.reports.running import reports_folder
 
     if update_reference:
-        _check_reference(profile, checkpoint)
+        _check_reference(scale["profile"], checkpoint)
+    forget_abandoned_cells()
     folder = reports_folder()
-    values = {"dataset": dataset, "profile": profile, "seeds": seeds, "device": device}
-    values["checkpoint"] = str(Path(checkpoint).expanduser().resolve()) if checkpoint else ""
+    file = str(Path(checkpoint).expanduser().resolve()) if checkpoint else ""
     failed = {}
     for paper in papers or _notebooks():
-        click.echo(f"{paper}: running on {dataset}, profile {profile} ...")
-        run = run_notebook(paper, values, folder / "executed")
+        click.echo(f"{paper}: running on {scale['dataset']}, profile {scale['profile']} ...")
+        run = run_notebook(paper, {**scale, "checkpoint": file}, folder / "executed")
         page = build_report(run.notebook, folder / "html" / f"{run.notebook.stem}.html")
         state = f"failed: {run.error}" if run.error else "done"
         click.echo(f"{paper}: {state} after {run.seconds:.0f} s, see {page}")
@@ -183,7 +161,7 @@ def report(
             failed[paper] = run.error
         elif update_reference and paper in _papers():
             try:
-                kept = _update_reference(paper, **values)
+                kept = _update_reference(paper, scale)
             except PosekitError as error:
                 failed[paper] = str(error)
             else:
@@ -209,27 +187,23 @@ def _check_reference(profile: str, checkpoint: str) -> None:
         raise click.UsageError("--update-reference trains; leave out --checkpoint.")
 
 
-def _update_reference(
-    paper: str, dataset: str, profile: str, seeds: int, device: str, checkpoint: str
-) -> Path:
+def _update_reference(paper: str, scale: Mapping[str, Any]) -> Path:
     from posekit.workbook.studies.references import write_reference
     from posekit.workbook.studies.study import Study
 
-    return write_reference(Study(paper, dataset, profile, seeds=seeds, device=device))
+    return write_reference(Study(paper, **scale))
 
 
 @posekit.command(short_help="The runs that reports need, and which are stored.")
 @click.argument("papers", nargs=-1, type=Known("paper", _papers))
 @_scale_options
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per run, for schedulers.")
-def plan(
-    papers: tuple[str, ...], dataset: str, profile: str, seeds: int, device: str, as_json: bool
-) -> None:
+def plan(papers: tuple[str, ...], as_json: bool, **scale: Any) -> None:
     """Show the runs that reports need, which of them are stored, and how long the rest takes."""
     from posekit.workbook.studies.study import Study
 
     for paper in papers or _papers():
-        study = Study(paper, dataset, profile, seeds=seeds, device=device)
+        study = Study(paper, **scale)
         planned = study.plan()
         for run in planned.runs if as_json else ():
             content = {"run": run.job.id, "paper": paper, "rows": run.rows, "stored": run.cached}
@@ -275,51 +249,54 @@ def bench(model: str | None, every: bool, **options: Any) -> None:
     machine = describe_machine(options["device"])
     click.echo(", ".join(f"{name} {value}" for name, value in machine.items() if value is not None))
     if every:
-        _bench_all(options)
+        _echo_fixed(SIZES, _sizes(options))
     else:
         assert model is not None
-        _bench_one(model, options)
+        _echo_fixed(SPEEDS, _speeds(model, options))
 
 
-def _bench_all(options: Mapping[str, Any]) -> None:
+# Columns and their widths: rows are shown as they are measured, before the widest is known.
+SIZES = {
+    **{"lifter": 32, "frames": 6, "params": 9, "MACs, layers": 12, "MACs, all": 10},
+    **{"ms": 9, "memory": 9},
+}
+SPEEDS = {
+    **{"pass": 9, "precision": 9, "mode": 8, "frames/s": 9, "ms": 9, "of peak": 7},
+    **{"memory": 9, "MPJPE change": 12},
+}
+
+
+def _sizes(options: Mapping[str, Any]) -> Iterator[Sequence[str]]:
     from posekit.profiling.timing import lifter_table
 
-    columns = ("lifter", "frames", "params", "MACs, layers", "MACs, all", "ms", "memory")
-    widths = (32, 6, 9, 12, 10, 9, 9)
-    click.echo(_fixed(columns, widths))
     taken = {name: options[name] for name in ("batch", "samples", "device")}
     for name, size, row in lifter_table(**taken):
-        figures = (
-            str(row.frames),
+        yield (
+            *(name, str(row.frames)),
             f"{size.parameters / 1e6:.3f} M",
             f"{size.layer_macs / 1e9:.3f} G",
             f"{size.product_macs / 1e9:.3f} G",
             f"{1000 * row.latency:,.1f}",
             f"{row.memory / 2**20:,.0f} MB",
         )
-        click.echo(_fixed((name, *figures), widths))
 
 
-def _bench_one(model: str, options: Mapping[str, Any]) -> None:
+def _speeds(model: str, options: Mapping[str, Any]) -> Iterator[Sequence[str]]:
     from posekit.profiling.timing import bench_table
 
-    columns = ("pass", "precision", "mode", "frames/s", "ms", "of peak", "memory", "MPJPE change")
-    widths = (9, 9, 8, 9, 9, 7, 9, 12)
-    click.echo(_fixed(columns, widths))
     for row in bench_table(model, **options):
-        mode = "compiled" if row.compiled else "eager"
+        measured = (row.mode, row.precision, "compiled" if row.compiled else "eager")
         if row.note:
-            click.echo(_fixed((row.mode, row.precision, mode, row.note), widths))
+            yield (*measured, row.note)
             continue
-        change = "-" if row.mpjpe_change is None else f"{row.mpjpe_change:+.3f} mm"
-        figures = (
+        yield (
+            *measured,
             f"{row.frames_per_second:,.0f}",
             f"{1000 * row.latency:,.1f}",
             f"{row.share:.0%}",
             f"{row.memory / 2**20:,.0f} MB",
-            change,
+            "-" if row.mpjpe_change is None else f"{row.mpjpe_change:+.3f} mm",
         )
-        click.echo(_fixed((row.mode, row.precision, mode, *figures), widths))
 
 
 @posekit.command("list", short_help="List the papers.")
@@ -407,12 +384,17 @@ def aligned(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join(_fixed(line, widths) for line in lines)
 
 
+def _echo_fixed(columns: Mapping[str, int], rows: Iterable[Sequence[str]]) -> None:
+    for line in itertools.chain([tuple(columns)], rows):
+        click.echo(_fixed(line, columns.values()))
+
+
 def _shortened(names: Sequence[str]) -> str:
     more = f" and {len(names) - 2} more" if len(names) > 2 else ""
     return ", ".join(names[:2]) + more
 
 
-def _fixed(cells: Sequence[str], widths: Sequence[int]) -> str:
+def _fixed(cells: Iterable[str], widths: Iterable[int]) -> str:
     return "  ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=False)).rstrip()
 
 
@@ -422,18 +404,19 @@ def _size(row: DatasetStatus) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and end the process with its exit code."""
+    keep_freed_memory()
+    told = ""
     try:
-        code = posekit.main(arguments, prog_name="posekit", standalone_mode=False)
-        sys.exit(code or OK)
+        code = posekit.main(arguments, prog_name="posekit", standalone_mode=False) or OK
     except click.exceptions.NoArgsIsHelpError as error:
         error.show()
-        sys.exit(MISTAKE)
+        code = MISTAKE
     except click.ClickException as error:
-        click.echo(f"posekit: {error.format_message()}", err=True)
-        sys.exit(MISTAKE)
+        code, told = MISTAKE, error.format_message()
     except PosekitError as error:
-        click.echo(f"posekit: {error}", err=True)
-        sys.exit(MISTAKE)
+        code, told = MISTAKE, str(error)
     except (click.Abort, KeyboardInterrupt):
-        click.echo("posekit: stopped; the same command goes on where it was.", err=True)
-        sys.exit(INTERRUPTED)
+        code, told = INTERRUPTED, "stopped; the same command goes on where it was."
+    if told:
+        click.echo(f"posekit: {told}", err=True)
+    sys.exit(code)

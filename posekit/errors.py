@@ -1,5 +1,8 @@
 """Mistakes that a user can mend, each told in one line: what, what was expected, what to do."""
 
+import difflib
+from collections.abc import Iterable
+
 
 class PosekitError(Exception):
     """Base of every error that posekit raises on purpose.
@@ -34,3 +37,11 @@ class StorageError(PosekitError):
 
 class RunFailedError(PosekitError):
     """One or more runs of a study failed; the others are kept."""
+
+
+def unknown(kind: str, value: object, choices: Iterable[str]) -> str:
+    """One line about a name that is not among the choices: the nearest valid one, and all."""
+    choices = list(choices)
+    near = difflib.get_close_matches(str(value), choices, n=1)
+    hint = f"did you mean {near[0]!r}? " if near else ""
+    return f"unknown {kind} {value!r}; {hint}choose one of: {', '.join(choices)}."

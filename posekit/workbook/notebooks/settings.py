@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import ast
-import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,8 +11,9 @@ from typing import Any
 import torch
 
 from posekit.datasets import DATASETS
-from posekit.errors import InvalidParameter
+from posekit.errors import InvalidParameter, unknown
 from posekit.machine.devices import choose_device
+from posekit.machine.memory import keep_freed_memory
 from posekit.machine.storage import atomic_path, runs_root
 from posekit.workbook.papers.profiles import PROFILES
 
@@ -60,8 +60,9 @@ PARAMETERS: dict[str, tuple[type, Any]] = {
 def parameters(namespace: Mapping[str, Any], paper: str) -> Settings:
     """Check the parameters of a notebook and give them back with their types.
 
-    The results file of an earlier run with the same parameters is taken away, so that a run that
-    fails leaves no old figures behind.
+    A notebook begins here, so the process keeps freed memory from here on, and the results file
+    of an earlier run with the same parameters is taken away: a run that fails leaves no old
+    figures behind.
 
     Args:
         namespace: ``globals()`` of the notebook. Its input history shows the names that the
@@ -94,6 +95,7 @@ def parameters(namespace: Mapping[str, Any], paper: str) -> Settings:
         output_dir=runs_root(values["output_dir"]),
     )
     _forget_results(settings.results_file)
+    keep_freed_memory()
     return settings
 
 
@@ -111,14 +113,6 @@ def assigned_names(history: list[str]) -> list[str]:
             break
         names = found + names
     return names
-
-
-def unknown(kind: str, value: str, choices: Iterable[str]) -> str:
-    """One line about an unknown name: the nearest valid one, and all of them."""
-    choices = list(choices)
-    near = difflib.get_close_matches(str(value), choices, n=1)
-    hint = f"did you mean {near[0]!r}? " if near else ""
-    return f"unknown {kind} {value!r}; {hint}choose one of: {', '.join(choices)}."
 
 
 def _typed(name: str, namespace: Mapping[str, Any]) -> Any:
