@@ -1,22 +1,21 @@
-"""How the C library treats memory that tensors have freed."""
+"""How the C library's allocator (glibc's malloc) treats memory that tensors have freed."""
 
 import ctypes
 import platform
-from functools import cache
 
 # Parameters of mallopt(3), from malloc.h.
 M_TRIM_THRESHOLD = -1
 M_MMAP_MAX = -4
 
 
-@cache
 def keep_freed_memory() -> bool:
     """Let the process keep freed memory, so that the next activations need no fresh pages.
 
     glibc hands large freed blocks back to the system and fetches new, zeroed pages for the next
     tensor: every pass through a network pays for page faults again. Keeping them gained 8 % in
     float32 inference, 30 % in training and 10 % in bfloat16 inference (MixSTE, 243 frames, two
-    cores). The process then stays as large as it once was.
+    cores). The process then stays as large as it once was, so this is called where a process of
+    posekit's own begins: its command, its notebooks, the workers of a study.
 
     Returns:
         False where the C library is not glibc; nothing is changed then.

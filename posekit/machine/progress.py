@@ -1,4 +1,4 @@
-"""Progress with an estimate: a bar for a person, sparse lines for a log or a notebook."""
+"""Progress with the time left: a tqdm bar in a terminal, sparse lines in a log or a notebook."""
 
 from __future__ import annotations
 
