@@ -19,10 +19,8 @@ from tiny import TinyLifter
 from posekit.datasets import PoseDataset, load_dataset
 from posekit.datasets.archives import load_pickle
 from posekit.datasets.h36m_motionbert import FILE
-from posekit.datasets.standins.files import synthetic_takes
-from posekit.datasets.standins.h36m_motionbert import write_layout, write_standin
 from posekit.datasets.status import data_status
-from posekit.errors import DatasetNotFound, InvalidData, InvalidParameter, StorageError
+from posekit.errors import DatasetNotFound, InvalidData, InvalidParameter
 from posekit.evaluation import evaluate_hypotheses
 from posekit.evaluation.prediction import predict
 from posekit.evaluation.protocols import MIXSTE, MOTIONBERT, Protocol, scored_on
@@ -276,32 +274,3 @@ def test_a_file_that_would_run_code_is_refused_unrun(root: Path, tmp_path: Path)
     (root / "h36m_motionbert" / FILE).write_bytes(pickle.dumps(content))
     assert "refused" in refusal("h36m_motionbert", root)
     assert not witness.exists()
-
-
-def test_the_stand_in_has_the_layout_and_the_mark(tmp_path: Path) -> None:
-    folder = tmp_path / "h36m_motionbert"
-    write_layout(folder, lambda *_: synthetic_takes("seed")("S9", "Walking", 1, 6), (6, 6), "seed")
-    tree = load_pickle(folder / FILE)
-    golden = load_pickle(GOLDEN)
-    for split in ("train", "test"):
-        for key, expected in golden[split].items():
-            held = tree[split][key]
-            assert type(held) is type(expected), key
-            if isinstance(expected, np.ndarray):
-                assert (held.dtype, held.shape[1:]) == (expected.dtype, expected.shape[1:]), key
-    videos = {split: len(dict.fromkeys(tree[split]["source"])) for split in ("train", "test")}
-    assert videos == {"train": 5 * 15 * 2 * 4, "test": 59 * 4}
-    dataset = loaded(tmp_path)
-    assert dataset.evidence == "STAND-IN"
-    assert len(dataset.actions) == 15
-    assert dataset.skeleton is HUMAN36M_17
-    assert torch.isfinite(dataset.clips[0].metres_per_unit).all()
-    row = next(row for row in data_status(tmp_path) if row.name == "h36m_motionbert")
-    assert row.contents.startswith("STAND-IN")
-
-
-def test_real_files_are_never_overwritten(root: Path) -> None:
-    before = (root / "h36m_motionbert" / FILE).read_bytes()
-    with pytest.raises(StorageError, match="is not a stand-in and will not be overwritten"):
-        write_standin(root, size="smoke")
-    assert (root / "h36m_motionbert" / FILE).read_bytes() == before

@@ -15,11 +15,10 @@ from posekit.datasets import load_dataset
 from posekit.datasets.archives import load_archive
 from posekit.datasets.checks import projection_mismatch
 from posekit.datasets.humaneva import KEYPOINTS, POSES_FILE
-from posekit.datasets.pinhole import fit_pinhole
 from posekit.datasets.standins.files import synthetic_takes
-from posekit.datasets.standins.humaneva import write_layout, write_standin
+from posekit.datasets.standins.humaneva import write_layout
 from posekit.datasets.status import data_status
-from posekit.errors import DatasetNotFound, InvalidData, InvalidParameter, StorageError
+from posekit.errors import DatasetNotFound, InvalidParameter
 from posekit.geometry.skeletons import HUMANEVA_15
 
 TRUTH, DETECTIONS = KEYPOINTS.values()
@@ -37,26 +36,6 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def root(data: Path, tmp_path: Path) -> Path:
     """A copy of it that a test may damage."""
     return copy_of(data, tmp_path / "data")
-
-
-def test_the_layout_is_that_of_the_released_files(data: Path) -> None:
-    poses = load_archive(data / "humaneva" / POSES_FILE)["positions_3d"]
-    assert list(poses) == [f"{fold}/S{k}" for fold in ("Train", "Validate") for k in (1, 2, 3)]
-    assert "Walking 1 chunk0" in poses["Train/S1"]
-    assert "Walking 1 chunk1" not in poses["Train/S1"]  # numbers have gaps
-    assert not [take for take in poses["Train/S3"] if take.startswith("ThrowCatch")]
-    for file, joints, layout in ((TRUTH, 15, "humaneva15"), (DETECTIONS, 17, "coco")):
-        archive = load_archive(data / "humaneva" / file)
-        assert archive["metadata"]["layout_name"] == layout
-        assert archive["metadata"]["num_joints"] == joints
-        assert "Unlabeled/S4" in archive["positions_2d"]
-        for subject, takes in poses.items():
-            for take, world in takes.items():
-                assert (world.shape[1:], world.dtype) == ((15, 3), np.float32)
-                views = archive["positions_2d"][subject][take]
-                assert len(views) == 3
-                assert all(view.shape[1:] == (joints, 2) for view in views)
-                assert all(len(view) >= len(world) for view in views)
 
 
 @pytest.mark.parametrize("split", ["train", "test"])
@@ -90,16 +69,6 @@ def test_fitted_cameras_project_poses_onto_their_keypoints(data: Path) -> None:
         assert projection_mismatch(clip) < 0.01
         focal = clip.camera.focal * clip.camera.resolution[0] / 2
         torch.testing.assert_close(focal, torch.tensor([620.0, 620.0]), atol=0.5, rtol=0)
-
-
-def test_a_pinhole_is_found_from_points_and_pixels() -> None:
-    points = torch.rand(50, 3) * torch.tensor([2.0, 2.0, 1.0]) + torch.tensor([-1.0, -1.0, 3.0])
-    pixels = points[:, :2] / points[:, 2:] * torch.tensor([700.0, 690.0]) + 300
-    focal, centre = fit_pinhole(points, pixels, "C1")
-    assert focal == pytest.approx([700, 690], rel=1e-4)
-    assert centre == pytest.approx([300, 300], rel=1e-4)
-    with pytest.raises(InvalidData, match="C1: poses and keypoints fit no camera"):
-        fit_pinhole(points, -pixels, "C1")
 
 
 def test_poses_are_those_of_the_file(data: Path) -> None:
@@ -230,22 +199,3 @@ def test_a_truncated_file_is_named(root: Path) -> None:
     path = root / "humaneva" / POSES_FILE
     path.write_bytes(path.read_bytes()[:5000])
     assert str(path) in refusal("humaneva", root)
-
-
-def test_the_same_seed_gives_the_same_files(data: Path, tmp_path: Path) -> None:
-    write_layout(tmp_path / "humaneva", synthetic_takes("seed"), (40, 50), "seed")
-    for name in (POSES_FILE, TRUTH, DETECTIONS):
-        assert (tmp_path / "humaneva" / name).read_bytes() == (
-            data / "humaneva" / name
-        ).read_bytes()
-
-
-def test_real_files_are_never_overwritten(tmp_path: Path) -> None:
-    real = tmp_path / "humaneva" / TRUTH
-    real.parent.mkdir()
-    np.savez(real, positions_2d=np.zeros(1))
-    before = real.read_bytes()
-    with pytest.raises(StorageError, match="is not a stand-in and will not be overwritten"):
-        write_standin(tmp_path, size="smoke")
-    assert real.read_bytes() == before
-    assert [path.name for path in real.parent.iterdir()] == [TRUTH]

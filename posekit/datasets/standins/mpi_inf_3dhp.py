@@ -42,7 +42,7 @@ _3DHP_FROM_17 = (10, 8, 14, 15, 16, 11, 12, 13, 1, 2, 3, 4, 5, 6, 0, 7, 9)
 _PELVIS = 14
 
 
-class _Seen(NamedTuple):
+class Seen(NamedTuple):
     """Pixels (frames, 17, 2), and millimetres (frames, 17, 3) at both scales. float64."""
 
     annot2: np.ndarray
@@ -87,7 +87,7 @@ def write_layout(folder: Path, make_take: TakeMaker, lengths: tuple[int, int], s
 write_standin = standin_writer("mpi_inf_3dhp", write_layout)
 
 
-def write_annotations(path: Path, seen: _Seen, valid: np.ndarray, note: str) -> None:
+def write_annotations(path: Path, seen: Seen, valid: np.ndarray, note: str) -> None:
     """One ``annot_data.mat``, MATLAB 7.3: HDF5 behind a title, axes as h5py shows them."""
     frames = len(valid)
     numbers = {name: array[:, None] for name, array in seen._asdict().items()}
@@ -111,7 +111,7 @@ def write_annotations(path: Path, seen: _Seen, valid: np.ndarray, note: str) -> 
 
 def _train(
     make_take: TakeMaker, lengths: tuple[int, int], seed: str
-) -> Iterator[tuple[str, tuple[dict[str, _Seen], int]]]:
+) -> Iterator[tuple[str, tuple[dict[str, Seen], int]]]:
     for place, subject in enumerate(SUBJECTS["train"]):
         for number in (1, 2):
             rng = keyed_generator("stand-in", "3dhp", seed, subject, number)
@@ -129,7 +129,7 @@ def _train(
 
 def _test(
     make_take: TakeMaker, lengths: tuple[int, int], seed: str
-) -> Iterator[tuple[str, tuple[_Seen, np.ndarray]]]:
+) -> Iterator[tuple[str, tuple[Seen, np.ndarray]]]:
     for place, subject in enumerate(SUBJECTS["test"]):
         rng = keyed_generator("stand-in", "3dhp", seed, subject)
         frames = int(rng.integers(lengths[0], lengths[1] + 1))
@@ -147,14 +147,14 @@ def placed(camera: Camera, mount: Camera) -> Camera:
     return replace(camera, rotation=mount.rotation, translation=mount.translation)
 
 
-def _see(world: np.ndarray, camera: Camera, scale: float) -> _Seen:
+def _see(world: np.ndarray, camera: Camera, scale: float) -> Seen:
     joints = torch.from_numpy(world[:, list(_3DHP_FROM_17)].copy())
     pose = camera.world_to_camera(joints)
     pixels = camera.to_pixels(camera.project(pose)).double().numpy()
     metric = 1000 * pose.double().numpy()
     pelvis = metric[:, _PELVIS, None]
-    return _Seen(pixels, metric, pelvis + scale * (metric - pelvis))
+    return Seen(pixels, metric, pelvis + scale * (metric - pelvis))
 
 
-def _arrays(seen: _Seen, scale: str) -> dict[str, np.ndarray]:
+def _arrays(seen: Seen, scale: str) -> dict[str, np.ndarray]:
     return {"data_2d": seen.annot2, "data_3d": getattr(seen, scale)}
