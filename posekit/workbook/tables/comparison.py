@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from html import escape
 from string import ascii_lowercase
+
+from markupsafe import Markup
 
 from posekit.workbook.tables.grids import (
     NOT_AVAILABLE,
@@ -15,9 +16,9 @@ from posekit.workbook.tables.grids import (
     decimals,
     format_value,
     signed,
-    table_html,
     titled,
 )
+from posekit.workbook.templates import render
 
 COLUMNS = {"published": "published", "reference": "reference run", "measured": "this run"}
 ORACLE_MARK = "†"
@@ -58,6 +59,29 @@ class Row:
     input_2d: str = ""
 
 
+@dataclass(frozen=True)
+class _Source:
+    """Where published figures stand: its number in the table, and its text around an address."""
+
+    number: int
+    text: str
+    before: str
+    address: str
+    after: str
+
+
+@dataclass(frozen=True)
+class _Cell:
+    """A figure with what is said of it, or why there is none."""
+
+    text: str = ""
+    source: _Source | None = None
+    difference: str = ""
+    ran: str = ""
+    absent: str = ""
+    reason: str = ""
+
+
 @dataclass(frozen=True, repr=False)
 class ComparisonTable(Shown):
     """Published | reference run | this run, with differences from one named row.
@@ -84,14 +108,18 @@ class ComparisonTable(Shown):
     protocol: Mapping[str, str] = field(default_factory=dict)
     note: str = ""
 
-    def to_html(self) -> str:
+    def to_html(self) -> Markup:
         sources = self._sources()
-        body = "".join(self._row_html(row, sources) for row in self.rows)
-        return (
-            table_html(self.title, self.evidence, self._head_html(), body, grouped=True)
-            + "".join(f'<p class="pk-small">{escape(line)}</p>' for line in self._legend())
-            + self._sources_html(sources)
-            + (Card("Protocol", self.protocol, folded=True).to_html() if self.protocol else "")
+        return render(
+            "tables/comparison.html.j2",
+            table=self,
+            headings=[_heading(metric, unit) for metric, unit in self.units.items()],
+            columns=[COLUMNS[column] for column in self.columns],
+            rows=[(row, self._cells(row, sources)) for row in self.rows],
+            legend=self._legend(),
+            sources=sources.values(),
+            protocol=Card("Protocol", self.protocol, folded=True) if self.protocol else None,
+            oracle_mark=ORACLE_MARK,
         )
 
     def to_text(self) -> str:
@@ -132,52 +160,29 @@ class ComparisonTable(Shown):
             and (value := _figure(row, metric, column)) is not None
         }
 
-    def _head_html(self) -> str:
-        groups = "".join(
-            f'<th scope="colgroup" colspan="{len(self.columns)}">'
-            f"{escape(_heading(metric, unit))}</th>"
-            for metric, unit in self.units.items()
-        )
-        columns = "".join(
-            f'<th scope="col" class="pk-n">{COLUMNS[column]}</th>'
-            for _ in self.units
-            for column in self.columns
-        )
-        return f'<tr><th scope="col" rowspan="2">row</th>{groups}</tr><tr>{columns}</tr>'
-
-    def _row_html(self, row: Row, sources: Mapping[str, int]) -> str:
-        link = _source_link(row.source, sources.get(row.source))
-        cells = [
-            self._cell(row, metric, column, link if column == "published" else "")
+    def _cells(self, row: Row, sources: Mapping[str, _Source]) -> list[_Cell]:
+        return [
+            self._cell(row, metric, column, sources)
             for metric in self.units
             for column in self.columns
         ]
-        base = ' class="pk-base"' if row.name == self.baseline else ""
-        mark = f" {ORACLE_MARK}" if row.oracle else ""
-        return f'<tr{base}><th scope="row">{escape(row.name)}{mark}</th>{"".join(cells)}</tr>'
 
-    def _cell(self, row: Row, metric: str, column: str, link: str = "") -> str:
+    def _cell(self, row: Row, metric: str, column: str, sources: Mapping[str, _Source]) -> _Cell:
         value = _figure(row, metric, column)
+        published = column == "published"
         if value is None:
-            return f'<td class="pk-n"><span class="pk-none">{self._absent(row, column)}</span></td>'
-        run = {"reference": row.reference, "measured": row.measured}.get(column, {}).get(metric)
-        spread = ""
-        if run and run.spread is not None:
-            spread = f" ± {run.spread:.{decimals(value)}f}"
-        ran = f' title="{escape(run.ran)}"' if run and run.ran else ""
-        delta = ""
-        if self.baseline:
-            difference = self.differences(metric, column).get(row.name)
-            shown = "" if difference is None else signed(difference)
-            delta = f'<span class="pk-delta">{shown}</span>'
-        return f'<td class="pk-n"{ran}>{format_value(value)}{spread}{link} {delta}</td>'
-
-    def _absent(self, row: Row, column: str) -> str:
-        """Why a cell is empty: reasons are long and stand below the table, under a letter."""
-        if column == "published":
-            return NOT_AVAILABLE
-        letter = self._reasons().get(row.not_run, "")
-        return f"not run<sup>{letter}</sup>" if letter else "not run"
+            # Reasons are long and stand below the table, under a letter.
+            reason = "" if published else self._reasons().get(row.not_run, "")
+            return _Cell(absent=NOT_AVAILABLE if published else "not run", reason=reason)
+        run = None if published else _measured(row, column)[metric]
+        spread = "" if run is None or run.spread is None else f" ± {run.spread:.{decimals(value)}f}"
+        difference = self.differences(metric, column).get(row.name)
+        return _Cell(
+            text=format_value(value) + spread,
+            source=sources.get(row.source) if published else None,
+            difference="" if difference is None else signed(difference),
+            ran="" if run is None else run.ran,
+        )
 
     def _reasons(self) -> dict[str, str]:
         reasons = dict.fromkeys(row.not_run for row in self.rows if row.not_run)
@@ -218,15 +223,10 @@ class ComparisonTable(Shown):
             )
         return lines
 
-    def _sources(self) -> dict[str, int]:
+    def _sources(self) -> dict[str, _Source]:
         shown = (row.source for row in self.rows if row.source and _has_published(row, self.units))
-        return {source: number for number, source in enumerate(dict.fromkeys(shown), start=1)}
-
-    def _sources_html(self, sources: Mapping[str, int]) -> str:
-        if not sources:
-            return ""
-        items = "".join(f"<li>{_linked(source)}</li>" for source in sources)
-        return f"<details><summary>Sources of published figures</summary><ol>{items}</ol></details>"
+        unique = enumerate(dict.fromkeys(shown), start=1)
+        return {source: _Source(number, source, *_split(source)) for number, source in unique}
 
 
 def metric_name(metric: str) -> str:
@@ -259,8 +259,12 @@ def _same_input(row: Row, baseline: Row) -> bool:
 def _figure(row: Row, metric: str, column: str) -> float | None:
     if column == "published":
         return row.published.get(metric)
-    run = (row.reference if column == "reference" else row.measured).get(metric)
+    run = _measured(row, column).get(metric)
     return None if run is None else run.value
+
+
+def _measured(row: Row, column: str) -> Mapping[str, Measured]:
+    return row.reference if column == "reference" else row.measured
 
 
 def _text(row: Row, metric: str, column: str) -> str:
@@ -276,23 +280,9 @@ def _has_published(row: Row, units: Mapping[str, str]) -> bool:
     return any(row.published.get(metric) is not None for metric in units)
 
 
-def _address(source: str) -> str:
+def _split(source: str) -> tuple[str, str, str]:
+    """What stands before an address, the address ("" for none), and what stands after it."""
     found = re.search(r"https?://[^\s;,)]+", source)
-    return found.group() if found else ""
-
-
-def _source_link(source: str, number: int | None) -> str:
-    if number is None:
-        return ""
-    address = _address(source)
-    text = f"[{number}]"
-    if address:
-        text = f'<a href="{escape(address)}" title="{escape(source)}">{text}</a>'
-    return f"<sup>{text}</sup>"
-
-
-def _linked(source: str) -> str:
-    address = _address(source)
-    before, found, after = source.partition(address) if address else (source, "", "")
-    link = f'<a href="{escape(found)}">{escape(found)}</a>' if found else ""
-    return f"{escape(before)}{link}{escape(after)}"
+    if found is None:
+        return source, "", ""
+    return source[: found.start()], found.group(), source[found.end() :]

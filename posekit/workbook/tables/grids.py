@@ -4,44 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from html import escape
+
+from markupsafe import Markup
+
+from posekit.workbook.templates import render
 
 NOT_AVAILABLE = "not available"
 MINUS = "\N{MINUS SIGN}"
-
-STYLE = """<style>
-.pk{font-variant-numeric:tabular-nums;line-height:1.45;max-width:100%}
-.pk-scroll{overflow-x:auto}
-.pk table{border-collapse:collapse;font-size:.9em;margin:.2em 0;text-align:left}
-.pk caption{text-align:left;font-weight:600;padding:.3em 0;caption-side:top;color:inherit}
-.pk th,.pk td{padding:.32em .6em;text-align:left!important;vertical-align:baseline;\
-border-bottom:1px solid rgba(128,136,148,.3);background:none;white-space:nowrap}
-.pk td.pk-n,.pk th.pk-n{text-align:right!important}
-.pk td.pk-text,.pk tbody th{white-space:normal;min-width:11em}
-.pk th.pk-text{min-width:18em}
-.pk thead th{border-bottom:1.5px solid currentColor;font-weight:600}
-.pk tbody th{font-weight:400}
-.pk tr.pk-base th::after{content:" (baseline)";opacity:.7}
-.pk .pk-delta{display:inline-block;min-width:3.2em;opacity:.75;font-size:.88em}
-.pk .pk-none{opacity:.7;font-style:italic;font-size:.9em}
-.pk .pk-small{font-size:.85em;opacity:.85;margin:.3em 0;max-width:75ch}
-.pk .pk-label{display:inline-block;border:1px solid currentColor;border-radius:3px;\
-padding:0 .45em;font-size:.78em;font-weight:600;margin-left:.6em;white-space:nowrap}
-.pk .pk-stand-in{background:#d55e00;border-color:#d55e00;color:#fff}
-.pk details{margin:.35em 0}
-.pk summary{cursor:pointer}
-.pk dl{display:grid;grid-template-columns:max-content 1fr;gap:.15em 1.2em;margin:.4em 0 .6em 1em;\
-font-size:.9em}
-.pk dt{opacity:.75;font-weight:400}
-.pk dd{margin:0;overflow-wrap:anywhere}
-.pk ol{font-size:.85em;margin:.3em 0;padding-left:1.6em;overflow-wrap:anywhere}
-</style>"""
 
 
 class Shown:
     """Something that JupyterLab shows as HTML and a terminal as text."""
 
-    def to_html(self) -> str:
+    def to_html(self) -> Markup:
         """The body, without the style sheet."""
         raise NotImplementedError
 
@@ -50,7 +25,7 @@ class Shown:
         raise NotImplementedError
 
     def _repr_html_(self) -> str:
-        return f'{STYLE}<div class="pk">{self.to_html()}</div>'
+        return render("tables/shown.html.j2", body=self.to_html())
 
     def __repr__(self) -> str:
         return self.to_text()
@@ -65,16 +40,8 @@ class Card(Shown):
     label: str = ""
     folded: bool = False
 
-    def to_html(self) -> str:
-        entries = "".join(
-            f"<dt>{escape(name)}</dt><dd>{escape(str(text))}</dd>"
-            for name, text in self.entries.items()
-        )
-        state = "" if self.folded else " open"
-        return (
-            f"<details{state}><summary><strong>{escape(self.title)}</strong>"
-            f"{label_html(self.label)}</summary><dl>{entries}</dl></details>"
-        )
+    def to_html(self) -> Markup:
+        return render("tables/card.html.j2", card=self)
 
     def to_text(self) -> str:
         label = f" [{self.label}]" if self.label else ""
@@ -97,26 +64,12 @@ class Grid(Shown):
     label: str = ""
     note: str = ""
 
-    def to_html(self) -> str:
+    def to_html(self) -> Markup:
         numeric = [
             any(isinstance(row[place], int | float) for row in self.rows)
             for place in range(len(self.columns))
         ]
-        head = "".join(
-            f'<th scope="col"{_numeric(number)}>{escape(name)}</th>'
-            for name, number in zip(self.columns, numeric, strict=True)
-        )
-        body = "".join(self._row_html(row, numeric) for row in self.rows)
-        note = f'<p class="pk-small">{escape(self.note)}</p>' if self.note else ""
-        return table_html(self.caption, self.label, head, body) + note
-
-    def _row_html(self, row: Sequence[str | float | None], numeric: Sequence[bool]) -> str:
-        first, *others = row
-        cells = "".join(
-            f"<td{_numeric(number) if number else _wide(value)}>{_plain(value)}</td>"
-            for value, number in zip(others, numeric[1:], strict=True)
-        )
-        return f'<tr><th scope="row"{_wide(first)}>{_plain(first)}</th>{cells}</tr>'
+        return render("tables/grid.html.j2", grid=self, numeric=numeric, show=format_value)
 
     def to_text(self) -> str:
         lines = [self.columns, ["---"] * len(self.columns)]
@@ -152,34 +105,5 @@ def signed(value: float) -> str:
     return "0.0" if text in ("+0.0", "-0.0") else text.replace("-", MINUS)
 
 
-def table_html(caption: str, label: str, head: str, body: str, grouped: bool = False) -> str:
-    rows = head if grouped else f"<tr>{head}</tr>"
-    return (
-        f'<div class="pk-scroll" tabindex="0" role="region" aria-label="{escape(caption)}"><table>'
-        f"<caption>{escape(caption)}{label_html(label)}</caption>"
-        f"<thead>{rows}</thead><tbody>{body}</tbody></table></div>"
-    )
-
-
-def label_html(label: str) -> str:
-    if not label or label == "licensed":
-        return ""
-    kind = "pk-label pk-stand-in" if label == "STAND-IN" else "pk-label"
-    return f'<span class="{kind}">{escape(label)}</span>'
-
-
 def titled(caption: str, label: str) -> str:
     return f"{caption} [{label}]" if label else caption
-
-
-def _plain(value: str | float | None) -> str:
-    text = escape(format_value(value))
-    return f'<span class="pk-none">{text}</span>' if value is None else text
-
-
-def _numeric(number: bool) -> str:
-    return ' class="pk-n"' if number else ""
-
-
-def _wide(value: str | float | None) -> str:
-    return ' class="pk-text"' if isinstance(value, str) and len(value) > 40 else ""
