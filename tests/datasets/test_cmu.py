@@ -1,4 +1,4 @@
-"""CMU motion capture: Acclaim files, converted takes, the room, and the download."""
+"""CMU motion capture from Acclaim files and from converted takes, in view of four cameras."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ import torch
 
 from posekit.datasets import load_dataset
 from posekit.datasets.archives import load_archive
-from posekit.datasets.checks import check_pixels, projection_mismatch
+from posekit.datasets.checks import projection_mismatch
 from posekit.errors import DatasetNotFound, InvalidData, InvalidParameter
 from posekit.geometry.skeletons import HUMAN36M_17
 
@@ -235,13 +235,6 @@ def test_broken_files_are_refused_in_one_line(root: Path, name: str) -> None:
     refused = refusal(root)
     assert message in refused
     assert str(root / "h36m" / file) in refused
-
-
-def test_swapped_width_and_height_are_noticed_on_oblong_images() -> None:
-    points = torch.rand(10, 17, 2) * torch.tensor([900.0, 100.0]) + torch.tensor([1000.0, 400.0])
-    check_pixels(points, torch.tensor([1920.0, 1080.0]), "video")
-    with pytest.raises(InvalidData, match="are width and height swapped"):
-        check_pixels(points, torch.tensor([1080.0, 1920.0]), "video")
 
 
 def test_coco_keypoints_are_converted_and_noted(root: Path) -> None:
