@@ -1,0 +1,99 @@
+"""Importing posekit and building one of its networks changes nothing of the process around it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+# What the process is like, told before and after. Other packages add filters for warnings of their
+# own when they are imported, so they come first; papermill would load a module of posekit.
+SCRIPT = """
+import logging, os, signal, sys, warnings
+from importlib import import_module
+from pkgutil import walk_packages
+
+looked_up = []
+sys.addaudithook(lambda event, of: looked_up.append(of[1]) if event == "ctypes.dlsym" else None)
+
+import nbconvert, plotly, requests, torch
+
+def process():
+    return {
+        "sys.excepthook": sys.excepthook,
+        "sys.displayhook": sys.displayhook,
+        "sys.path": list(sys.path),
+        "environment variables": dict(os.environ),
+        "folder": os.getcwd(),
+        "signals": {number: signal.getsignal(number) for number in signal.valid_signals()},
+        "filters of asyncio": list(logging.getLogger("asyncio").filters),
+        "root logger": (logging.root.level, *logging.root.handlers, *logging.root.filters),
+        "warnings": (warnings.showwarning, *warnings.filters),
+        "threads": (torch.get_num_threads(), torch.get_num_interop_threads()),
+        "precision": (torch.get_default_dtype(), torch.get_float32_matmul_precision()),
+        "random numbers": torch.random.get_rng_state().sum().item(),
+        "determinism": torch.are_deterministic_algorithms_enabled(),
+        "gradients": torch.is_grad_enabled(),
+        "mallopt": "mallopt" in looked_up,
+    }
+
+def tell_changes(since, what):
+    for name, value in process().items():
+        if value != since[name]:
+            print(f"{what} changes {name}: {since[name]} -> {value}")
+
+def failed(name):
+    raise
+
+before = process()
+import posekit
+names = ["posekit", *(found.name for found in walk_packages(posekit.__path__, "posekit.", failed))]
+for name in names:
+    since = process()
+    import_module(name)
+    tell_changes(since, f"importing {name}")
+tell_changes(before, "importing everything")
+
+from posekit.geometry.skeletons import HUMAN36M_17
+from posekit.models import MODELS, build
+
+for model in MODELS:
+    since = process()
+    with torch.device("meta"):  # nothing is allocated, nothing drawn
+        build(model, skeleton=HUMAN36M_17)
+    tell_changes(since, f"building {model}")
+
+from posekit.machine.memory import keep_freed_memory
+
+print(len(names), keep_freed_memory(), "mallopt" in looked_up)
+"""
+
+
+@pytest.fixture(scope="module")
+def told(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """The lines that the script prints: each change, and at last how much it looked at."""
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT],
+        cwd=tmp_path_factory.mktemp("elsewhere"),
+        env={name: value for name, value in os.environ.items() if name != "KINETO_LOG_LEVEL"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.splitlines()
+
+
+def test_importing_and_building_change_nothing(told: list[str]) -> None:
+    assert told[:-1] == []
+
+
+def test_every_module_was_imported_and_the_allocator_watched(told: list[str]) -> None:
+    package = Path(__file__).resolve().parents[1] / "posekit"
+    modules, kept, seen = told[-1].split()
+    assert int(modules) == len(list(package.rglob("*.py")))
+    assert kept == seen
