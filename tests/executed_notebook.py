@@ -13,7 +13,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 from posekit.geometry.skeletons import HUMAN36M_17
 from posekit.workbook import figures
 from posekit.workbook.figures.style import PLOTLY_MIME
-from posekit.workbook.notebooks.opening import RESULTS_MIME
+from posekit.workbook.reports import RESULTS_MIME
 from posekit.workbook.reports.cells import WIDGET_MIME
 from posekit.workbook.tables import ComparisonTable, Measured, Row
 

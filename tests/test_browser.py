@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from executed_notebook import write_executed
 
-from posekit.workbook.reports import build_index, build_report
+from posekit.workbook.reports.index import build_index
+from posekit.workbook.reports.page import build_report
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 OPTIONS = (

@@ -150,9 +150,13 @@ def test_report_goes_on_after_a_failure_and_names_it(
 
     monkeypatch.setattr(running, "available_notebooks", lambda: ("alpha", "beta"))
     monkeypatch.setattr(running, "reports_folder", lambda: tmp_path)
-    monkeypatch.setattr("posekit.workbook.reports.run_notebook", execute)
-    monkeypatch.setattr("posekit.workbook.reports.build_report", lambda notebook, target: target)
-    monkeypatch.setattr("posekit.workbook.reports.build_index", lambda executed, target: target)
+    monkeypatch.setattr("posekit.workbook.reports.running.run_notebook", execute)
+    monkeypatch.setattr(
+        "posekit.workbook.reports.page.build_report", lambda notebook, target: target
+    )
+    monkeypatch.setattr(
+        "posekit.workbook.reports.index.build_index", lambda executed, target: target
+    )
     result = CliRunner().invoke(cli.posekit, ["report", "--dataset", "cmu"])
     assert ran == [("alpha", "cmu"), ("beta", "cmu")]
     assert result.exit_code == cli.FAILED
@@ -170,7 +174,7 @@ def test_report_goes_on_after_a_failure_and_names_it(
 def test_a_reference_that_could_not_be_kept_is_refused_before_any_work(
     options: list[str], said: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("posekit.workbook.reports.run_notebook", None)
+    monkeypatch.setattr("posekit.workbook.reports.running.run_notebook", None)
     result = CliRunner().invoke(cli.posekit, ["report", "uao", "--update-reference", *options])
     assert result.exit_code == cli.MISTAKE
     assert said in " ".join(result.output.split())

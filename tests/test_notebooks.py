@@ -19,8 +19,8 @@ from papermill_runs import NOTEBOOKS, execute, smoke_run
 
 from posekit.errors import DatasetNotFound, InvalidData
 from posekit.workbook.notebooks import opening as notebooks
-from posekit.workbook.notebooks.opening import RESULTS_MIME
 from posekit.workbook.notebooks.settings import PARAMETERS, parameters
+from posekit.workbook.reports import RESULTS_MIME
 from posekit.workbook.reports.page import results
 
 EVIDENCE = {"synthetic": "synthetic", "cmu": "motion capture", "h36m": "STAND-IN"}

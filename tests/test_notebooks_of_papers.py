@@ -8,8 +8,8 @@ from types import SimpleNamespace
 import pytest
 from papermill_runs import NOTEBOOKS, smoke_run
 
-from posekit.workbook.notebooks.opening import RESULTS_MIME
 from posekit.workbook.papers import load_paper
+from posekit.workbook.reports import RESULTS_MIME
 from posekit.workbook.reports.page import results
 
 # Which notebook runs on which made-up files; together they read every format with tables.

@@ -45,6 +45,16 @@ def environment(device: torch.device | str = "cpu") -> dict[str, Any]:
     }
 
 
+def environment_entries(device: torch.device | str = "cpu") -> dict[str, str]:
+    """Commit, versions and hardware of this process as texts, for a card."""
+    entries = {}
+    for name, value in environment(device).items():
+        if isinstance(value, dict):
+            value = ", ".join(f"{key} {version}" for key, version in value.items())
+        entries[name] = "not recorded" if value is None else str(value)
+    return entries
+
+
 @cache
 def git_state() -> tuple[str | None, bool | None]:
     """Commit of the checkout and whether files differ from it; None outside a checkout."""

@@ -16,28 +16,25 @@ from posekit.checkpoints import LoadedCheckpoint
 from posekit.datasets import DATASETS, PoseDataset, load_dataset
 from posekit.errors import InvalidData
 from posekit.evaluation.prediction import Predictions
-from posekit.machine.provenance import environment
 from posekit.machine.storage import atomic_path
 from posekit.workbook.notebooks.checkpoint_report import checkpoint_table, identity_card
 from posekit.workbook.notebooks.settings import Settings, parameters
 from posekit.workbook.notebooks.widgets import Motion
-from posekit.workbook.studies.study import Study
+from posekit.workbook.reports import RESULTS_MIME
+from posekit.workbook.studies import Study
 from posekit.workbook.tables import card
 
 __all__ = [
-    "RESULTS_MIME",
     "Settings",
     "banner",
     "checkpoint_report",
     "clips_to_view",
-    "environment_entries",
     "evidence_note",
     "export",
     "parameters",
     "study",
 ]
 
-RESULTS_MIME = "application/vnd.posekit.workbook.studies.results+json"
 MOST_FRAMES = 240  # of a clip in the viewer
 
 
@@ -91,7 +88,7 @@ def study(settings: Settings) -> Study:
     )
     load_dataset(made.dataset, "test", root=made.data, size="smoke")
     if settings.checkpoint is None and made.plan().missing:
-        made.check_windows()
+        made.check()
     return made
 
 
@@ -126,16 +123,6 @@ def clips_to_view(predictions: Predictions, *, count: int = 4) -> dict[str, Moti
         lifted = bank.in_metres(poses[ours][once][:MOST_FRAMES], rows)
         shown[clips[number].name] = (lifted, bank.in_metres(bank.pose[rows], rows))
     return shown
-
-
-def environment_entries(device: torch.device | str = "cpu") -> dict[str, str]:
-    """Commit, versions and hardware of this process as texts, for a card."""
-    entries = {}
-    for name, value in environment(device).items():
-        if isinstance(value, Mapping):
-            value = ", ".join(f"{key} {version}" for key, version in value.items())
-        entries[name] = "not recorded" if value is None else str(value)
-    return entries
 
 
 def evidence_note(evidence: str) -> str:

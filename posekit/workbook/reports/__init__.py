@@ -1,7 +1,4 @@
 """Executed notebooks -> HTML reports that need no network, and the index page over them."""
 
-from posekit.workbook.reports.index import build_index
-from posekit.workbook.reports.page import build_report
-from posekit.workbook.reports.running import NotebookRun, run_notebook
-
-__all__ = ["NotebookRun", "build_index", "build_report", "run_notebook"]
+RESULTS_MIME = "application/vnd.posekit.results+json"
+"""Kind of the output by which a notebook hands its results to the report builder."""

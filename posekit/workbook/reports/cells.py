@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from html import escape
 from typing import Any
 
+from markupsafe import Markup, escape
 from nbconvert.filters import markdown2html
 from nbformat import NotebookNode
 from pygments import highlight
@@ -17,47 +17,46 @@ from pygments.lexers import PythonLexer
 from posekit.errors import InvalidData
 from posekit.workbook.figures.style import PLOTLY_MIME, SVG_MIME
 from posekit.workbook.reports.formulas import formulas_to_mathml
+from posekit.workbook.templates import macros
 
 WIDGET_MIME = "application/vnd.jupyter.widget-view+json"
 HIDE_INPUT, SHOW_INPUT = "hide-input", "show-input"
 _IMAGES = ("image/png", "image/jpeg", "image/gif")
 _ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
+# As nbconvert writes them.
+_ANCHOR = re.compile(r'<a class="anchor-link" href="[^"]*">.*?</a>')
+_TABLE = re.compile(r"<table>.*?</table>", re.DOTALL)
 _FORMATTER = HtmlFormatter(nowrap=True)
 _LEXER = PythonLexer()
+_HTML = macros("reports/cells.html.j2")
 
 
-def cell_html(cell: NotebookNode) -> str:
+def cell_html(cell: NotebookNode) -> Markup:
     """One cell: prose, or folded code followed by what it showed.
 
     Raises:
         InvalidData: an output that has no representation for a page.
     """
     if cell.cell_type == "markdown":
-        return f'<div class="prose">{prose_html(cell.source)}</div>'
+        return _HTML.prose(prose_html(cell.source))
     if cell.cell_type != "code":
-        return ""
-    outputs = "".join(_output_html(output, cell.id, n) for n, output in enumerate(_joined(cell)))
-    return _code_html(cell) + outputs
+        return Markup()
+    outputs = (_output_html(output, cell.id, n) for n, output in enumerate(_joined(cell)))
+    return Markup().join([_code_html(cell), *outputs])
 
 
-def prose_html(source: str) -> str:
+def prose_html(source: str) -> Markup:
     """Markdown with formulas -> HTML with MathML."""
-    rendered = markdown2html(source).replace("¶", "#")
-    rendered = re.sub(r'<a class="anchor-link" href="[^"]*">.*?</a>', "", rendered)
-    rendered = rendered.replace("<table>", '<div class="scroll" tabindex="0"><table>')
-    return formulas_to_mathml(rendered.replace("</table>", "</table></div>"))
+    rendered = _ANCHOR.sub("", markdown2html(source))
+    wrapped = _TABLE.sub(lambda table: _HTML.scroll(Markup(table[0])), rendered)
+    return Markup(formulas_to_mathml(wrapped))
 
 
-def _code_html(cell: NotebookNode) -> str:
+def _code_html(cell: NotebookNode) -> Markup:
     tags = cell.metadata.get("tags", [])
     if HIDE_INPUT in tags or not cell.source.strip():
-        return ""
-    code = highlight(cell.source, _LEXER, _FORMATTER)
-    opened = " open data-always" if SHOW_INPUT in tags else ""
-    return (
-        f'<details class="code"{opened}><summary>Code</summary>'
-        f'<pre class="source" tabindex="0"><code>{code}</code></pre></details>'
-    )
+        return Markup()
+    return _HTML.code(Markup(highlight(cell.source, _LEXER, _FORMATTER)), SHOW_INPUT in tags)
 
 
 def _joined(cell: NotebookNode) -> list[NotebookNode]:
@@ -73,13 +72,12 @@ def _joined(cell: NotebookNode) -> list[NotebookNode]:
     return joined
 
 
-def _output_html(output: NotebookNode, cell_id: str, number: int) -> str:
+def _output_html(output: NotebookNode, cell_id: str, number: int) -> Markup:
     if output.output_type == "stream":
         text = _last_of_each_line(_ANSI.sub("", output.text)).strip("\n")
-        return f'<pre class="stream" tabindex="0">{escape(text)}</pre>' if text else ""
+        return _HTML.stream(text) if text else Markup()
     if output.output_type == "error":
-        text = _ANSI.sub("", "\n".join(output.traceback))
-        return f'<pre class="error" tabindex="0">{escape(text)}</pre>'
+        return _HTML.error(_ANSI.sub("", "\n".join(output.traceback)))
     return _data_html(output.data, output.metadata, f"figure-{cell_id}-{number}", cell_id)
 
 
@@ -89,47 +87,35 @@ def _last_of_each_line(text: str) -> str:
 
 
 def _data_html(
-    data: Mapping[str, Any], metadata: Mapping[str, Any], figure_id: str, cell_id: str
-) -> str:
+    data: Mapping[str, Any], metadata: Mapping[str, Any], plot_id: str, cell_id: str
+) -> Markup:
+    """The richest representation; HTML and drawings are what the notebook's own code made."""
+
+    def alt(kind: str) -> str:
+        return metadata.get(kind, {}).get("alt", "")
+
     if PLOTLY_MIME in data:
-        return _figure_html(data[PLOTLY_MIME], metadata.get(PLOTLY_MIME, {}), figure_id)
+        return _plot_html(data[PLOTLY_MIME], alt(PLOTLY_MIME), plot_id)
     if "text/html" in data:
-        return f'<div class="output">{data["text/html"]}</div>'
+        return _HTML.output(Markup(data["text/html"]))
     if SVG_MIME in data:
-        return _drawing_html(data[SVG_MIME], metadata.get(SVG_MIME, {}).get("alt", ""))
+        return _HTML.drawing(Markup(data[SVG_MIME]), alt(SVG_MIME))
     for kind in _IMAGES:
         if kind in data:
-            alt = escape(metadata.get(kind, {}).get("alt", ""), quote=True)
-            content = data[kind].replace("\n", "")
-            return f'<div class="output"><img alt="{alt}" src="data:{kind};base64,{content}"></div>'
+            return _HTML.image(kind, data[kind].replace("\n", ""), alt(kind))
     if "text/markdown" in data:
-        return f'<div class="output prose">{prose_html(data["text/markdown"])}</div>'
+        return _HTML.output(prose_html(data["text/markdown"]), "prose")
     if "text/latex" in data:
-        return f'<div class="output">{formulas_to_mathml(escape(data["text/latex"]))}</div>'
+        return _HTML.output(Markup(formulas_to_mathml(escape(data["text/latex"]))))
     if WIDGET_MIME in data:
-        return '<p class="note">Interactive view: open the notebook in JupyterLab.</p>'
+        return _HTML.widget()
     if "text/plain" in data:
-        return f'<pre class="stream" tabindex="0">{escape(data["text/plain"])}</pre>'
+        return _HTML.stream(data["text/plain"])
     raise InvalidData(f"cell {cell_id}: nothing to show for a page among {sorted(data)}.")
 
 
-def _drawing_html(drawing: str, alt: str) -> str:
-    """An SVG in the page with its text below."""
-    caption = f"<figcaption>{escape(alt)}</figcaption>" if alt else ""
-    label = escape(alt, quote=True)
-    return f'<figure class="plot" role="img" aria-label="{label}">{drawing}{caption}</figure>'
-
-
-def _figure_html(figure: Mapping[str, Any], metadata: Mapping[str, Any], figure_id: str) -> str:
-    """An empty box and the figure as JSON; the page's script draws it when it comes into view."""
-    alt = metadata.get("alt", "")
+def _plot_html(plot: Mapping[str, Any], alt: str, plot_id: str) -> Markup:
+    """An empty box and the plot as JSON; the page's script draws it when it comes into view."""
     # "</" would end the script element early; JSON reads "<\/" as the same text.
-    content = json.dumps(figure, separators=(",", ":")).replace("</", "<\\/")
-    height = figure.get("layout", {}).get("height", 450)
-    caption = f"<figcaption>{escape(alt)}</figcaption>" if alt else ""
-    return (
-        f'<figure class="plot"><div id="{figure_id}" class="canvas" style="height:{height}px" '
-        f'role="img" aria-label="{escape(alt, quote=True)}"></div>'
-        f'<script type="application/json" data-figure="{figure_id}">{content}</script>'
-        f"{caption}</figure>"
-    )
+    content = json.dumps(plot, separators=(",", ":")).replace("</", "<\\/")
+    return _HTML.plot(plot_id, plot.get("layout", {}).get("height", 450), alt, Markup(content))

@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from markupsafe import Markup
+
 from posekit.datasets import DATASETS
 from posekit.datasets.status import data_status
+from posekit.machine.provenance import environment_entries
 from posekit.machine.storage import atomic_path
-from posekit.workbook.notebooks.opening import environment_entries
 from posekit.workbook.reports.page import failure, read_notebook, render, report_facts, results
 from posekit.workbook.reports.running import available_notebooks
 from posekit.workbook.tables import Card, Grid
@@ -27,7 +29,7 @@ class PaperCard:
     page: str
     title: str
     headline: str
-    picture: str
+    picture: Markup
     verdicts: Mapping[str, int]
     facts: Mapping[str, str]
     failure: str
@@ -101,7 +103,7 @@ def _card(path: Path) -> PaperCard:
         page=f"{path.stem}.html",
         title=found.get("title") or path.stem,
         headline=found.get("headline", ""),
-        picture=found.get("picture", ""),
+        picture=Markup(found.get("picture", "")),  # drawn by the notebook's own code
         verdicts=verdict_counts(found.get("verdicts", [])),
         facts=facts,
         failure=failure(notebook),

@@ -4,25 +4,23 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from html import unescape
 from pathlib import Path
 from typing import Any
 
 import nbformat
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 from nbformat import NotebookNode
 from plotly.offline import get_plotlyjs
 
 from posekit.errors import InvalidData
 from posekit.machine.storage import atomic_path, repository_root
-from posekit.workbook.notebooks.opening import RESULTS_MIME
+from posekit.workbook.reports import RESULTS_MIME
 from posekit.workbook.reports.cells import cell_html
+from posekit.workbook.templates import environment
 
 ERROR_TAG = "papermill-error-cell-tag"  # papermill's own banner; the page has one
-_HEADING = re.compile(r'<h([1-3]) id="([^"]+)">(.*?)</h\1>', re.DOTALL)
+_HEADING = re.compile(r'(<h([1-3]) id=")([^"]+)(">(.*?)</h\2>)', re.DOTALL)
 _PARTS = {"style_css": "style.css", "theme_js": "theme.js", "report_js": "report.js"}
-_TAG = re.compile(r"<[^>]+>")
 
 
 @dataclass(frozen=True)
@@ -47,16 +45,9 @@ def render(template: str, **content: Any) -> str:
             "run posekit report from a clone installed with pip install -e."
         )
     folder = root / "reports"
-    environment = Environment(
-        loader=FileSystemLoader(folder),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     # Style and scripts go into the page as they are: nothing in them is anybody's input.
     parts = {name: Markup((folder / file).read_text("utf-8")) for name, file in _PARTS.items()}
-    return environment.get_template(template).render(**parts, **content)
+    return environment(folder).get_template(template).render(**parts, **content)
 
 
 def build_report(notebook: Path, target: Path) -> Path:
@@ -81,7 +72,7 @@ def build_report(notebook: Path, target: Path) -> Path:
         body=body,
         facts=report_facts(content),
         failure=failure(content),
-        plotly_js=get_plotlyjs() if 'class="plot"' in body else "",
+        plotly_js=Markup(get_plotlyjs()) if 'class="plot"' in body else "",
     )
     with atomic_path(target) as temporary:
         temporary.write_text(page, encoding="utf-8")
@@ -135,18 +126,18 @@ def report_facts(notebook: NotebookNode) -> dict[str, str]:
     return {name: value for name, value in facts.items() if value}
 
 
-def _anchored(fragments: list[str]) -> tuple[str, list[Heading]]:
+def _anchored(fragments: list[str]) -> tuple[Markup, list[Heading]]:
     """The page's body with headings of unique ids, and those headings."""
     headings: list[Heading] = []
     taken: set[str] = set()
 
     def anchor(found: re.Match[str]) -> str:
-        level, name, text = int(found[1]), found[2].lower(), found[3]
+        name = found[3].lower()
         unique, number = name, 2
         while unique in taken:
             unique, number = f"{name}-{number}", number + 1
         taken.add(unique)
-        headings.append(Heading(level, unique, unescape(_TAG.sub("", text)).strip()))
-        return f'<h{level} id="{unique}">{text}</h{level}>'
+        headings.append(Heading(int(found[2]), unique, Markup(found[5]).striptags()))
+        return f"{found[1]}{unique}{found[4]}"
 
-    return _HEADING.sub(anchor, "\n".join(fragments)), headings
+    return Markup(_HEADING.sub(anchor, "\n".join(fragments))), headings

@@ -14,9 +14,10 @@ from nbformat.v4 import new_code_cell, new_output
 
 from posekit.datasets import DATASETS
 from posekit.errors import InvalidData
-from posekit.workbook.reports import build_index, build_report, page
+from posekit.workbook.reports import page
 from posekit.workbook.reports.cells import cell_html, prose_html
-from posekit.workbook.reports.index import data_table
+from posekit.workbook.reports.index import build_index, data_table
+from posekit.workbook.reports.page import build_report
 from posekit.workbook.tables import Card, ComparisonTable, Grid, Measured, Row, format_value
 from posekit.workbook.tables.grids import signed
 
