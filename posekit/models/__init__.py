@@ -1,34 +1,51 @@
 """Networks by name.
 
-A network is one module in this folder: the module's name is the network's, and its ``NETWORK`` is
-what constructs it from keyword arguments: a class, or a function that checks its options itself.
+A network is one module in this folder, or in a folder of ``POSEKIT_PAPERS``: the module's name is
+the network's, and the module binds ``NETWORK`` to its class, a ``posekit.models.layers.Lifter``.
+The class has its options as ``Config`` and tells what the rest of posekit needs to know of it.
 """
 
 from __future__ import annotations
 
-import inspect
 import pkgutil
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Mapping
+from dataclasses import fields
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from posekit.errors import InvalidParameter
+from posekit.machine.storage import paper_folders
 
 if TYPE_CHECKING:
     from posekit.geometry.skeletons import Skeleton
     from posekit.models.layers import Lifter
 
-# Building blocks and what belongs to all networks; no networks.
-SHARED_MODULES = frozenset({"adaptive_graphs", "layers", "pruning", "releases"})
+__path__ += [str(folder) for folder in paper_folders()]
+
+
+def _holds_network(module: pkgutil.ModuleInfo) -> bool:
+    """Whether a module binds ``NETWORK``, by its text: none is imported before it is needed."""
+    path = Path(module.module_finder.path, f"{module.name}.py")
+    return path.is_file() and bool(re.search(r"^NETWORK\b", path.read_text("utf-8"), re.MULTILINE))
+
 
 MODELS: tuple[str, ...] = tuple(
-    sorted(
-        module.name
-        for module in pkgutil.iter_modules(__path__)
-        if module.name not in SHARED_MODULES
-    )
+    sorted(module.name for module in pkgutil.iter_modules(__path__) if _holds_network(module))
 )
-"""Names that ``build`` knows."""
+"""Names that ``build`` and ``network`` know."""
+
+
+def network(name: str) -> type[Lifter]:
+    """The class of a network.
+
+    Raises:
+        InvalidParameter: none of ``MODELS``.
+    """
+    if name not in MODELS:
+        raise InvalidParameter(f"unknown model {name!r}; choose one of {', '.join(MODELS)}.")
+    return import_module(f"{__name__}.{name}").NETWORK
 
 
 def build(name: str, *, skeleton: Skeleton, **options: Any) -> Lifter:
@@ -37,47 +54,25 @@ def build(name: str, *, skeleton: Skeleton, **options: Any) -> Lifter:
     Args:
         name: one of ``MODELS``.
         skeleton: joint set of keypoints and poses.
-        options: keyword arguments of the network's constructor.
+        options: fields of the network's ``Config``; a plug-in takes its host's as well.
 
     Raises:
         InvalidParameter: an unknown network or option, or a value of the wrong type.
     """
-    if name not in MODELS:
-        raise InvalidParameter(f"unknown model {name!r}; choose one of {', '.join(MODELS)}.")
-    constructor = import_module(f"{__name__}.{name}").NETWORK
-    if inspect.isclass(constructor):
-        check_options(name, options, constructor)
-    return constructor(skeleton=skeleton, **options)
+    return network(name).build(skeleton=skeleton, **options)
 
 
-def option_defaults(constructor: Callable[..., Any]) -> dict[str, Any]:
-    """Keyword options of a constructor with their defaults, its base classes' included."""
-    owners = constructor.__mro__ if inspect.isclass(constructor) else [constructor]
-    defaults: dict[str, Any] = {}
-    for owner in owners:
-        call = vars(owner).get("__init__") if inspect.isclass(owner) else owner
-        if call is None:
-            continue
-        parameters = inspect.signature(call).parameters.values()
-        for parameter in parameters:
-            if parameter.kind is parameter.KEYWORD_ONLY and parameter.name != "skeleton":
-                defaults.setdefault(parameter.name, parameter.default)
-        if not any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
-            break
-    return defaults
+def option_defaults(config: type) -> dict[str, Any]:
+    """Options of a network, by its ``Config``, with their defaults."""
+    return {field.name: field.default for field in fields(config) if field.name != "skeleton"}
 
 
-def check_options(name: str, options: Mapping[str, Any], *constructors: Callable[..., Any]) -> None:
-    """Refuse options that none of the constructors takes, and values of another type.
+def check_options(name: str, options: Mapping[str, Any], defaults: Mapping[str, Any]) -> None:
+    """Refuse options that have no default, and values of another type than the default's.
 
     Raises:
         InvalidParameter: naming the valid options, or the type that was expected.
     """
-    defaults = {
-        option: default
-        for constructor in constructors
-        for option, default in option_defaults(constructor).items()
-    }
     for option, value in options.items():
         if option not in defaults:
             raise InvalidParameter(

@@ -92,10 +92,10 @@ class AdaptiveGraphConvolution(nn.Module):
         )
         self.activation = activation
 
-    @property
-    def fused(self) -> tuple[nn.Conv2d, ...]:
-        """Convolutions that run as two products, on weights joined at run time."""
-        return (*self.conv_a, *self.conv_b, *self.conv_d)
+    def uncounted_macs(self, inputs: tuple[Tensor, ...], _output: Tensor) -> tuple[int, int]:
+        """Those of convolutions that run as two products, on weights joined at run time."""
+        fused = (*self.conv_a, *self.conv_b, *self.conv_d)
+        return inputs[0][:, 0].numel() * sum(conv.weight.numel() for conv in fused), 0
 
     def similarity(self, features: Tensor) -> Tensor:
         """C (B, 3, J, J) of features (B, C_in, F, J); columns sum to 1.

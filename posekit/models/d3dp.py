@@ -8,19 +8,20 @@ iterations, N hypotheses, F frames, J joints, C channels.
 
 import math
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from posekit.errors import InvalidParameter
 from posekit.geometry.skeletons import Skeleton, mirror_points
-from posekit.models import check_options, ktpformer, mixste, option_defaults
+from posekit.models import ktpformer, mixste
 from posekit.models.ktpformer import KTPFormer
-from posekit.models.layers import Lifter
+from posekit.models.layers import HostedLifter, SamplingLifter
 from posekit.models.mixste import AlternatingLifter, MixSTE, reference_options
-from posekit.models.releases import Description
+from posekit.models.releases import Description, renamed
 
 REFERENCE_CONSTANTS = frozenset(
     {
@@ -54,15 +55,12 @@ class Denoiser(AlternatingLifter):
     """Makes a denoiser of the host that follows it in the list of base classes.
 
     The noisy pose joins the keypoints as three more input channels, and a code of the diffusion
-    step is added to every token in front of the first attention. Nothing else of the host changes.
-
-    Args:
-        in_channels: channels per keypoint, without the noisy pose.
-        options: what the host takes.
+    step is added to every token in front of the first attention. Nothing else of the host changes;
+    ``in_channels`` of its ``Config`` are those of a keypoint, without the noisy pose.
     """
 
-    def __init__(self, *, in_channels: int = 2, **options: object) -> None:
-        super().__init__(in_channels=in_channels + 3, **options)
+    def __init__(self, config: mixste.Config) -> None:
+        super().__init__(replace(config, in_channels=config.in_channels + 3))
         dim = self.embed_dim
         self.time_mlp = nn.Sequential(
             Sinusoid(dim), nn.Linear(dim, 2 * dim), nn.GELU(), nn.Linear(2 * dim, dim)
@@ -124,14 +122,11 @@ def sampling_steps(timesteps: int, iterations: int) -> list[int]:
     return steps.int().tolist()[::-1]
 
 
-class D3DP(Lifter):
-    """Diffusion lifter: denoises random poses under the guidance of the keypoints.
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """Options of D3DP besides its denoiser's.
 
-    ``sample`` gives every hypothesis; ``forward`` gives one pose, the mean of the hypotheses of
-    the last iteration (P-Agg), which needs no knowledge of the truth.
-
-    Args:
-        denoiser: one of ``DENOISERS``; gives frames, skeleton and channels.
+    Attributes:
         timesteps: T, steps of the diffusion.
         scale: factor on poses while they diffuse.
         eta: 1 adds fresh noise at every sampling iteration, 0 none.
@@ -140,26 +135,41 @@ class D3DP(Lifter):
         seed: of the noise in ``forward``.
     """
 
-    def __init__(
-        self,
-        denoiser: Denoiser,
-        *,
-        timesteps: int = 1000,
-        scale: float = 1.0,
-        eta: float = 1.0,
-        hypotheses: int = 5,
-        iterations: int = 5,
-        seed: int = 0,
-    ) -> None:
+    timesteps: int = 1000
+    scale: float = 1.0
+    eta: float = 1.0
+    hypotheses: int = 5
+    iterations: int = 5
+    seed: int = 0
+
+
+class D3DP(HostedLifter, SamplingLifter):
+    """Diffusion lifter: denoises random poses under the guidance of the keypoints.
+
+    ``sample`` gives every hypothesis; ``forward`` gives one pose, the mean of the hypotheses of
+    the last iteration (P-Agg), which needs no knowledge of the truth.
+
+    Args:
+        denoiser: one of ``DENOISERS``; gives frames, skeleton and channels.
+        config: of the diffusion.
+    """
+
+    Config = Config
+    hosts = DENOISERS
+    published: ClassVar = {"D3DP, one step of one hypothesis": {"hypotheses": 1, "iterations": 1}}
+    release_protocol = "D3DP"
+
+    def __init__(self, denoiser: Denoiser, config: Config) -> None:
         super().__init__(denoiser.frames, denoiser.skeleton, "sequence", denoiser.in_channels - 3)
         self.pose_estimator = denoiser
-        self.register_buffer("alphas_cumprod", cosine_schedule(timesteps), persistent=False)
-        self.timesteps = timesteps
-        self.scale = scale
-        self.eta = eta
-        self.hypotheses = hypotheses
-        self.iterations = iterations
-        self.seed = seed
+        schedule = cosine_schedule(config.timesteps)
+        self.register_buffer("alphas_cumprod", schedule, persistent=False)
+        self.timesteps = config.timesteps
+        self.scale = config.scale
+        self.eta = config.eta
+        self.hypotheses = config.hypotheses
+        self.iterations = config.iterations
+        self.seed = config.seed
 
     def training_forward(self, keypoints: Tensor, target: Tensor) -> Tensor:
         """Denoise the target after one random diffusion step per sequence.
@@ -209,17 +219,7 @@ class D3DP(Lifter):
         iterations: int,
         generator: torch.Generator | None = None,
     ) -> Tensor:
-        """Draw hypotheses, independent for every sequence.
-
-        Args:
-            keypoints: (B, F, J, in_channels).
-            hypotheses: N (published: 20).
-            iterations: K (published: 10).
-            generator: source of the noise, on the device of ``keypoints``.
-
-        Returns:
-            The clean poses of every iteration, (B, K, N, F, J, 3), in ``scale`` metres.
-        """
+        """As ``SamplingLifter.sample``; published: 20 hypotheses in 10 iterations."""
         shape = (len(keypoints), hypotheses, self.frames, self.skeleton.joints, 3)
         noise = (
             torch.randn(shape, generator=generator, device=keypoints.device)
@@ -286,24 +286,6 @@ def ddim_coefficients(signal: float, next_signal: float, eta: float) -> tuple[fl
     return sigma, (1 - next_signal - sigma**2) ** 0.5
 
 
-def build_d3dp(*, skeleton: Skeleton, host: str = "mixste", **options: object) -> D3DP:
-    """D3DP around a denoiser.
-
-    Args:
-        skeleton: joint set.
-        host: the denoiser, a key of ``DENOISERS``.
-        options: of ``D3DP`` and of the host; the host decides the default depth.
-
-    Raises:
-        InvalidParameter: an unknown host or option.
-    """
-    if host not in DENOISERS:
-        raise InvalidParameter(f"host is {host!r}; choose one of {', '.join(DENOISERS)}.")
-    check_options("d3dp", options, build_d3dp, D3DP, DENOISERS[host])
-    diffusion = {name: options.pop(name) for name in option_defaults(D3DP) if name in options}
-    return D3DP(DENOISERS[host](skeleton=skeleton, **options), **diffusion)
-
-
 _HOST = "pose_estimator."  # where the release keeps its denoiser
 
 _REFERENCE_OPTIONS = {
@@ -335,17 +317,15 @@ def _reference_sampler(config: Mapping[str, Any], skeleton: Skeleton) -> D3DP:
         raise InvalidParameter(
             "flip is False; D3DP samples with the mirrored pass only, as released: set it to True."
         )
-    diffusion = {
-        ours: config[theirs] for theirs, ours in _REFERENCE_OPTIONS.items() if theirs in config
-    }
-    return build_d3dp(skeleton=skeleton, **reference_options(config), **diffusion)
+    diffusion = renamed(config, _REFERENCE_OPTIONS)
+    return D3DP.build(skeleton=skeleton, **reference_options(config), **diffusion)
 
 
 REFERENCES = {
     "d3dp-denoiser": lambda config, skeleton: MixSTEDenoiser(
-        skeleton=skeleton, **reference_options(config)
+        mixste.Config(skeleton=skeleton, **reference_options(config))
     ),
     "d3dp-sampler": _reference_sampler,
 }
 
-NETWORK = build_d3dp
+NETWORK = D3DP

@@ -14,8 +14,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import partial
-from typing import Any, Literal, get_args
+from typing import Any, ClassVar, Literal, get_args
 
 import torch
 from torch import Tensor, nn
@@ -29,8 +30,8 @@ from posekit.models.adaptive_graphs import (
     embedding_width,
     partitioned_graph,
 )
-from posekit.models.layers import Criterion, Lifter
-from posekit.models.releases import Description
+from posekit.models.layers import Criterion, Lifter, LifterConfig
+from posekit.models.releases import Description, count_modules, renamed
 
 Head = Literal["shared", "unshared", "flat", "pooled"]
 Variant = Literal["standard", "mask-rcnn", "h36m-graph"]
@@ -82,14 +83,14 @@ def build_head(head: Head, joints: int, channels: int) -> nn.Module:
     return PoseHead(joints, channels, pooled=head == "pooled")
 
 
-class GLAGCN(Lifter):
-    """Lifts a window to the pose of its centre frame.
+@dataclass(frozen=True, kw_only=True)
+class Config(LifterConfig):
+    """Options of GLA-GCN; published with 243, 81 and 27 frames.
 
-    Args:
-        frames: window, a power of 3 (published: 243, 81, 27); each factor 3 is one strided stage.
+    Attributes:
+        frames: frames of a window, a power of 3; each factor 3 is one strided stage.
         skeleton: joint set. The fixed graph is the release's, where it lists one (its graph of
             HumanEva is no consistent tree), else the skeleton's bones.
-        in_channels: channels per keypoint.
         embed_dim: channels of a joint's feature.
         dropout: between the units. Inside them the release fixes it to 0.1.
         head: "shared", one linear map for every joint, as released; "unshared", one per joint;
@@ -109,60 +110,63 @@ class GLAGCN(Lifter):
         reduction: joints are compared in ``embed_dim // reduction`` channels.
     """
 
-    def __init__(
-        self,
-        *,
-        frames: int = 243,
-        skeleton: Skeleton = HUMAN36M_17,
-        in_channels: int = 2,
-        embed_dim: int = 96,
-        dropout: float = 0.1,
-        head: Head = "shared",
-        strided: bool = True,
-        use_b: bool = True,
-        use_c: bool = True,
-        global_head: bool = False,
-        global_layers: int = 0,
-        variant: Variant = "standard",
-        temporal_kernel: int = 9,
-        reduction: int = 4,
-    ) -> None:
-        super().__init__(frames, skeleton, "frame", in_channels)
-        stages = count_stages(frames)
-        _check_choices(head=head, variant=variant)
-        if temporal_kernel % 2 == 0:
+    embed_dim: int = 96
+    dropout: float = 0.1
+    head: Head = "shared"
+    strided: bool = True
+    use_b: bool = True
+    use_c: bool = True
+    global_head: bool = False
+    global_layers: int = 0
+    variant: Variant = "standard"
+    temporal_kernel: int = 9
+    reduction: int = 4
+
+
+class GLAGCN(Lifter):
+    """Lifts a window to the pose of its centre frame."""
+
+    Config = Config
+    published: ClassVar = {"GLA-GCN": {}}
+    release_protocol = "VideoPose3D"
+
+    def __init__(self, config: Config) -> None:
+        super().__init__(config.frames, config.skeleton, "frame", config.in_channels)
+        joints, dim, kernel = config.skeleton.joints, config.embed_dim, config.temporal_kernel
+        stages = count_stages(config.frames)
+        _check_choices(head=config.head, variant=config.variant)
+        if kernel % 2 == 0:
             raise InvalidParameter(
-                f"temporal_kernel is {temporal_kernel}; it needs a middle: choose an odd number."
+                f"temporal_kernel is {kernel}; it needs a middle: choose an odd number."
             )
         unit = partial(
             AdaptiveUnit,
-            partitioned_graph(skeleton.joints, released_bones(skeleton, variant)),
-            kernel=temporal_kernel,
-            use_b=use_b,
-            use_c=use_c,
+            partitioned_graph(joints, released_bones(config.skeleton, config.variant)),
+            kernel=kernel,
+            use_b=config.use_b,
+            use_c=config.use_c,
         )
-        inner = partial(unit, embed_dim, embed_dim, embedding=embedding_width(embed_dim, reduction))
-        step = WIDTH if strided else 1
-        self.embed_dim = embed_dim
-        self.variant = variant
-        self.strided = strided
-        self.data_bn = nn.BatchNorm1d(in_channels * skeleton.joints)
-        if variant == "mask-rcnn":  # in the released files, but not used
+        compared = embedding_width(dim, config.reduction)
+        inner = partial(unit, dim, dim, embedding=compared)
+        step = WIDTH if config.strided else 1
+        self.embed_dim = dim
+        self.variant = config.variant
+        self.strided = config.strided
+        self.data_bn = nn.BatchNorm1d(config.in_channels * joints)
+        if config.variant == "mask-rcnn":  # in the released files, but not used
             self.data_bn.requires_grad_(False)
-        self.expand_gcn = unit(
-            in_channels, embed_dim, embedding=embedding_width(embed_dim, reduction)
-        )
-        self.global_gcn = nn.ModuleList(inner() for _ in range(global_layers))
+        self.expand_gcn = unit(config.in_channels, dim, embedding=compared)
+        self.global_gcn = nn.ModuleList(inner() for _ in range(config.global_layers))
         self.global_head = (
-            unit(embed_dim, 3, embedding=embedding_width(3, reduction), activation=False)
-            if global_head or global_layers
+            unit(dim, 3, embedding=embedding_width(3, config.reduction), activation=False)
+            if config.global_head or config.global_layers
             else None
         )
         self.layers_tcngcn = nn.ModuleList(
             layer for _ in range(stages) for layer in (inner(), inner(stride=step, residual=False))
         )
-        self.drop = nn.Dropout(dropout)
-        self.fc = build_head(head, skeleton.joints, embed_dim)
+        self.drop = nn.Dropout(config.dropout)
+        self.fc = build_head(config.head, joints, dim)
 
     @property
     def supervises_all_frames(self) -> bool:
@@ -335,7 +339,7 @@ def describe(state: Mapping[str, Tensor]) -> Description | None:
     width, channels, _, _ = state["expand_gcn.gcn1.conv_d.0.weight"].shape
     joints = state["expand_gcn.gcn1.PA"].shape[-1]
     compared = state.get("expand_gcn.gcn1.conv_a.0.weight")
-    stages = _count(state, "layers_tcngcn") // 2
+    stages = count_modules(state, "layers_tcngcn") // 2
     options = {
         "frames": WIDTH**stages,
         "in_channels": channels,
@@ -343,17 +347,12 @@ def describe(state: Mapping[str, Tensor]) -> Description | None:
         "head": _head_of(tuple(state["fc.weight"].shape), joints, width),
         "use_c": compared is not None,
         "global_head": "global_head.gcn1.PA" in state,
-        "global_layers": _count(state, "global_gcn"),
+        "global_layers": count_modules(state, "global_gcn"),
         "temporal_kernel": state["expand_gcn.tcn1.conv.weight"].shape[2],
     }
     if joints == HUMANEVA_15.joints and _never_normalised(state):
         options["variant"] = "mask-rcnn"
     return Description(joints, options, depth=stages)
-
-
-def _count(state: Mapping[str, Tensor], name: str) -> int:
-    """Number of units in a list of modules."""
-    return len({key.split(".")[1] for key in state if key.startswith(f"{name}.")})
 
 
 def _head_of(shape: tuple[int, ...], joints: int, width: int) -> Head:
@@ -395,16 +394,17 @@ def _reference(config: Mapping[str, Any], skeleton: Skeleton) -> GLAGCN:
     variant = config.get("variant", "h36m")
     if variant not in VARIANTS:
         raise InvalidParameter(f"variant is {variant!r}; the release has {', '.join(VARIANTS)}.")
-    return GLAGCN(
-        frames=WIDTH ** len(widths),
-        skeleton=skeleton,
-        in_channels=config.get("in_features", 2),
-        embed_dim=config.get("channels", 96),
-        dropout=config.get("dropout", 0.1),
-        variant=VARIANTS[variant],
-        temporal_kernel=config.get("temporal_kernel", 9),
-        reduction=config.get("coff_embedding", 4),
-    )
+    options = {"frames": WIDTH ** len(widths), "variant": VARIANTS[variant]}
+    return GLAGCN(Config(skeleton=skeleton, **options, **renamed(config, _OPTIONS)))
+
+
+_OPTIONS = {
+    "in_features": "in_channels",
+    "channels": "embed_dim",
+    "dropout": "dropout",
+    "temporal_kernel": "temporal_kernel",
+    "coff_embedding": "reduction",
+}
 
 
 def _reference_unit(config: Mapping[str, Any], skeleton: Skeleton) -> AdaptiveUnit:

@@ -7,7 +7,8 @@ time; frames of a window only share a call.
 """
 
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -16,10 +17,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from posekit.errors import InvalidParameter
-from posekit.geometry.skeletons import HUMAN36M_17, Skeleton
+from posekit.geometry.skeletons import Skeleton
 from posekit.metrics.losses import SequenceLoss, scaled_distance
-from posekit.models.layers import Criterion, DropPath, Lifter, drop_path_rates
-from posekit.models.releases import Description
+from posekit.models.layers import Criterion, DropPath, Lifter, LifterConfig, drop_path_rates
+from posekit.models.releases import Description, renamed
 
 
 def distances_to_centre(skeleton: Skeleton) -> NDArray[np.int64]:
@@ -194,13 +195,13 @@ class TwoLinear(nn.Module):
         return self.fc5(self.fc1(values))
 
 
-class GUMLP(Lifter):
-    """Frame-wise lifter that predicts a pose mu and the log scale s of each joint's error.
+@dataclass(frozen=True, kw_only=True)
+class Config(LifterConfig):
+    """Options of GUMLP.
 
-    Args:
+    Attributes:
         frames: frames in and out, each lifted on its own (published: 1).
         skeleton: joint set; its bones and its left and right pairs are the graph.
-        in_channels: channels per keypoint.
         embed_dim: channels of a token (published: 512, which the release fixes); a multiple of 8.
         depth: blocks.
         drop_path: stochastic depth of the last block; it rises linearly from 0.
@@ -208,30 +209,37 @@ class GUMLP(Lifter):
             recipe's own loss, and s is 0.
     """
 
-    def __init__(
-        self,
-        *,
-        frames: int = 1,
-        skeleton: Skeleton = HUMAN36M_17,
-        in_channels: int = 2,
-        embed_dim: int = 512,
-        depth: int = 3,
-        drop_path: float = 0.2,
-        likelihood: bool = True,
-    ) -> None:
-        super().__init__(frames, skeleton, "sequence", in_channels)
-        if embed_dim % 8:
+    frames: int = 1
+    embed_dim: int = 512
+    depth: int = 3
+    drop_path: float = 0.2
+    likelihood: bool = True
+
+
+class GUMLP(Lifter):
+    """Frame-wise lifter that predicts a pose mu and the log scale s of each joint's error."""
+
+    Config = Config
+    published: ClassVar = {"GUMLP (UAO)": {}}
+    release_protocol = "MHFormer"
+    predicts_scale = True
+    block_name = "blocks"
+
+    def __init__(self, config: Config) -> None:
+        super().__init__(config.frames, config.skeleton, "sequence", config.in_channels)
+        dim = config.embed_dim
+        if dim % 8:
             raise InvalidParameter(
-                f"embed_dim is {embed_dim}; the embedding is an eighth as wide, so choose a "
-                "multiple of 8."
+                f"embed_dim is {dim}; the embedding is an eighth as wide, so choose a multiple of "
+                "8."
             )
-        self.likelihood = likelihood
-        graph = partitioned_adjacency(skeleton)
-        self.encoder = TwoLinear(in_channels, embed_dim // 8, embed_dim)
-        self.GCN_MLP = Trunk(graph, embed_dim, drop_path_rates(drop_path, depth))
-        self.pred_mu = TwoLinear(embed_dim, embed_dim // 2, 3)
-        self.pred_s = TwoLinear(embed_dim, embed_dim // 2, 1)
-        if not likelihood:
+        self.likelihood = config.likelihood
+        graph = partitioned_adjacency(config.skeleton)
+        self.encoder = TwoLinear(config.in_channels, dim // 8, dim)
+        self.GCN_MLP = Trunk(graph, dim, drop_path_rates(config.drop_path, config.depth))
+        self.pred_mu = TwoLinear(dim, dim // 2, 3)
+        self.pred_s = TwoLinear(dim, dim // 2, 1)
+        if not config.likelihood:
             self.pred_s.requires_grad_(False)
             self.GCN_MLP.norm_s.requires_grad_(False)
 
@@ -300,13 +308,15 @@ def describe(state: Mapping[str, Tensor]) -> Description | None:
 
 
 def _from_release(config: Mapping[str, Any], skeleton: Skeleton) -> GUMLP:
-    return GUMLP(
-        frames=config.get("frames", 1),
-        skeleton=skeleton,
-        embed_dim=config["channel"],
-        depth=config["layers"],
-        drop_path=config.get("drop_path_max", 0.2),
-    )
+    return GUMLP(Config(skeleton=skeleton, **renamed(config, _OPTIONS)))
+
+
+_OPTIONS = {
+    "frames": "frames",
+    "channel": "embed_dim",
+    "layers": "depth",
+    "drop_path_max": "drop_path",
+}
 
 
 REFERENCES = {"uao-gumlp": _from_release}

@@ -13,10 +13,12 @@ Shapes: B batch, F frames, f kept frames, J joints, C channels.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from types import ModuleType
-from typing import Any, Literal, NamedTuple, get_args
+from typing import Any, ClassVar, Literal, NamedTuple, get_args
 
 import torch
 from torch import Tensor, nn
@@ -24,14 +26,8 @@ from torch import Tensor, nn
 from posekit.errors import InvalidParameter
 from posekit.geometry.skeletons import Skeleton, mirror_points
 from posekit.metrics.losses import SequenceLoss
-from posekit.models import check_options, ktpformer, mhformer, mixste, motionagformer, motionbert
-from posekit.models.layers import (
-    Attention,
-    Criterion,
-    CrossAttention,
-    Lifter,
-    SteppedLifter,
-)
+from posekit.models import ktpformer, mhformer, mixste, motionagformer, motionbert
+from posekit.models.layers import Attention, Criterion, CrossAttention, HostedLifter, SteppedLifter
 from posekit.models.pruning import (
     attention_scores,
     gather_frames,
@@ -42,20 +38,75 @@ from posekit.models.pruning import (
     select,
     uniform_frames,
 )
-from posekit.models.releases import Description
+from posekit.models.releases import Description, Reference, renamed
+from posekit.models.scaling import Scale
 
 Pipeline = Literal["sequence", "frame"]
 Prune = Literal["tpc", "uniform", "motion", "attention"]
 Recover = Literal["tra", "nearest", "linear"]
 
-HOSTS: dict[str, ModuleType] = {
-    "mixste": mixste,
-    "ktpformer": ktpformer,
-    "mhformer": mhformer,
-    "motionbert": motionbert,
-    "motionagformer": motionagformer,
+ReadOptions = Callable[[Mapping[str, Any]], dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Host:
+    """A network that HoT is plugged into.
+
+    Attributes:
+        module: the network's.
+        published: pipeline -> where the paper prunes it, and to how many frames.
+        reference_options: its options from the arguments of the release's constructor, None where
+            the release has no such host.
+    """
+
+    module: ModuleType
+    published: Mapping[Pipeline, tuple[int, int]]
+    reference_options: ReadOptions | None
+
+
+# As HoT's copy of MixSTE calls its arguments.
+_MIXSTE_OPTIONS = {
+    "frames": "frames",
+    "in_chans": "in_channels",
+    "channel": "embed_dim",
+    "depth": "depth",
+    "num_heads": "heads",
+    "mlp_ratio": "mlp_ratio",
+    "drop_path": "drop_path",
 }
-"""Modules of the networks that HoT is plugged into; nobody has published it on KTPFormer."""
+
+HOSTS: dict[str, Host] = {
+    "mixste": Host(
+        mixste,
+        {"sequence": (3, 81), "frame": (7, 61)},
+        lambda config: renamed(config, _MIXSTE_OPTIONS),
+    ),
+    # Nobody has published HoT on KTPFormer: as MixSTE.
+    "ktpformer": Host(ktpformer, {"sequence": (3, 81)}, None),
+    "mhformer": Host(mhformer, {"frame": (1, 117)}, mhformer.reference_options),
+    "motionbert": Host(motionbert, {"sequence": (1, 81)}, motionbert.reference_options),
+    "motionagformer": Host(motionagformer, {"sequence": (7, 81)}, motionagformer.reference_options),
+}
+"""What the release does with which network."""
+
+PRINTED: dict[Pipeline, str] = {"sequence": "HoT", "frame": "TPC"}
+"""What the paper calls the two pipelines."""
+
+
+def _published_sizes() -> dict[str, dict[str, Any]]:
+    """Name in print -> options of every published plug-in, HoT before TPC."""
+    return {
+        f"{printed} w. {host.module.NETWORK.__name__}": {
+            "host": name,
+            "pipeline": pipeline,
+            "prune_at": host.published[pipeline][0],
+            "tokens": host.published[pipeline][1],
+        }
+        for pipeline, printed in PRINTED.items()
+        for name, host in HOSTS.items()
+        if pipeline in host.published
+    }
+
 
 OWN_NAMES = ("pos_embed_token", "x_token", "cross_attention.")  # all other names are the host's
 HOST = "host."  # in front of the host's parameter names inside the module, not in its state
@@ -79,15 +130,11 @@ class Lifted(NamedTuple):
     index: Tensor
 
 
-class Hourglass(Lifter):
-    """A host of which some frames leave in the middle.
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """Options of HoT besides its host's; the defaults are HoT w. MixSTE.
 
-    Frames are selected without gradient; gradients flow through the kept tokens alone. In
-    training the tie-breaking noise of TPC is drawn afresh as in the release; in evaluation it is
-    fixed by ``seed``, so that a prediction depends neither on the call nor on the batch.
-
-    Args:
-        host: the network; it becomes part of this one.
+    Attributes:
         prune_at: n, the step of the host in front of which frames leave, from 0; None keeps all.
         tokens: f, frames that stay.
         pipeline: "sequence" answers all frames (HoT), "frame" the middle one (TPC).
@@ -97,29 +144,46 @@ class Hourglass(Lifter):
         seed: of the noise in evaluation.
     """
 
-    def __init__(
-        self,
-        host: SteppedLifter,
-        *,
-        prune_at: int | None,
-        tokens: int,
-        pipeline: Pipeline = "sequence",
-        prune: Prune = "tpc",
-        recover: Recover = "tra",
-        seed: int = 0,
-    ) -> None:
-        _check_choice("pipeline", pipeline, Pipeline)
-        _check_choice("prune", prune, Prune)
-        _check_choice("recover", recover, Recover)
-        _check_host(host, prune_at, tokens, pipeline, prune, recover)
+    prune_at: int | None = 3
+    tokens: int = 81
+    pipeline: Pipeline = "sequence"
+    prune: Prune = "tpc"
+    recover: Recover = "tra"
+    seed: int = 0
+
+
+class Hourglass(HostedLifter):
+    """A host of which some frames leave in the middle.
+
+    Frames are selected without gradient; gradients flow through the kept tokens alone. In
+    training the tie-breaking noise of TPC is drawn afresh as in the release; in evaluation it is
+    fixed by ``seed``, so that a prediction depends neither on the call nor on the batch.
+
+    Args:
+        host: the network; it becomes part of this one.
+        config: where frames leave and how they come back.
+    """
+
+    Config = Config
+    hosts: ClassVar = {name: host.module.NETWORK for name, host in HOSTS.items()}
+    checked_with_host = frozenset({"prune_at", "pipeline", "prune", "recover"})
+    published = _published_sizes()
+    release_protocol = "HoT"
+
+    def __init__(self, host: SteppedLifter, config: Config) -> None:
+        _check_choice("pipeline", config.pipeline, Pipeline)
+        _check_choice("prune", config.prune, Prune)
+        _check_choice("recover", config.recover, Recover)
+        _check_host(host, config)
+        pipeline, prune_at, tokens = config.pipeline, config.prune_at, config.tokens
         super().__init__(host.frames, host.skeleton, pipeline, host.in_channels)
         if prune_at is not None:
             host.shorten(prune_at, tokens)
         self.host = host
         self.prune_at = prune_at
         self.tokens = tokens
-        self.prune = prune
-        self.recover = recover if pipeline == "sequence" else None
+        self.prune = config.prune
+        self.recover = config.recover if pipeline == "sequence" else None
         self.center = (host.frames - 1) // 2 if pipeline == "frame" else None
         width = host.embed_dim
         if pipeline == "sequence":
@@ -128,11 +192,23 @@ class Hourglass(Lifter):
             self.x_token = nn.Parameter(torch.zeros(1, host.frames, width))
             self.cross_attention = CrossAttention(width, host.heads, qkv_bias=host.qkv_bias)
             self.cross_attention.apply(host.initialise)
-        generator = torch.Generator("cpu").manual_seed(seed)
+        generator = torch.Generator("cpu").manual_seed(config.seed)
         noise = torch.rand(host.frames, generator=generator, device="cpu")
         self.register_buffer("noise", noise, persistent=False)
         self.register_state_dict_post_hook(_drop_host_prefix)
         self.register_load_state_dict_pre_hook(_add_host_prefix)
+
+    @classmethod
+    def scaled(cls, options: Mapping[str, Any], scale: Scale) -> dict[str, Any]:
+        """As the host is scaled; the kept share of frames and the depth of the prune stay."""
+        scaled = super().scaled(options, scale)
+        if "tokens" in options:
+            share = scaled["frames"] / options["frames"]
+            scaled["tokens"] = max(1, math.floor(share * options["tokens"] + 0.5))
+        if "prune_at" in options and "depth" in options:
+            last = scaled["depth"] + cls.host_of(options).prior_blocks - 1
+            scaled["prune_at"] = max(1, min(last, scale.blocks(options["prune_at"])))
+        return scaled
 
     @property
     def tiled_windows(self) -> bool:
@@ -175,9 +251,7 @@ class Hourglass(Lifter):
         lifted = self.lift(keypoints)
         if self.center is not None:
             target = gather_frames(target, lifted.index)
-        if isinstance(self.host, motionbert.RescaledSteppedLifter):
-            criterion = self.host.own_criterion(criterion)
-        return criterion(lifted.pose, target)
+        return self.host.own_criterion(criterion)(lifted.pose, target)
 
     def lift(
         self, keypoints: Tensor, index: Tensor | None = None, noise: Tensor | None = None
@@ -305,22 +379,16 @@ def _check_choice(name: str, value: object, choices: object) -> None:
         )
 
 
-def _check_host(
-    host: SteppedLifter,
-    prune_at: int | None,
-    tokens: int,
-    pipeline: Pipeline,
-    prune: Prune,
-    recover: Recover,
-) -> None:
-    name = type(host).__name__
+def _check_host(host: SteppedLifter, config: Config) -> None:
+    name, pipeline, prune_at = type(host).__name__, config.pipeline, config.prune_at
     if pipeline not in host.pipelines:
         raise InvalidParameter(
             f"hot: {name} has no pipeline {pipeline!r}; choose {' or '.join(host.pipelines)}."
         )
-    if pipeline == "frame" and recover != "tra":
+    if pipeline == "frame" and config.recover != "tra":
         raise InvalidParameter(
-            f"hot: recover is {recover!r}, and the pipeline 'frame' restores nothing; leave it out."
+            f"hot: recover is {config.recover!r}, and the pipeline 'frame' restores nothing; leave "
+            f"it out."
         )
     possible = host.prunable
     if prune_at is not None and prune_at not in possible:
@@ -329,133 +397,57 @@ def _check_host(
             f"hot: prune_at is {prune_at!r}; a {name} of {len(host.steps())} steps can lose frames "
             f"in front of some of them: choose {choices}."
         )
-    if prune == "attention" and prune_at == 0:
+    if config.prune == "attention" and prune_at == 0:
         raise InvalidParameter(
             "hot: prune is 'attention' and prune_at 0; no attention has seen the frames by then: "
             "choose prune_at 1 or more."
         )
-    if not 1 <= tokens <= host.frames:
+    if not 1 <= config.tokens <= host.frames:
         raise InvalidParameter(
-            f"hot: tokens is {tokens}; choose 1 to {host.frames}, the frames of a window."
+            f"hot: tokens is {config.tokens}; choose 1 to {host.frames}, the frames of a window."
         )
-
-
-def build_hot(
-    *,
-    skeleton: Skeleton,
-    host: str = "mixste",
-    prune_at: int = 3,
-    tokens: int = 81,
-    pipeline: str = "sequence",
-    prune: str = "tpc",
-    recover: str = "tra",
-    seed: int = 0,
-    **options: object,
-) -> Hourglass:
-    """A host with HoT; the defaults are HoT w. MixSTE.
-
-    Published: MixSTE (prune_at, tokens) = (3, 81), in the pipeline "frame" (7, 61); MHFormer (1,
-    117), "frame" only; MotionBERT (1, 81); MotionAGFormer (7, 81).
-
-    Args:
-        skeleton: joint set.
-        host: a key of ``HOSTS``.
-        prune_at, tokens, pipeline, prune, recover, seed: see ``Hourglass``.
-        options: of the host.
-
-    Raises:
-        InvalidParameter: an unknown host, option or choice.
-    """
-    if host not in HOSTS:
-        raise InvalidParameter(f"hot: host is {host!r}; choose one of {', '.join(HOSTS)}.")
-    network = HOSTS[host].NETWORK
-    check_options("hot", options | {"tokens": tokens, "seed": seed}, build_hot, network)
-    return Hourglass(
-        network(skeleton=skeleton, **options),
-        prune_at=prune_at,
-        tokens=tokens,
-        pipeline=pipeline,
-        prune=prune,
-        recover=recover,
-        seed=seed,
-    )
 
 
 def describe(state: Mapping[str, Tensor]) -> Description | None:
     """What a state's names and shapes tell of an HoT network, None for another network's state.
 
-    Where frames leave is told for MotionAGFormer alone; for the others it is assumed as published.
+    Where frames leave is assumed as published unless the host tells it by its shapes.
     A TPC network has the state of its host, and is taken for that.
     """
     if "x_token" not in state:
         return None
     inner = {name: value for name, value in state.items() if not name.startswith(OWN_NAMES)}
     for name, host in HOSTS.items():
-        found = host.describe(inner)
+        found = host.module.describe(inner)
         if found is not None:
             frames, tokens = state["x_token"].shape[1], state["pos_embed_token"].shape[1]
-            told = {"host": name, "frames": frames, "tokens": tokens}
-            if name == "motionagformer":
-                sizes = [motionagformer.graph_frames(inner, layer) for layer in range(found.depth)]
-                told["prune_at"] = sizes.index(tokens)
-            else:
-                told["prune_at"] = PUBLISHED_PRUNE[name]
+            prune_at = host.module.NETWORK.shortened_at(inner, tokens)
+            if prune_at is None:
+                prune_at, _ = host.published["sequence"]
+            told = {"host": name, "frames": frames, "tokens": tokens, "prune_at": prune_at}
             return Description(found.joints, {**found.options, **told}, found.depth, host=name)
     return None
 
 
-PUBLISHED_PRUNE = {"mixste": 3, "ktpformer": 3, "motionbert": 1}
-"""Where HoT prunes a host in the pipeline "sequence"; KTPFormer, which has none, as MixSTE."""
-
-
-def _mixste_options(config: Mapping[str, Any]) -> dict[str, Any]:
-    """As HoT's copy of MixSTE calls its arguments."""
-    return {ours: config[theirs] for theirs, ours in _MIXSTE_OPTIONS.items() if theirs in config}
-
-
-_MIXSTE_OPTIONS = {
-    "frames": "frames",
-    "in_chans": "in_channels",
-    "channel": "embed_dim",
-    "depth": "depth",
-    "num_heads": "heads",
-    "mlp_ratio": "mlp_ratio",
-    "drop_path": "drop_path",
-}
-
-
-def _reference(host: str, pipeline: Pipeline) -> Callable[[Mapping[str, Any], Skeleton], Hourglass]:
+def _reference(host: Host, pipeline: Pipeline) -> Reference:
     """Builds the release's network around a host; one that never prunes keeps all frames."""
 
     def build(config: Mapping[str, Any], skeleton: Skeleton) -> Hourglass:
-        options = _HOST_OPTIONS[host](config)
-        network = HOSTS[host].NETWORK(skeleton=skeleton, **options)
+        options = host.reference_options(config)
+        network = host.module.NETWORK(host.module.Config(skeleton=skeleton, **options))
         prune_at, tokens = config["layer_index"], config["token_num"]
-        return Hourglass(
-            network,
-            prune_at=prune_at if prune_at in network.prunable else None,
-            tokens=tokens,
-            pipeline=pipeline,
-        )
+        if prune_at not in network.prunable:
+            prune_at = None
+        return Hourglass(network, Config(prune_at=prune_at, tokens=tokens, pipeline=pipeline))
 
     return build
 
 
-_HOST_OPTIONS: dict[str, Callable[[Mapping[str, Any]], dict[str, Any]]] = {
-    "mixste": _mixste_options,
-    "mhformer": mhformer.reference_options,
-    "motionbert": motionbert.reference_options,
-    "motionagformer": motionagformer.reference_options,
+REFERENCES: dict[str, Reference] = {
+    f"{PRINTED[pipeline].lower()}-{name}": _reference(host, pipeline)
+    for name, host in HOSTS.items()
+    if host.reference_options
+    for pipeline in host.module.NETWORK.pipelines
 }
 
-REFERENCES = {
-    "hot-mixste": _reference("mixste", "sequence"),
-    "tpc-mixste": _reference("mixste", "frame"),
-    "tpc-mhformer": _reference("mhformer", "frame"),
-    "hot-motionbert": _reference("motionbert", "sequence"),
-    "tpc-motionbert": _reference("motionbert", "frame"),
-    "hot-motionagformer": _reference("motionagformer", "sequence"),
-    "tpc-motionagformer": _reference("motionagformer", "frame"),
-}
-
-NETWORK = build_hot
+NETWORK = Hourglass

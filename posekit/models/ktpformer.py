@@ -7,15 +7,17 @@ its checkpoints. Shapes: B batch, F frames, J joints, C channels.
 
 import math
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from itertools import chain
-from typing import Literal, get_args
+from typing import ClassVar, Literal, get_args
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from posekit.errors import InvalidParameter
-from posekit.geometry.skeletons import HUMAN36M_17, Skeleton
+from posekit.geometry.skeletons import Skeleton
+from posekit.models import mixste
 from posekit.models.layers import Attention, Axis, Block, drop_path_rates
 from posekit.models.mixste import AlternatingLifter, count_pairs, reference_options
 from posekit.models.releases import Description
@@ -104,6 +106,10 @@ class GraphConvolution(nn.Module):
             return diagonal[:, None] * own + neighbourhood @ others + self.bias
         mixed = (neighbourhood @ others.flatten(2)).view_as(others)
         return diagonal[:, None, None] * own + mixed + self.bias
+
+    def uncounted_macs(self, _inputs: tuple[Tensor, ...], output: Tensor) -> tuple[int, int]:
+        """D as a dense product: the release computes it so, and its published cost implies it."""
+        return 0, len(self.adjacency) * output.numel()
 
     def _modulate(self, features: Tensor) -> Tensor:
         return features * (self.M if self.axis == "joints" else self.M[:, None])
@@ -214,58 +220,44 @@ class PriorBlock(Block):
         return self.attn.norm1
 
 
-class KTPFormer(AlternatingLifter):
-    """MixSTE with the kinematics prior (KPA) and the trajectory prior (TPA) in its first pair.
+@dataclass(frozen=True, kw_only=True)
+class Config(mixste.Config):
+    """Options of KTPFormer; the bones of the skeleton are the local topology of KPA.
 
-    Args:
-        frames: frames in and out (published: 243).
-        skeleton: joint set; its bones are the local topology of KPA.
-        in_channels: channels per keypoint (2; 5 as a diffusion denoiser).
-        embed_dim: channels of a token.
+    Attributes:
         depth: pairs of a spatial and a temporal block after the pair with the priors, so 7 here
             matches MixSTE's 8.
-        heads: attention heads.
-        mlp_ratio: hidden width of the MLPs over ``embed_dim``.
-        drop_path: stochastic depth of the last pair; it rises linearly from 0 in the first.
         kpa: embed joints by KPA; without it, by a linear layer as MixSTE does.
         tpa: enrich tracks by TPA; without it, leave them as they are.
         topology: topology of both priors, see ``GraphConvolution``.
     """
 
-    def __init__(
-        self,
-        *,
-        frames: int = 243,
-        skeleton: Skeleton = HUMAN36M_17,
-        in_channels: int = 2,
-        embed_dim: int = 512,
-        depth: int = 7,
-        heads: int = 8,
-        mlp_ratio: float = 2.0,
-        drop_path: float = 0.1,
-        kpa: bool = True,
-        tpa: bool = True,
-        topology: Topology = "both",
-    ) -> None:
-        super().__init__(
-            frames=frames,
-            skeleton=skeleton,
-            in_channels=in_channels,
-            embed_dim=embed_dim,
-            heads=heads,
-            mlp_ratio=mlp_ratio,
-            rates=drop_path_rates(drop_path, depth + 1)[1:],
-        )
+    depth: int = 7
+    kpa: bool = True
+    tpa: bool = True
+    topology: Topology = "both"
+
+
+class KTPFormer(AlternatingLifter):
+    """MixSTE with the kinematics prior (KPA) and the trajectory prior (TPA) in its first pair."""
+
+    Config = Config
+    published: ClassVar = {"KTPFormer": {}}
+    prior_blocks = 1
+
+    def __init__(self, config: Config) -> None:
+        super().__init__(config, drop_path_rates(config.drop_path, config.depth + 1)[1:])
+        skeleton, dim, topology = config.skeleton, config.embed_dim, config.topology
         embedding = (
-            KinematicsPrior(skeleton, in_channels, embed_dim, topology)
-            if kpa
-            else nn.Linear(in_channels, embed_dim)
+            KinematicsPrior(skeleton, config.in_channels, dim, topology)
+            if config.kpa
+            else nn.Linear(config.in_channels, dim)
         )
-        prior = TrajectoryPrior(frames, embed_dim, topology) if tpa else nn.Identity()
-        spatial = KinematicsAttention(embedding, skeleton.joints, embed_dim, heads)
-        temporal = TrajectoryAttention(prior, frames, embed_dim, heads)
-        self.kpattention = PriorBlock(spatial, embed_dim, mlp_ratio)
-        self.tpattention = PriorBlock(temporal, embed_dim, mlp_ratio)
+        prior = TrajectoryPrior(config.frames, dim, topology) if config.tpa else nn.Identity()
+        spatial = KinematicsAttention(embedding, skeleton.joints, dim, config.heads)
+        temporal = TrajectoryAttention(prior, config.frames, dim, config.heads)
+        self.kpattention = PriorBlock(spatial, dim, config.mlp_ratio)
+        self.tpattention = PriorBlock(temporal, dim, config.mlp_ratio)
 
     def embed(self, keypoints: Tensor) -> Tensor:
         """KPA of the keypoints plus the code of each joint."""
@@ -317,7 +309,9 @@ def describe(state: Mapping[str, Tensor]) -> Description | None:
 
 
 REFERENCES = {
-    "ktpformer": lambda config, skeleton: KTPFormer(skeleton=skeleton, **reference_options(config))
+    "ktpformer": lambda config, skeleton: KTPFormer(
+        Config(skeleton=skeleton, **reference_options(config))
+    )
 }
 
 NETWORK = KTPFormer

@@ -5,21 +5,38 @@ attends over one of the two middle axes: over the joints of a frame, or over the
 joint's track.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from typing import Literal
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal, Self
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from posekit.errors import InvalidData, InvalidParameter
-from posekit.geometry.skeletons import Skeleton, mirror_points
-from posekit.machine.memory import keep_freed_memory
+from posekit.geometry.skeletons import HUMAN36M_17, Skeleton, mirror_points
 from posekit.metrics.losses import SequenceLoss
+from posekit.models import check_options, option_defaults
+from posekit.models.scaling import Scale
 
 Axis = Literal["joints", "frames"]
 Criterion = Callable[[Tensor, Tensor], SequenceLoss]
+
+
+@dataclass(frozen=True, kw_only=True)
+class LifterConfig:
+    """Options that every lifter has; each network's ``Config`` adds its own.
+
+    Attributes:
+        frames: frames of a window.
+        skeleton: joint set of the keypoints and of the pose.
+        in_channels: channels per keypoint: x, y and for some networks the confidence.
+    """
+
+    frames: int = 243
+    skeleton: Skeleton = HUMAN36M_17
+    in_channels: int = 2
 
 
 class Lifter(nn.Module):
@@ -30,11 +47,26 @@ class Lifter(nn.Module):
     (batch, 1, joints, 3) when it is "frame".
 
     Attributes:
+        Config: frozen dataclass of the network's options; the constructor takes one.
+        published: name in print -> options of the sizes that tables of lifters list.
+        release_protocol: how the authors' code scores, a key of
+            ``posekit.evaluation.protocols.PROTOCOLS``.
+        predicts_scale: whether ``estimate`` gives poses with a log scale of their error.
+        samples: whether it draws hypotheses, see ``SamplingLifter``.
+        block_name, prior_blocks: what the option ``depth`` counts, and blocks that it leaves out.
         frames: length of the window that the network takes.
         skeleton: joint set of the keypoints and of the pose.
         output: "sequence" (one pose per frame) or "frame" (the pose of the middle frame).
         in_channels: channels per keypoint.
     """
+
+    Config: ClassVar[type] = LifterConfig
+    published: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
+    release_protocol: ClassVar[str] = "MixSTE"
+    predicts_scale: ClassVar[bool] = False
+    samples: ClassVar[bool] = False
+    block_name: ClassVar[str] = "pairs of blocks"
+    prior_blocks: ClassVar[int] = 0
 
     def __init__(
         self,
@@ -46,11 +78,44 @@ class Lifter(nn.Module):
         super().__init__()
         if frames < 1:
             raise InvalidParameter(f"frames is {frames}; a window holds at least 1 frame.")
-        keep_freed_memory()
         self.frames = frames
         self.skeleton = skeleton
         self.output = output
         self.in_channels = in_channels
+
+    @classmethod
+    def build(cls, *, skeleton: Skeleton, **options: Any) -> Self:
+        """The network with these fields of its ``Config``.
+
+        Raises:
+            InvalidParameter: an unknown option, or a value of the wrong type.
+        """
+        check_options(cls._model_name(), options, option_defaults(cls.Config))
+        return cls(cls.Config(skeleton=skeleton, **options))
+
+    @classmethod
+    def scaled(cls, options: Mapping[str, Any], scale: Scale) -> dict[str, Any]:
+        """Published options at another scale: the same keys, frames, width and depth smaller."""
+        scaled = dict(options)
+        if "embed_dim" in options:
+            scaled["embed_dim"] = scale.width(options["embed_dim"])
+        if "frames" in options:
+            scaled["frames"] = scale.frames(options["frames"])
+        if "depth" in options:
+            prior = cls.prior_blocks
+            scaled["depth"] = max(1, scale.blocks(options["depth"] + prior) - prior)
+        return scaled
+
+    @classmethod
+    def describe_depth(cls, options: Mapping[str, Any]) -> str:
+        """How deep a network is, such as "8 pairs of blocks"; "" without the option ``depth``."""
+        if "depth" not in options:
+            return ""
+        return f"{options['depth'] + cls.prior_blocks} {cls.block_name}"
+
+    @classmethod
+    def _model_name(cls) -> str:
+        return cls.__module__.rpartition(".")[2]
 
     @property
     def tiled_windows(self) -> bool:
@@ -79,7 +144,11 @@ class Lifter(nn.Module):
             target: (B, F, J, 3) or, without ``supervises_all_frames``, (B, 1, J, 3); metres.
             criterion: the recipe's loss of a prediction and a target.
         """
-        return criterion(self.training_forward(keypoints, target), target)
+        return self.own_criterion(criterion)(self.training_forward(keypoints, target), target)
+
+    def own_criterion(self, criterion: Criterion) -> Criterion:
+        """The recipe's loss with what the network's release adds to it; nothing by default."""
+        return criterion
 
     def set_norm_momentum(self, momentum: float) -> None:
         """Set the momentum of the batch normalisations that a recipe schedules.
@@ -111,6 +180,93 @@ class Lifter(nn.Module):
             )
 
 
+class SamplingLifter(Lifter):
+    """A lifter that draws hypotheses of a pose.
+
+    Attributes:
+        scale: what poses are multiplied by while they are sampled.
+    """
+
+    samples = True
+    scale: float
+
+    def sample(
+        self,
+        keypoints: Tensor,
+        *,
+        hypotheses: int,
+        iterations: int,
+        generator: torch.Generator | None = None,
+    ) -> Tensor:
+        """Draw hypotheses, independent for every sequence.
+
+        Args:
+            keypoints: (B, F, J, in_channels).
+            hypotheses: N.
+            iterations: K, sampling steps.
+            generator: source of the noise, on the device of ``keypoints``.
+
+        Returns:
+            The poses of every iteration, (B, K, N, F, J, 3), in ``scale`` metres.
+        """
+        raise NotImplementedError
+
+
+class HostedLifter(Lifter):
+    """A plug-in around another lifter, its host.
+
+    The constructor takes the host and the plug-in's own ``Config``; ``build`` and ``scaled`` take
+    the options of both side by side, and ``host``, the host's name (by default the first).
+
+    Attributes:
+        hosts: name -> network.
+        checked_with_host: options of the plug-in that only its constructor can check.
+    """
+
+    hosts: ClassVar[Mapping[str, type[Lifter]]]
+    checked_with_host: ClassVar[frozenset[str]] = frozenset()
+
+    @classmethod
+    def host_of(cls, options: Mapping[str, Any]) -> type[Lifter]:
+        """The network that the option ``host`` names.
+
+        Raises:
+            InvalidParameter: no host of that name.
+        """
+        name = options.get("host", next(iter(cls.hosts)))
+        if name not in cls.hosts:
+            raise InvalidParameter(
+                f"{cls._model_name()}: host is {name!r}; choose one of {', '.join(cls.hosts)}."
+            )
+        return cls.hosts[name]
+
+    @classmethod
+    def build(cls, *, skeleton: Skeleton, **options: Any) -> Self:
+        """The host with the plug-in.
+
+        Raises:
+            InvalidParameter: an unknown host or option, or a value of the wrong type.
+        """
+        network = cls.host_of(options)
+        own = option_defaults(cls.Config)
+        known = {**option_defaults(network.Config), **own, "host": ""}
+        given = {name: options[name] for name in options if name not in cls.checked_with_host}
+        check_options(cls._model_name(), given, known)
+        mine = {name: options[name] for name in options if name in own}
+        others = {name: options[name] for name in options if name not in {*own, "host"}}
+        return cls(network(network.Config(skeleton=skeleton, **others)), cls.Config(**mine))
+
+    @classmethod
+    def scaled(cls, options: Mapping[str, Any], scale: Scale) -> dict[str, Any]:
+        """As the host is scaled."""
+        return cls.host_of(options).scaled(options, scale)
+
+    @classmethod
+    def describe_depth(cls, options: Mapping[str, Any]) -> str:
+        """The host's depth."""
+        return cls.host_of(options).describe_depth(options)
+
+
 Step = Callable[[Tensor], Tensor]
 
 
@@ -131,7 +287,15 @@ class SteppedLifter(Lifter):
     embed_dim: int
     heads: int
     qkv_bias: bool = True
-    pipelines: tuple[str, ...] = ("sequence", "frame")
+    pipelines: ClassVar[tuple[str, ...]] = ("sequence", "frame")
+
+    @classmethod
+    def scaled(cls, options: Mapping[str, Any], scale: Scale) -> dict[str, Any]:
+        """As every lifter's, and no more heads than the width feeds."""
+        scaled = super().scaled(options, scale)
+        if "heads" in options and "embed_dim" in options:
+            scaled["heads"] = scale.heads(options["heads"], scaled["embed_dim"])
+        return scaled
 
     def embed(self, keypoints: Tensor) -> Tensor:
         """keypoints (B, F, J, in_channels) -> tokens that enter the first step."""
@@ -160,6 +324,15 @@ class SteppedLifter(Lifter):
 
     def shorten(self, step: int, frames: int) -> None:
         """Rebuild what is tied to the number of frames for steps from ``step`` on."""
+
+    @classmethod
+    def shortened_at(cls, state: Mapping[str, Tensor], frames: int) -> int | None:
+        """The step from which on a state is of ``frames`` frames; None where no shape tells.
+
+        Raises:
+            ValueError: no step is.
+        """
+        return None
 
     def initialise(self, module: nn.Module) -> None:
         """Give a layer that a plug-in adds the host's own initial weights; torch's by default."""

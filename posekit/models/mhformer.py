@@ -7,14 +7,14 @@ Shapes: B batch, F frames, J joints, C channels of one hypothesis.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from posekit.errors import InvalidParameter
-from posekit.geometry.skeletons import HUMAN36M_17, Skeleton
 from posekit.metrics.losses import SequenceLoss
 from posekit.models.layers import (
     MLP,
@@ -23,11 +23,13 @@ from posekit.models.layers import (
     Criterion,
     CrossAttention,
     DropPath,
+    LifterConfig,
     Step,
     SteppedLifter,
     drop_path_rates,
 )
-from posekit.models.releases import Description, count_modules
+from posekit.models.releases import Description, count_modules, renamed
+from posekit.models.scaling import Scale
 
 HYPOTHESES = (1, 2, 3)
 DROPOUT = 0.1
@@ -163,17 +165,12 @@ class HypothesisTransformer(nn.Module):
         return functional.dropout(tokens, DROPOUT, self.training).unsqueeze(2)
 
 
-class MHFormer(SteppedLifter):
-    """MHFormer.
+@dataclass(frozen=True, kw_only=True)
+class Config(LifterConfig):
+    """Options of MHFormer; published with 27, 81, 243 and 351 frames.
 
-    The network gives a pose for every frame and is scored on the middle one; the training loss
-    compares all of them.
-
-    Args:
-        frames: length of the window (published: 27, 81, 243, 351), a multiple of
-            ``encoder_heads``.
-        skeleton: joint set.
-        in_channels: channels per keypoint.
+    Attributes:
+        frames: frames of a window, a multiple of ``encoder_heads``.
         embed_dim: channels of one hypothesis.
         refinements: refinement blocks, in front of the one interaction block.
         heads: attention heads over frames.
@@ -183,42 +180,63 @@ class MHFormer(SteppedLifter):
         output: "frame" answers the middle frame, "sequence" all frames.
     """
 
+    frames: int = 351
+    embed_dim: int = 512
+    refinements: int = 2
+    heads: int = 8
+    hidden: int = 1024
+    encoder_depth: int = 4
+    encoder_heads: int = 9
+    output: Literal["frame", "sequence"] = "frame"
+
+
+class MHFormer(SteppedLifter):
+    """MHFormer.
+
+    The network gives a pose for every frame and is scored on the middle one; the training loss
+    compares all of them.
+    """
+
+    Config = Config
+    published: ClassVar = {"MHFormer": {}}
+    release_protocol = "MHFormer"
     pipelines = ("frame",)
 
-    def __init__(
-        self,
-        *,
-        frames: int = 351,
-        skeleton: Skeleton = HUMAN36M_17,
-        in_channels: int = 2,
-        embed_dim: int = 512,
-        refinements: int = 2,
-        heads: int = 8,
-        hidden: int = 1024,
-        encoder_depth: int = 4,
-        encoder_heads: int = 9,
-        output: Literal["frame", "sequence"] = "frame",
-    ) -> None:
-        super().__init__(frames, skeleton, output, in_channels)
-        if frames % encoder_heads:
+    def __init__(self, config: Config) -> None:
+        super().__init__(config.frames, config.skeleton, config.output, config.in_channels)
+        frames, dim, joints = config.frames, config.embed_dim, config.skeleton.joints
+        if frames % config.encoder_heads:
             raise InvalidParameter(
-                f"mhformer: frames is {frames}; choose a multiple of its {encoder_heads} heads "
-                f"over coordinates."
+                f"mhformer: frames is {frames}; choose a multiple of its {config.encoder_heads} "
+                f"heads over coordinates."
             )
-        self.embed_dim = embed_dim
-        self.heads = heads
-        coordinates = skeleton.joints * in_channels
+        self.embed_dim = dim
+        self.heads = config.heads
+        coordinates = joints * config.in_channels
         for number in HYPOTHESES:
-            encoder = CoordinateEncoder(coordinates, frames, encoder_depth, encoder_heads)
+            encoder = CoordinateEncoder(
+                coordinates, frames, config.encoder_depth, config.encoder_heads
+            )
             self.add_module(f"norm_{number}", nn.LayerNorm(frames))
             self.add_module(f"Transformer_encoder_{number}", encoder)
-            self.add_module(f"embedding_{number}", _embedding(coordinates, embed_dim, frames))
+            self.add_module(f"embedding_{number}", _embedding(coordinates, dim, frames))
         self.Transformer_hypothesis = HypothesisTransformer(
-            frames, embed_dim, refinements, heads, hidden
+            frames, dim, config.refinements, config.heads, config.hidden
         )
-        self.regression = nn.Sequential(
-            nn.BatchNorm1d(3 * embed_dim), nn.Conv1d(3 * embed_dim, 3 * skeleton.joints, 1)
-        )
+        self.regression = nn.Sequential(nn.BatchNorm1d(3 * dim), nn.Conv1d(3 * dim, 3 * joints, 1))
+
+    @classmethod
+    def scaled(cls, options: Mapping[str, Any], scale: Scale) -> dict[str, Any]:
+        """As every host's; the frames of a scaled window are an odd multiple of the heads.
+
+        Odd, since the middle frame is what the network answers.
+        """
+        scaled = super().scaled(options, scale)
+        heads = options.get("encoder_heads", Config.encoder_heads)
+        if "frames" in options:
+            share = scaled["frames"] // heads
+            scaled["frames"] = heads * max(1, share - 1 + share % 2)
+        return scaled
 
     def embed(self, keypoints: Tensor) -> Tensor:
         """Multi-hypothesis generation: (B, F, J, in_channels) -> pose tokens (B, F, 1, 3 C).
@@ -324,14 +342,14 @@ def reference_options(config: Mapping[str, Any]) -> dict[str, Any]:
             f"mhformer: out_joints is {out_joints} and n_joints {joints}; it answers the joints "
             f"that it is given."
         )
-    return {ours: config[theirs] for theirs, ours in _OPTIONS.items() if theirs in config}
+    return renamed(config, _OPTIONS)
 
 
 _OPTIONS = {"frames": "frames", "channel": "embed_dim", "d_hid": "hidden"}
 
 REFERENCES = {
     "mhformer": lambda config, skeleton: MHFormer(
-        skeleton=skeleton, output="sequence", **reference_options(config)
+        Config(skeleton=skeleton, output="sequence", **reference_options(config))
     )
 }
 

@@ -6,15 +6,41 @@ those of its checkpoints.
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 
-from posekit.geometry.skeletons import HUMAN36M_17, Skeleton
-from posekit.models.layers import Attention, Block, Step, SteppedLifter, drop_path_rates
-from posekit.models.releases import Description
+from posekit.models.layers import (
+    Attention,
+    Block,
+    LifterConfig,
+    Step,
+    SteppedLifter,
+    drop_path_rates,
+)
+from posekit.models.releases import Description, renamed
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config(LifterConfig):
+    """Options of MixSTE; published with 243, 81 and 27 frames.
+
+    Attributes:
+        embed_dim: channels of a token.
+        depth: pairs of a spatial and a temporal block.
+        heads: attention heads.
+        mlp_ratio: hidden width of the MLPs over ``embed_dim``.
+        drop_path: stochastic depth of the last pair; it rises linearly from 0 in the first.
+    """
+
+    embed_dim: int = 512
+    depth: int = 8
+    heads: int = 8
+    mlp_ratio: float = 2.0
+    drop_path: float = 0.1
 
 
 class AlternatingLifter(SteppedLifter):
@@ -25,38 +51,22 @@ class AlternatingLifter(SteppedLifter):
     ``STEblocks`` and ``TTEblocks``, which pairs run (``pairs``).
 
     Args:
-        frames: frames in and out.
-        skeleton: joint set.
-        in_channels: channels per keypoint.
-        embed_dim: channels of a token.
-        heads: attention heads.
-        mlp_ratio: hidden width of the MLPs over ``embed_dim``.
+        config: sizes.
         rates: stochastic depth of each pair of ``STEblocks`` and ``TTEblocks``.
     """
 
-    def __init__(
-        self,
-        *,
-        frames: int,
-        skeleton: Skeleton,
-        in_channels: int,
-        embed_dim: int,
-        heads: int,
-        mlp_ratio: float,
-        rates: list[float],
-    ) -> None:
-        super().__init__(frames, skeleton, "sequence", in_channels)
-        self.embed_dim = embed_dim
-        self.heads = heads
-        self.STEblocks = nn.ModuleList(
-            Block(embed_dim, heads, mlp_ratio, rate, axis="joints") for rate in rates
-        )
-        self.TTEblocks = nn.ModuleList(
-            Block(embed_dim, heads, mlp_ratio, rate, axis="frames") for rate in rates
-        )
-        self.Spatial_norm = nn.LayerNorm(embed_dim, eps=1e-6)
-        self.Temporal_norm = nn.LayerNorm(embed_dim, eps=1e-6)
-        self.head = nn.Sequential(nn.LayerNorm(embed_dim), nn.Linear(embed_dim, 3))
+    Config = Config
+
+    def __init__(self, config: Config, rates: list[float]) -> None:
+        super().__init__(config.frames, config.skeleton, "sequence", config.in_channels)
+        self.embed_dim = dim = config.embed_dim
+        self.heads = config.heads
+        block = partial(Block, dim, config.heads, config.mlp_ratio)
+        self.STEblocks = nn.ModuleList(block(rate, axis="joints") for rate in rates)
+        self.TTEblocks = nn.ModuleList(block(rate, axis="frames") for rate in rates)
+        self.Spatial_norm = nn.LayerNorm(dim, eps=1e-6)
+        self.Temporal_norm = nn.LayerNorm(dim, eps=1e-6)
+        self.head = nn.Sequential(nn.LayerNorm(dim), nn.Linear(dim, 3))
 
     def embed_frames(self, tokens: Tensor) -> Tensor:
         """Tokens after the first spatial block -> the same with what tells frames apart."""
@@ -111,43 +121,16 @@ class AlternatingLifter(SteppedLifter):
 
 
 class MixSTE(AlternatingLifter):
-    """MixSTE with a linear joint embedding and learned position codes.
+    """MixSTE with a linear joint embedding and learned position codes."""
 
-    Args:
-        frames: frames in and out (published: 243, 81, 27).
-        skeleton: joint set.
-        in_channels: channels per keypoint (2; 5 as a diffusion denoiser).
-        embed_dim: channels of a token.
-        depth: pairs of a spatial and a temporal block.
-        heads: attention heads.
-        mlp_ratio: hidden width of the MLPs over ``embed_dim``.
-        drop_path: stochastic depth of the last pair; it rises linearly from 0.
-    """
+    published: ClassVar = {"MixSTE": {}}
 
-    def __init__(
-        self,
-        *,
-        frames: int = 243,
-        skeleton: Skeleton = HUMAN36M_17,
-        in_channels: int = 2,
-        embed_dim: int = 512,
-        depth: int = 8,
-        heads: int = 8,
-        mlp_ratio: float = 2.0,
-        drop_path: float = 0.1,
-    ) -> None:
-        super().__init__(
-            frames=frames,
-            skeleton=skeleton,
-            in_channels=in_channels,
-            embed_dim=embed_dim,
-            heads=heads,
-            mlp_ratio=mlp_ratio,
-            rates=drop_path_rates(drop_path, depth),
-        )
-        self.Spatial_patch_to_embedding = nn.Linear(in_channels, embed_dim)
-        self.Spatial_pos_embed = nn.Parameter(torch.zeros(1, skeleton.joints, embed_dim))
-        self.Temporal_pos_embed = nn.Parameter(torch.zeros(1, frames, embed_dim))
+    def __init__(self, config: Config) -> None:
+        super().__init__(config, drop_path_rates(config.drop_path, config.depth))
+        dim = config.embed_dim
+        self.Spatial_patch_to_embedding = nn.Linear(config.in_channels, dim)
+        self.Spatial_pos_embed = nn.Parameter(torch.zeros(1, config.skeleton.joints, dim))
+        self.Temporal_pos_embed = nn.Parameter(torch.zeros(1, config.frames, dim))
 
     def embed(self, keypoints: Tensor) -> Tensor:
         """Linear embedding of each keypoint plus the code of its joint."""
@@ -172,7 +155,7 @@ _REFERENCE_OPTIONS = {
 
 def reference_options(config: Mapping[str, Any]) -> dict[str, Any]:
     """Options of a network from the arguments of the authors' constructor."""
-    return {ours: config[theirs] for theirs, ours in _REFERENCE_OPTIONS.items() if theirs in config}
+    return renamed(config, _REFERENCE_OPTIONS)
 
 
 def describe(state: Mapping[str, Tensor]) -> Description | None:
@@ -201,7 +184,9 @@ def count_pairs(names: Iterable[str]) -> int:
 
 
 REFERENCES = {
-    "mixste": lambda config, skeleton: MixSTE(skeleton=skeleton, **reference_options(config))
+    "mixste": lambda config, skeleton: MixSTE(
+        Config(skeleton=skeleton, **reference_options(config))
+    )
 }
 
 NETWORK = MixSTE

@@ -10,8 +10,9 @@ Shapes: B batch, F frames, J joints, C channels.
 import math
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -23,13 +24,14 @@ from posekit.models.layers import (
     MLP,
     Attention,
     Axis,
+    LifterConfig,
     Step,
     blend,
     full_precision,
     stream_fusion,
 )
 from posekit.models.motionbert import RescaledSteppedLifter
-from posekit.models.releases import Description, count_modules
+from posekit.models.releases import Description, count_modules, renamed
 
 # The release's graph of Human3.6M: neighbours by row. It is not symmetric: joint 0 lacks 4, and
 # joint 8 lacks 11 and 14.
@@ -120,6 +122,12 @@ class GraphMixer(nn.Module):
         mixed = functional.relu(rows + self.batch_norm(mixed)).view(shape)
         return mixed if self.axis == "joints" else mixed.transpose(1, 2)
 
+    def uncounted_macs(self, _inputs: tuple[Tensor, ...], output: Tensor) -> tuple[int, int]:
+        """Both sides of D^-1/2 A D^-1/2 as dense products, as the release computes them."""
+        nodes = self.batch_norm.num_features
+        graphs = output.shape[:3].numel() // nodes
+        return 0, 2 * graphs * nodes**3
+
     def resize(self, nodes: int) -> None:
         """Start afresh for another number of frames."""
         device = self.batch_norm.weight.device
@@ -165,71 +173,14 @@ class MixerBlock(nn.Module):
         return tokens + (self.layer_scale_2 * mixed if self.layer_scale else mixed)
 
 
-class DualLayer(nn.Module):
-    """An attention stream and a graph stream on the same tokens, blended at the end.
+@dataclass(frozen=True, kw_only=True)
+class Config(LifterConfig):
+    """Options of MotionAGFormer; the defaults are HoT's host.
 
-    Args:
-        skeleton: joint set.
-        frames: frames that the layer takes.
-        dim: channels of a token.
-        heads: attention heads.
-        mlp_ratio: hidden width of the MLPs over ``dim``.
-        neighbours: edges per frame of the graph over frames.
-        qkv_bias: give queries, keys and values a bias.
-        layer_scale: see ``MixerBlock``.
-        adaptive_fusion: blend the streams by learned weights; without, take their mean.
-        temporal_similarity: link frames by likeness; without, each to itself and the next.
-        norm_eps: of every LayerNorm.
-    """
+    The releases of MotionAGFormer have ``heads`` 8 and ``neighbours`` 2, with ``embed_dim`` 64,
+    64, 128, 128 and ``depth`` 12, 26, 16, 26 for the sizes XS (27 frames), S (81), B and L (243).
 
-    def __init__(
-        self,
-        skeleton: Skeleton,
-        frames: int,
-        dim: int,
-        heads: int,
-        mlp_ratio: float,
-        neighbours: int,
-        *,
-        qkv_bias: bool,
-        layer_scale: bool,
-        adaptive_fusion: bool,
-        temporal_similarity: bool,
-        norm_eps: float,
-    ) -> None:
-        super().__init__()
-        block = partial(
-            MixerBlock, dim=dim, mlp_ratio=mlp_ratio, layer_scale=layer_scale, norm_eps=norm_eps
-        )
-        attention = partial(Attention, dim, heads, qkv_bias=qkv_bias)
-        joints, chain = (
-            spatial_graph(skeleton),
-            None if temporal_similarity else chain_graph(frames),
-        )
-        self.att_spatial = block(attention("joints"))
-        self.att_temporal = block(attention("frames"))
-        self.graph_spatial = block(GraphMixer(dim, skeleton.joints, "joints", joints, neighbours))
-        self.graph_temporal = block(GraphMixer(dim, frames, "frames", chain, neighbours))
-        self.fusion = stream_fusion(dim) if adaptive_fusion else None
-
-    def forward(self, tokens: Tensor) -> Tensor:
-        """tokens (B, F, J, dim) -> the same shape."""
-        attended = self.att_temporal(self.att_spatial(tokens))
-        linked = self.graph_temporal(self.graph_spatial(tokens))
-        return blend(self.fusion, attended, linked)
-
-
-class MotionAGFormer(RescaledSteppedLifter):
-    """MotionAGFormer.
-
-    The defaults are HoT's host. The releases of MotionAGFormer have ``heads`` 8 and
-    ``neighbours`` 2, with ``embed_dim`` 64, 64, 128, 128 and ``depth`` 12, 26, 16, 26 for the
-    sizes XS (27 frames), S (81), B and L (243).
-
-    Args:
-        frames: frames in and out.
-        skeleton: joint set; its bones are the graph over joints.
-        in_channels: channels per keypoint (3: x, y, confidence).
+    Attributes:
         embed_dim: channels of a token.
         depth: layers.
         heads: attention heads.
@@ -243,50 +194,67 @@ class MotionAGFormer(RescaledSteppedLifter):
         norm_eps: of every LayerNorm.
     """
 
-    def __init__(
-        self,
-        *,
-        frames: int = 243,
-        skeleton: Skeleton = HUMAN36M_17,
-        in_channels: int = 3,
-        embed_dim: int = 128,
-        depth: int = 16,
-        heads: int = 4,
-        mlp_ratio: float = 4.0,
-        neighbours: int = 4,
-        representation: int = 512,
-        qkv_bias: bool = False,
-        layer_scale: bool = True,
-        adaptive_fusion: bool = True,
-        temporal_similarity: bool = True,
-        norm_eps: float = 1e-5,
-    ) -> None:
-        super().__init__(frames, skeleton, "sequence", in_channels)
-        self.embed_dim = embed_dim
-        self.heads = heads
-        self.qkv_bias = qkv_bias
-        self.joints_embed = nn.Linear(in_channels, embed_dim)
-        self.pos_embed = nn.Parameter(torch.zeros(1, skeleton.joints, embed_dim))
-        self.layers = nn.ModuleList(
-            DualLayer(
-                skeleton,
-                frames,
-                embed_dim,
-                heads,
-                mlp_ratio,
-                neighbours,
-                qkv_bias=qkv_bias,
-                layer_scale=layer_scale,
-                adaptive_fusion=adaptive_fusion,
-                temporal_similarity=temporal_similarity,
-                norm_eps=norm_eps,
-            )
-            for _ in range(depth)
+    in_channels: int = 3
+    embed_dim: int = 128
+    depth: int = 16
+    heads: int = 4
+    mlp_ratio: float = 4.0
+    neighbours: int = 4
+    representation: int = 512
+    qkv_bias: bool = False
+    layer_scale: bool = True
+    adaptive_fusion: bool = True
+    temporal_similarity: bool = True
+    norm_eps: float = 1e-5
+
+
+class DualLayer(nn.Module):
+    """An attention stream and a graph stream on the same tokens, blended at the end."""
+
+    def __init__(self, config: Config) -> None:
+        super().__init__()
+        dim, skeleton, neighbours = config.embed_dim, config.skeleton, config.neighbours
+        block = partial(
+            MixerBlock,
+            dim=dim,
+            mlp_ratio=config.mlp_ratio,
+            layer_scale=config.layer_scale,
+            norm_eps=config.norm_eps,
         )
-        self.norm = nn.LayerNorm(embed_dim, eps=norm_eps)
-        representing = [("fc", nn.Linear(embed_dim, representation)), ("act", nn.Tanh())]
+        attention = partial(Attention, dim, config.heads, qkv_bias=config.qkv_bias)
+        chain = None if config.temporal_similarity else chain_graph(config.frames)
+        bones = spatial_graph(skeleton)
+        self.att_spatial = block(attention("joints"))
+        self.att_temporal = block(attention("frames"))
+        self.graph_spatial = block(GraphMixer(dim, skeleton.joints, "joints", bones, neighbours))
+        self.graph_temporal = block(GraphMixer(dim, config.frames, "frames", chain, neighbours))
+        self.fusion = stream_fusion(dim) if config.adaptive_fusion else None
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """tokens (B, F, J, dim) -> the same shape."""
+        attended = self.att_temporal(self.att_spatial(tokens))
+        linked = self.graph_temporal(self.graph_spatial(tokens))
+        return blend(self.fusion, attended, linked)
+
+
+class MotionAGFormer(RescaledSteppedLifter):
+    """MotionAGFormer."""
+
+    Config = Config
+    published: ClassVar = {"MotionAGFormer": {}}
+
+    def __init__(self, config: Config) -> None:
+        super().__init__(config.frames, config.skeleton, "sequence", config.in_channels)
+        self.embed_dim = dim = config.embed_dim
+        self.heads = config.heads
+        self.qkv_bias = config.qkv_bias
+        self.joints_embed = nn.Linear(config.in_channels, dim)
+        self.pos_embed = nn.Parameter(torch.zeros(1, config.skeleton.joints, dim))
+        self.layers = nn.ModuleList(DualLayer(config) for _ in range(config.depth))
+        self.norm = nn.LayerNorm(dim, eps=config.norm_eps)
+        representing = [("fc", nn.Linear(dim, config.representation)), ("act", nn.Tanh())]
         self.rep_logit = nn.Sequential(OrderedDict(representing))
-        self.head = nn.Linear(representation, 3)
+        self.head = nn.Linear(config.representation, 3)
 
     def embed(self, keypoints: Tensor) -> Tensor:
         """Linear embedding of each keypoint plus the code of its joint; frames have no code."""
@@ -313,6 +281,12 @@ class MotionAGFormer(RescaledSteppedLifter):
         for layer in self.layers[step:]:
             layer.graph_temporal.mixer.resize(frames)
 
+    @classmethod
+    def shortened_at(cls, state: Mapping[str, Tensor], frames: int) -> int | None:
+        """The first layer whose graph over frames is of ``frames``."""
+        layers = range(count_modules(state, "layers"))
+        return [graph_frames(state, layer) for layer in layers].index(frames)
+
 
 def reference_options(config: Mapping[str, Any]) -> dict[str, Any]:
     """Constructor options from the release's argument names.
@@ -322,7 +296,7 @@ def reference_options(config: Mapping[str, Any]) -> dict[str, Any]:
     """
     if config.get("dim_out", 3) != 3:
         raise InvalidParameter(f"motionagformer: dim_out is {config['dim_out']}; a pose has 3.")
-    return {ours: config[theirs] for theirs, ours in _OPTIONS.items() if theirs in config}
+    return renamed(config, _OPTIONS)
 
 
 _OPTIONS = {
@@ -374,7 +348,7 @@ def graph_frames(state: Mapping[str, Tensor], layer: int) -> int:
 
 REFERENCES = {
     "motionagformer": lambda config, skeleton: MotionAGFormer(
-        skeleton=skeleton, **reference_options(config)
+        Config(skeleton=skeleton, **reference_options(config))
     )
 }
 

@@ -6,28 +6,31 @@ sizes that are the defaults here, in https://github.com/NationalGAILab/HoT at 87
 names are those of its checkpoints. Shapes: B batch, F frames, J joints, C channels.
 """
 
+import math
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
 
 from posekit.errors import InvalidParameter
-from posekit.geometry.skeletons import HUMAN36M_17, Skeleton
 from posekit.metrics import n_mpjpe
 from posekit.metrics.losses import SequenceLoss
 from posekit.models.layers import (
     MLP,
     Attention,
     Criterion,
+    LifterConfig,
     Step,
     SteppedLifter,
     blend,
     stream_fusion,
 )
-from posekit.models.releases import Description, count_modules
+from posekit.models.releases import Description, count_modules, renamed
+from posekit.models.scaling import Scale
 
 Order = Literal["joints first", "frames first"]
 
@@ -40,6 +43,8 @@ class RescaledSteppedLifter(SteppedLifter):
     Their released losses are MPJPE + 0.5 N-MPJPE + 20 MPJVE.
     """
 
+    release_protocol = "HoT"
+
     def own_criterion(self, criterion: Criterion) -> Criterion:
         """The recipe's loss with ``RESCALED`` times N-MPJPE added to its total."""
 
@@ -48,12 +53,6 @@ class RescaledSteppedLifter(SteppedLifter):
             return loss._replace(total=loss.total + RESCALED * n_mpjpe(prediction, target))
 
         return rescaled
-
-    def training_loss(
-        self, keypoints: Tensor, target: Tensor, criterion: Criterion
-    ) -> SequenceLoss:
-        """As of every lifter, by ``own_criterion``."""
-        return super().training_loss(keypoints, target, self.own_criterion(criterion))
 
 
 class DualBlock(nn.Module):
@@ -104,16 +103,13 @@ class DualBlock(nn.Module):
         return tokens + self.mlp_t(self.norm2_t(tokens))
 
 
-class MotionBERT(RescaledSteppedLifter):
-    """DSTformer as a lifter.
+@dataclass(frozen=True, kw_only=True)
+class Config(LifterConfig):
+    """Options of MotionBERT; the defaults are the sizes of HoT's host and of MotionBERT-Lite.
 
-    The defaults are the sizes of HoT's host and of MotionBERT-Lite; MotionBERT trained from
-    scratch has ``embed_dim`` 512 and ``mlp_ratio`` 2.
+    Trained from scratch it has ``embed_dim`` 512 and ``mlp_ratio`` 2.
 
-    Args:
-        frames: frames in and out.
-        skeleton: joint set.
-        in_channels: channels per keypoint (3: x, y, confidence).
+    Attributes:
         embed_dim: channels of a token.
         depth: pairs of blocks.
         heads: attention heads.
@@ -127,51 +123,72 @@ class MotionBERT(RescaledSteppedLifter):
         initial_std: standard deviation of the initial weights of linear layers.
     """
 
-    def __init__(
-        self,
-        *,
-        frames: int = 243,
-        skeleton: Skeleton = HUMAN36M_17,
-        in_channels: int = 3,
-        embed_dim: int = 256,
-        depth: int = 5,
-        heads: int = 8,
-        mlp_ratio: float = 4.0,
-        representation: int = 512,
-        max_frames: int = 0,
-        qkv_bias: bool = True,
-        adaptive_fusion: bool = True,
-        norm_eps: float = 1e-6,
-        initial_std: float = 0.02,
-    ) -> None:
-        super().__init__(frames, skeleton, "sequence", in_channels)
-        self.initial_std = initial_std
-        max_frames = max_frames or frames
+    in_channels: int = 3
+    embed_dim: int = 256
+    depth: int = 5
+    heads: int = 8
+    mlp_ratio: float = 4.0
+    representation: int = 512
+    max_frames: int = 0
+    qkv_bias: bool = True
+    adaptive_fusion: bool = True
+    norm_eps: float = 1e-6
+    initial_std: float = 0.02
+
+
+class MotionBERT(RescaledSteppedLifter):
+    """DSTformer as a lifter."""
+
+    Config = Config
+    published: ClassVar = {"MotionBERT, 256 wide": {}}
+
+    def __init__(self, config: Config) -> None:
+        super().__init__(config.frames, config.skeleton, "sequence", config.in_channels)
+        frames, dim, depth, eps = config.frames, config.embed_dim, config.depth, config.norm_eps
+        max_frames = config.max_frames or frames
         if frames > max_frames:
             raise InvalidParameter(
                 f"motionbert: frames is {frames}, and max_frames {max_frames} codes fewer; "
                 f"choose max_frames >= {frames}."
             )
-        self.embed_dim = embed_dim
-        self.heads = heads
-        self.qkv_bias = qkv_bias
-        self.joints_embed = nn.Linear(in_channels, embed_dim)
-        self.pos_embed = nn.Parameter(torch.zeros(1, skeleton.joints, embed_dim))
-        self.temp_embed = nn.Parameter(torch.zeros(1, max_frames, 1, embed_dim))
+        self.initial_std = config.initial_std
+        self.embed_dim = dim
+        self.heads = config.heads
+        self.qkv_bias = config.qkv_bias
+        self.joints_embed = nn.Linear(config.in_channels, dim)
+        self.pos_embed = nn.Parameter(torch.zeros(1, config.skeleton.joints, dim))
+        self.temp_embed = nn.Parameter(torch.zeros(1, max_frames, 1, dim))
         block: Callable[[Order], DualBlock] = partial(
-            DualBlock, embed_dim, heads, mlp_ratio, qkv_bias=qkv_bias, norm_eps=norm_eps
+            DualBlock,
+            dim,
+            config.heads,
+            config.mlp_ratio,
+            qkv_bias=config.qkv_bias,
+            norm_eps=eps,
         )
         self.blocks_st = nn.ModuleList(block("joints first") for _ in range(depth))
         self.blocks_ts = nn.ModuleList(block("frames first") for _ in range(depth))
-        self.norm = nn.LayerNorm(embed_dim, eps=norm_eps)
-        representing = [("fc", nn.Linear(embed_dim, representation)), ("act", nn.Tanh())]
+        self.norm = nn.LayerNorm(dim, eps=eps)
+        representing = [("fc", nn.Linear(dim, config.representation)), ("act", nn.Tanh())]
         self.pre_logits = nn.Sequential(OrderedDict(representing))
-        self.head = nn.Linear(representation, 3)
+        self.head = nn.Linear(config.representation, 3)
         for code in (self.pos_embed, self.temp_embed):
             nn.init.trunc_normal_(code, std=0.02)
         self.apply(self.initialise)
-        fusions = depth if adaptive_fusion else 0
-        self.ts_attn = nn.ModuleList(stream_fusion(embed_dim) for _ in range(fusions))
+        fusions = depth if config.adaptive_fusion else 0
+        self.ts_attn = nn.ModuleList(stream_fusion(dim) for _ in range(fusions))
+
+    @classmethod
+    def scaled(cls, options: Mapping[str, Any], scale: Scale) -> dict[str, Any]:
+        """As every host's; a layer's output keeps its size.
+
+        At a sixteenth of the width, initial weights as small as published let so little through
+        that training does not leave the mean pose.
+        """
+        scaled = super().scaled(options, scale)
+        if "initial_std" in options:
+            scaled["initial_std"] *= math.sqrt(options["embed_dim"] / scaled["embed_dim"])
+        return scaled
 
     def initialise(self, module: nn.Module) -> None:
         """Linear layers start with biases 0 and weights of ``initial_std``."""
@@ -214,7 +231,7 @@ def reference_options(config: Mapping[str, Any]) -> dict[str, Any]:
     """
     if config.get("dim_out", 3) != 3:
         raise InvalidParameter(f"motionbert: dim_out is {config['dim_out']}; a pose has 3.")
-    return {ours: config[theirs] for theirs, ours in _OPTIONS.items() if theirs in config}
+    return renamed(config, _OPTIONS)
 
 
 _OPTIONS = {
@@ -257,7 +274,7 @@ def describe(state: Mapping[str, Tensor]) -> Description | None:
 
 REFERENCES = {
     "motionbert": lambda config, skeleton: MotionBERT(
-        skeleton=skeleton, **reference_options(config)
+        Config(skeleton=skeleton, **reference_options(config))
     )
 }
 

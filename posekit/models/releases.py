@@ -72,6 +72,11 @@ def describe(state: Mapping[str, Tensor]) -> tuple[str, Description] | None:
     return None
 
 
+def renamed(config: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
+    """Options of a network from a release's arguments; ``names`` are theirs -> ours."""
+    return {ours: config[theirs] for theirs, ours in names.items() if theirs in config}
+
+
 def count_modules(state: Mapping[str, Tensor], name: str) -> int:
     """Number of modules in the list ``name`` of a network, from the names of its state."""
     prefix = f"{name}."
