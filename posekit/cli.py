@@ -141,7 +141,7 @@ def report(papers: tuple[str, ...], checkpoint: str, update_reference: bool, **s
     posekit report
     posekit report ktpformer --profile standard --seeds 3 --update-reference
     """
-    from posekit.workbook.notebooks.papermill_engine import forget_abandoned_cells
+    from posekit.workbook.papermill_engine import forget_abandoned_cells
     from posekit.workbook.reports.index import build_index
     from posekit.workbook.reports.page import build_report
     from posekit.workbook.reports.running import reports_folder, run_notebook

@@ -11,8 +11,8 @@ import nbformat
 import pytest
 from nbclient.exceptions import CellExecutionError
 
-from posekit.workbook.notebooks import papermill_engine
-from posekit.workbook.notebooks.papermill_engine import forget_abandoned_cells, runs_posekit
+from posekit.workbook import papermill_engine
+from posekit.workbook.papermill_engine import forget_abandoned_cells, runs_posekit
 
 OURS = "from posekit.errors import InvalidData\nraise InvalidData('broken; mend it.')"
 THEIRS = "class InvalidData(Exception): pass\nraise InvalidData('# import posekit')"
@@ -68,7 +68,7 @@ def test_the_engine_can_be_asked_for_by_name(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "first", ["papermill", "posekit.workbook.notebooks.papermill_engine"], ids=["theirs", "ours"]
+    "first", ["papermill", "posekit.workbook.papermill_engine"], ids=["theirs", "ours"]
 )
 def test_loading_papermill_changes_nothing(tmp_path: Path, first: str) -> None:
     # The notebook's name is on the command line, but papermill is not the command.
@@ -77,7 +77,7 @@ def test_loading_papermill_changes_nothing(tmp_path: Path, first: str) -> None:
         f"import logging, sys, {first}, papermill\n"
         "assert sys.excepthook is sys.__excepthook__\n"
         "assert logging.getLogger('asyncio').filters == []\n"
-        "assert 'posekit.workbook.notebooks.papermill_engine' in sys.modules\n"
+        "assert 'posekit.workbook.papermill_engine' in sys.modules\n"
         "assert 'torch' not in sys.modules\n"
     )
     done = python(tmp_path, "-c", code, "notebook.ipynb")

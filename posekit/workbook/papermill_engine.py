@@ -6,6 +6,8 @@ engine, and its module changes nothing unless papermill was called with a notebo
 posekit. Then an error that posekit raised on purpose ends the command with its message instead of
 papermill's own traceback, with the same exit code 1; and Ctrl-C during a cell ends without
 asyncio's report of that cell. Everything else is printed as ever.
+
+It stands outside ``notebooks``, whose package loads torch.
 """
 
 from __future__ import annotations
