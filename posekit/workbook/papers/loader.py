@@ -34,7 +34,7 @@ def load_paper(key: str) -> Paper:
     files = _files()
     if key not in files:
         raise InvalidParameter(f"unknown paper {key!r}; choose one of: {', '.join(sorted(files))}.")
-    paper = _remembered(files[key], files[key].stat().st_mtime_ns)
+    paper = _read_once(files[key])
     if paper.key != key:
         raise InvalidData(
             f"{files[key]}: its key is {paper.key!r}; name the file {paper.key}.yaml."
@@ -64,6 +64,9 @@ def read_paper(path: Path) -> Paper:
         raise InvalidData(f"{path.name}: {_fault(error)}.") from error
 
 
+_read_once = cache(read_paper)
+
+
 def _files() -> dict[str, Path]:
     """Key -> file."""
     found: dict[str, Path] = {}
@@ -76,12 +79,6 @@ def _files() -> dict[str, Path]:
                 )
             found[path.stem] = path
     return found
-
-
-@cache
-def _remembered(path: Path, changed: int) -> Paper:
-    """The paper in a file, read anew when its time of change differs."""
-    return read_paper(path)
 
 
 def _fault(error: ValidationError) -> str:

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal, Required
 
 from pydantic import (
@@ -289,12 +289,9 @@ class Table(Model):
                 f"the baseline {self.baseline!r} is no row of {self.id}; "
                 f"choose one of: {', '.join(names)}"
             )
-        return self
-
-    def model_post_init(self, context: Any) -> None:
-        """Tell the rows where they stand."""
         for row in self.rows:
             row._table = self.id
+        return self
 
     @property
     def counted(self) -> bool:
@@ -312,13 +309,8 @@ class Condition(Model):
     @property
     def rows(self) -> tuple[str, ...]:
         """Paths of the rows that the condition reads."""
-        paths: list[str] = []
-        for term in (self.lower, self.than):
-            if isinstance(term, str):
-                paths.append(term)
-            elif isinstance(term, tuple):
-                paths.extend(term)
-        return tuple(paths)
+        terms = (term if isinstance(term, tuple) else (term,) for term in (self.lower, self.than))
+        return tuple(path for term in terms for path in term if isinstance(path, str))
 
 
 class Claim(Model):
@@ -417,12 +409,10 @@ def _of_the_paper(info: ValidationInfo, name: str, otherwise: Any) -> Any:
     return otherwise if info.context is None else info.context[name]
 
 
-def _refuse_twins(kind: str, names: Iterable[str]) -> None:
-    seen: set[str] = set()
+def _refuse_twins(kind: str, names: Sequence[str]) -> None:
     for name in names:
-        if name in seen:
+        if names.count(name) > 1:
             raise ValueError(f"the {kind} {name} stands there twice; rename one")
-        seen.add(name)
 
 
 def _check_condition(claim: str, condition: Condition, rows: Mapping[str, Row]) -> None:

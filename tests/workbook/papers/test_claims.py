@@ -22,7 +22,12 @@ SEEDS, TAKES = 3, 40
 
 
 def claim(*conditions):
-    return Claim("c", "text", "test", "t", "basis", comparison=tuple(conditions))
+    said = {"id": "c", "text": "text", "test": "test", "table": "t", "basis": "basis"}
+    return Claim(**said, comparison=tuple(conditions))
+
+
+def lower(metric, term, than):
+    return Condition(metric=metric, lower=term, than=than)
 
 
 def errors(mean, noise, generator, seeds=SEEDS):
@@ -105,7 +110,7 @@ def test_a_figure_that_is_not_a_number_decides_nothing():
 def test_all_conditions_have_to_hold():
     generator = np.random.default_rng(6)
     table = {name: errors(mean, 0.5, generator) for name, mean in (("t/a", 0), ("t/b", 5))}
-    both = claim(Condition("mpjpe", "t/a", "t/b"), Condition("mpjpe", "t/b", "t/a"))
+    both = claim(lower("mpjpe", "t/a", "t/b"), lower("mpjpe", "t/b", "t/a"))
     assert judge(both, lambda row, _: table[row]).verdict == CONTRADICTED
 
 
@@ -117,7 +122,7 @@ def test_relative_gains_are_compared_as_ratios():
         "t/cpn": errors(-5.0, 0.3, generator),
         "t/cpn-base": errors(0.0, 0.3, generator),
     }
-    condition = Condition("mpjpe", ("t/gt", "t/gt-base"), ("t/cpn", "t/cpn-base"))
+    condition = lower("mpjpe", ("t/gt", "t/gt-base"), ("t/cpn", "t/cpn-base"))
     verdict = judge(claim(condition), lambda row, _: table[row])
     assert verdict.verdict == REPRODUCED
     assert -0.25 < verdict.conditions[0].difference < -0.1
@@ -125,11 +130,11 @@ def test_relative_gains_are_compared_as_ratios():
 
 def test_costs_are_compared_exactly():
     table = {"t/a": 35.2, "t/b": 33.8}
-    condition = Condition("params", ("t/a", "t/b"), 1.05)
+    condition = lower("params", ("t/a", "t/b"), 1.05)
     result = judge(claim(condition), lambda row, _: table[row])
     assert result.verdict == REPRODUCED
     assert result.conditions[0].difference == pytest.approx(35.2 / 33.8 - 1.05)
-    tight = Condition("params", ("t/a", "t/b"), 1.01)
+    tight = lower("params", ("t/a", "t/b"), 1.01)
     assert judge(claim(tight), lambda row, _: table[row]).verdict == CONTRADICTED
 
 

@@ -1,24 +1,17 @@
-"""Papers as data: what was published is kept, and mistakes in a YAML file are told in one line."""
+"""Reading papers: mistakes in a YAML file are told in one line, own papers are found."""
 
+import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 import yaml
 
 from posekit.errors import InvalidData, InvalidParameter
-from posekit.geometry.skeletons import HUMAN36M_17
-from posekit.models import build
-from posekit.training import Recipe
-from posekit.workbook import papers
-from posekit.workbook.papers import PAIRED_METRICS, list_papers, load_paper, read_paper
-from posekit.workbook.studies import execution
+from posekit.workbook.papers import list_papers, load_paper, loader, read_paper
 
-KTPFORMER = Path(papers.__file__).parent / "ktpformer.yaml"
-
-
-@pytest.fixture(scope="module")
-def paper():
-    return load_paper("ktpformer")
+KTPFORMER = Path(loader.__file__).parent / "ktpformer.yaml"
 
 
 @pytest.fixture
@@ -26,81 +19,26 @@ def broken(tmp_path):
     """Writes a change of the real file and gives its path."""
 
     def write(change):
-        content = yaml.safe_load(KTPFORMER.read_text())
+        content = yaml.load(KTPFORMER.read_bytes(), yaml.CSafeLoader)
         change(content)
         path = tmp_path / "broken.yaml"
-        path.write_text(yaml.safe_dump(content))
+        path.write_text(yaml.dump(content, Dumper=yaml.CSafeDumper))
         return path
 
     return write
 
 
-def test_published_figures_of_the_headline_rows(paper):
-    assert paper.row("h36m-cpn/ktpformer-243").published == {"mpjpe": 40.1, "p_mpjpe": 31.9}
-    assert paper.row("h36m-cpn/mixste-243").published == {
-        "mpjpe": 40.9,
-        "p_mpjpe": 32.6,
-        "mpjve": 2.3,
-    }
-    assert paper.row("h36m-gt/ktpformer").published["mpjpe"] == 19.0
-    assert paper.row("h36m-diffusion/ktpformer-in-d3dp").published["mpjpe"] == 33.0
-    assert paper.row("mpi-inf-3dhp/ktpformer").published == {
-        "pck": 98.9,
-        "auc": 85.9,
-        "mpjpe": 16.7,
-    }
+@pytest.fixture
+def own_papers(tmp_path, monkeypatch):
+    """A folder of the reader's own papers."""
+    folder = tmp_path / "own"
+    folder.mkdir()
+    monkeypatch.setenv("POSEKIT_PAPERS", str(folder))
+    return folder
 
 
-def test_an_unverified_figure_is_absent_and_never_zero(paper):
-    assert paper.row("kpa-tpa/neither").published == {"mpjpe": None}
-
-
-def test_every_row_has_a_source_and_runs_or_says_why_not(paper):
-    for row in paper.rows:
-        assert row.source
-        assert (row.run is None) == bool(row.not_run), row.path
-
-
-def test_every_run_builds_and_trains_as_published(paper):
-    options = {}
-    for row in (row for row in paper.rows if row.run):
-        key = (row.run.model, tuple(sorted(row.run.options.items())))
-        options.setdefault(key, row.path)
-        recipe = {key: value for key, value in row.run.recipe.items() if key != "frames_per_step"}
-        Recipe(**recipe)
-    for model, chosen in options:
-        small = {**dict(chosen), "embed_dim": 8, "frames": 3, "heads": 1}
-        assert build(model, skeleton=HUMAN36M_17, **small).frames == 3
-
-
-def test_rows_of_different_tables_share_the_published_configuration(paper):
-    same = ("h36m-cpn/ktpformer-243", "kpa-tpa/both", "topology/local-and-global", "frames/243")
-    assert len({str(paper.row(path).run) for path in same}) == 1
-
-
-def test_aggregation_rows_are_readings_of_one_run(paper):
-    rows = [row for row in paper.rows if row.table == "d3dp-3dhp-aggregation"]
-    assert len(rows) == 20
-    assert len({str((row.run.model, row.run.options, row.run.hypotheses)) for row in rows}) == 1
-    assert {row.run.estimate for row in rows if row.run.oracle} == {"j_best", "p_best"}
-
-
-def test_published_figures_are_oracles_too(paper):
-    marked = {row.path for row in paper.rows if row.oracle and row.run is None}
-    assert "h36m-gt-diffusion/ddhpose-p-best-20-10" in marked
-    assert "h36m-gt-diffusion/ddhpose-p-best-1-1" not in marked  # one hypothesis: nothing to pick
-    assert not paper.row("h36m-cpn/ktpformer-243").oracle
-
-
-def test_every_headline_claim_is_there_with_a_comparison_or_a_reason(paper):
-    claims = {claim.id: claim for claim in paper.claims}
-    assert {"beats-mixste-cpn", "plug-and-play", "small-overhead"} <= set(claims)
-    assert "licensed" in claims["best-on-three-data-sets"].not_assessed
-    for claim in claims.values():
-        assert bool(claim.comparison) != bool(claim.not_assessed)
-
-
-def test_unknown_names_list_the_known_ones(paper):
+def test_unknown_names_list_the_known_ones():
+    paper = load_paper("ktpformer")
     assert "ktpformer" in list_papers()
     with pytest.raises(InvalidParameter, match=r"choose one of: .*ktpformer"):
         load_paper("ktpfromer")
@@ -126,7 +64,6 @@ def test_a_claim_on_a_figure_that_is_not_kept_take_by_take_is_refused(broken):
 
     with pytest.raises(InvalidData, match="plug-and-play compares pck; verdicts need one of mpjpe"):
         read_paper(broken(change))
-    assert PAIRED_METRICS == execution.PAIRED_METRICS
 
 
 def _misspell_metric(content):
@@ -141,37 +78,130 @@ def _lose_source(content):
     content["tables"][0]["rows"][0]["source"] = "hearsay"
 
 
+def _lose_sources(content):
+    content["sources"] = ["hearsay"]
+
+
 def _repeat_row(content):
     content["tables"][0]["rows"].append(content["tables"][0]["rows"][0])
+
+
+def _repeat_table(content):
+    content["tables"].append(content["tables"][0])
+
+
+def _repeat_claim(content):
+    content["claims"].append(content["claims"][0])
 
 
 def _misspell_recipe(content):
     content["tables"][0]["rows"][0]["run"]["recipe"]["learning_rat"] = 1e-3
 
 
+def _misspell_estimate(content):
+    content["tables"][0]["rows"][0]["run"]["estimate"] = "j_bets"
+
+
+def _run_and_not(content):
+    content["tables"][0]["rows"][0]["not_run"] = "too slow"
+
+
 def _compare_peer(content):
     content["claims"][2]["comparison"][0]["than"] = "h36m-cpn/stcformer-243"
+
+
+def _compare_three(content):
+    content["claims"][2]["comparison"][0]["than"] = ["h36m-cpn/mixste-243"] * 3
+
+
+def _quote_number(content):
+    content["claims"][2]["comparison"][0]["than"] = "1.01"
+
+
+def _scale_by_half(content):
+    content["scaling"] = {"quick": {"steps": 0.5}}
+
+
+def _scale_the_paper(content):
+    content["scaling"] = {"paper": {"steps": 5}}
+
+
+def _lose_baseline(content):
+    content["tables"][0]["baseline"] = "mixste"
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (_misspell_metric, "tables/0/rows/0/published/mpjpe"),
-        (_forget_verdict, "claims/0"),
-        (_lose_source, "hearsay"),
-        (_repeat_row, "twice"),
-        (_misspell_recipe, "learning_rat"),
-        (_compare_peer, "not a row with `run:`"),
+        (_misspell_metric, "at tables/0/rows/0/published/mpjpe: '40.1 mm' is no number"),
+        (_forget_verdict, "at claims/0: a claim has either"),
+        (_lose_source, "at tables/0/rows/0/source: the source 'hearsay' is not among `sources`"),
+        (_lose_sources, "at sources: Input should be a valid dictionary, not"),
+        (_repeat_row, "at tables/0: the row .* stands there twice; rename one"),
+        (_repeat_table, "the table h36m-cpn stands there twice"),
+        (_repeat_claim, "the claim best-on-three-data-sets stands there twice"),
+        (_misspell_recipe, "at tables/0/rows/0/run/recipe/learning_rat: no such key"),
+        (_misspell_estimate, "at tables/0/rows/0/run/estimate: 'j_bets' is unknown"),
+        (_run_and_not, "at tables/0/rows/0: a row has either `run` or `not_run`"),
+        (_compare_peer, "compares h36m-cpn/stcformer-243, which is not a row with `run:`"),
+        (_compare_three, "at claims/2/comparison/0/than: .* no pair of such rows"),
+        (_quote_number, "at claims/2/comparison/0/than: '1.01' is no `table/row`"),
+        (_scale_by_half, "at scaling/quick/steps: Input should be a valid integer"),
+        (_scale_the_paper, "Input should be 'smoke', 'quick' or 'standard', not 'paper'"),
+        (_lose_baseline, "at tables/0: the baseline 'mixste' is no row of h36m-cpn; choose one of"),
     ],
 )
 def test_a_mistake_in_the_file_is_named_in_one_line(broken, change, message):
-    with pytest.raises(InvalidData, match=message) as caught:
+    with pytest.raises(InvalidData, match=f"^broken.yaml: .*{message}") as caught:
         read_paper(broken(change))
     assert "\n" not in str(caught.value)
 
 
-def test_a_file_that_is_not_yaml_is_refused(tmp_path):
+@pytest.mark.parametrize("content", [b"key: [ktpformer\ntitle: x: y", b"title: \xff\xfe\xff"])
+def test_a_file_that_is_not_yaml_is_refused(tmp_path, content):
     path = tmp_path / "torn.yaml"
-    path.write_text("key: [ktpformer\ntitle: x: y")
+    path.write_bytes(content)
     with pytest.raises(InvalidData, match="is not YAML"):
         read_paper(path)
+
+
+def test_a_file_without_a_mapping_is_refused(tmp_path):
+    path = tmp_path / "list.yaml"
+    path.write_text("- ktpformer")
+    with pytest.raises(InvalidData, match=r"^list\.yaml: Input should be a valid dictionary"):
+        read_paper(path)
+
+
+def test_papers_of_the_readers_own_are_found(own_papers):
+    content = KTPFORMER.read_text().replace("key: ktpformer", "key: mine", 1)
+    (own_papers / "mine.yaml").write_text(content)
+    assert "mine" in list_papers()
+    assert load_paper("mine").rows == load_paper("ktpformer").rows
+    assert load_paper("mine") is load_paper("mine")
+
+
+def test_a_key_that_stands_twice_names_both_files(own_papers):
+    own = own_papers / "ktpformer.yaml"
+    own.write_text(KTPFORMER.read_text())
+    for ask in (list_papers, lambda: load_paper("uao")):
+        with pytest.raises(InvalidData, match="two papers have the key 'ktpformer'") as caught:
+            ask()
+        assert re.search(
+            f"{re.escape(str(KTPFORMER))} and {re.escape(str(own))}", str(caught.value)
+        )
+        assert "\n" not in str(caught.value)
+
+
+def test_a_file_is_named_as_its_paper(own_papers):
+    (own_papers / "copied.yaml").write_text(KTPFORMER.read_text())
+    with pytest.raises(InvalidData, match=r"copied\.yaml: its key is 'ktpformer'; name the file"):
+        load_paper("copied")
+
+
+def test_papers_are_read_without_torch():
+    code = (
+        "import sys; from posekit.workbook.papers import list_papers, load_paper; "
+        "[load_paper(key) for key in list_papers()]; print('torch' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
