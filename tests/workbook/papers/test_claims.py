@@ -40,7 +40,7 @@ def errors(mean, noise, generator, seeds=SEEDS):
 
 def verdict_of(first, second, metric="mpjpe"):
     table = {"t/a": first, "t/b": second}
-    return judge(claim(Condition(metric, "t/a", "t/b")), lambda row, metric: table[row])
+    return judge(claim(lower(metric, "t/a", "t/b")), lambda row, metric: table[row])
 
 
 @pytest.mark.parametrize(
