@@ -13,10 +13,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from posekit.geometry.skeletons import HUMAN36M_17, Skeleton
 from posekit.models import build
-from posekit.models.adaptive_graphs import AdaptiveGraphConvolution
-from posekit.models.ktpformer import GraphConvolution
 from posekit.models.layers import Lifter
-from posekit.models.motionagformer import GraphMixer
 
 Mode = Literal["inference", "training"]
 
@@ -48,9 +45,9 @@ def measure_size(network: Lifter) -> Size:
     """Count parameters and the multiply-accumulates of one pass over one sequence.
 
     The pass is ``training_forward``: for a diffusion lifter, one denoising of one hypothesis, as
-    its papers count. Products with a diagonal matrix, which posekit computes elementwise, count
-    as dense ones, as the releases compute them: D of KTPFormer's graph convolutions, whose
-    published cost implies it, and both sides of D^-1/2 A D^-1/2 in MotionAGFormer's.
+    its papers count. A module whose cost its layers do not show defines ``uncounted_macs``: layers
+    that run as one product, or products with a diagonal matrix, which posekit computes elementwise
+    and the releases as dense ones.
     """
     layers, products = _count_macs(network, "training", batch=1)
     parameters = sum(parameter.numel() for parameter in network.parameters())
@@ -71,36 +68,16 @@ def _count_macs(network: Lifter, mode: Mode, batch: int) -> tuple[int, int]:
     place = torch.device("meta") if mode == "training" else next(network.parameters()).device
     # Without gradients: the counter cannot follow a view of a parameter that wants one.
     network = copy.deepcopy(network).to(place).eval().requires_grad_(False)
-    layers = diagonal_products = 0
+    layers = uncounted_products = 0
 
-    def count_layer(module: nn.Module, _inputs: Any, output: Tensor) -> None:
-        nonlocal layers
-        layers += output.numel() * module.weight[0].numel()
-
-    def count_fused(module: nn.Module, inputs: Any, _output: Tensor) -> None:
-        nonlocal layers
-        points = inputs[0][:, 0].numel()
-        layers += points * sum(conv.weight.numel() for conv in module.fused)
-
-    def count_diagonal(module: nn.Module, _inputs: Any, output: Tensor) -> None:
-        nonlocal diagonal_products
-        diagonal_products += len(module.adjacency) * output.numel()
-
-    def count_normalisation(module: nn.Module, _inputs: Any, output: Tensor) -> None:
-        nonlocal diagonal_products
-        nodes = module.batch_norm.num_features
-        graphs = output.shape[:3].numel() // nodes
-        diagonal_products += 2 * graphs * nodes**3
+    def count(module: nn.Module, inputs: tuple[Any, ...], output: Tensor) -> None:
+        nonlocal layers, uncounted_products
+        layer_macs, product_macs = _macs(module, inputs, output)
+        layers += layer_macs
+        uncounted_products += product_macs
 
     for module in network.modules():
-        if isinstance(module, nn.Linear | nn.Conv1d | nn.Conv2d):
-            module.register_forward_hook(count_layer)
-        if isinstance(module, AdaptiveGraphConvolution):
-            module.register_forward_hook(count_fused)
-        if isinstance(module, GraphConvolution):
-            module.register_forward_hook(count_diagonal)
-        if isinstance(module, GraphMixer):
-            module.register_forward_hook(count_normalisation)
+        module.register_forward_hook(count)
     shape = (batch, network.frames, network.skeleton.joints)
     keypoints = torch.zeros(*shape, network.in_channels, device=place)
     # The counter knows plain products, not every fused attention kernel.
@@ -110,4 +87,13 @@ def _count_macs(network: Lifter, mode: Mode, batch: int) -> tuple[int, int]:
             network.training_forward(keypoints, torch.zeros(*shape, 3, device=place))
         else:
             network(keypoints)
-    return layers, counter.get_total_flops() // 2 + diagonal_products
+    return layers, counter.get_total_flops() // 2 + uncounted_products
+
+
+def _macs(module: nn.Module, inputs: tuple[Any, ...], output: Tensor) -> tuple[int, int]:
+    """MACs of a module as a layer, and of its products that the counter of products misses."""
+    if hasattr(module, "uncounted_macs"):
+        return module.uncounted_macs(inputs, output)
+    if isinstance(module, nn.Linear | nn.Conv1d | nn.Conv2d):
+        return output.numel() * module.weight[0].numel(), 0
+    return 0, 0

@@ -14,6 +14,7 @@ import shutil
 import statistics
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -29,7 +30,8 @@ from posekit.geometry.skeletons import HUMAN36M_17
 from posekit.machine.devices import choose_device
 from posekit.machine.provenance import environment
 from posekit.metrics import mpjpe
-from posekit.models import build
+from posekit.models import MODELS, build
+from posekit.models import network as network_class
 from posekit.models.layers import Lifter
 from posekit.profiling.counting import Mode, Size, count_products, size_of
 
@@ -38,8 +40,6 @@ Precision = Literal["float32", "bf16"]
 MODES = ("inference", "training")
 DTYPES = {"float32": torch.float32, "bf16": torch.bfloat16}
 MATRIX_SIZE = 4096
-# The profiler that counts memory writes two lines to the process's output otherwise.
-os.environ.setdefault("KINETO_LOG_LEVEL", "99")
 
 SECONDS_PER_SAMPLE = 0.3
 """One timed sample repeats the step for at least this long: timers and schedulers are coarse."""
@@ -138,43 +138,24 @@ def benchmark(
         InvalidParameter: an unknown model, option, mode, precision or device; or no compiler for
             ``compiled``.
     """
-    place = choose_device(device)
-    _check_choices(mode, precision, compiled, place)
-    network = _network(model, options).to(place).train(mode == "training")
-    name = type(model).__name__ if isinstance(model, Lifter) else model
-    keypoints, pose = _synthetic_batch(network, batch, place)
-    step = _step(network, keypoints, pose, mode, precision, compiled)
+    _check_choices(mode, precision, compiled, choose_device(device))
+    bench = _Bench.of(model, options, batch, device, mode)
+    step = bench.step(precision, compiled)
     try:
         step()  # compiles, fills caches
     except torch._dynamo.exc.TorchDynamoException as error:
         cause = str(error).strip().splitlines()[0]
         raise InvalidParameter(
-            f"{name} does not compile here: {cause}; measure it eager."
+            f"{bench.name} does not compile here: {cause}; measure it eager."
         ) from None
-    passes = 3 if mode == "training" else 1
-    operations = 2 * passes * count_products(network, mode, batch)
-    latency, share, peak_rate = _time(step, operations, _rate_probe(precision, place), samples)
-    change = None
-    if mode == "inference" and precision == "float32" and not compiled:
-        change = 0.0
-    elif mode == "inference":
-        eager = _step(network, keypoints, pose, mode, "float32", compiled=False)
-        change = 1000 * float(mpjpe(step(), pose) - mpjpe(eager(), pose))
-    return Measurement(
-        model=name,
-        frames=network.frames,
-        batch=batch,
-        mode=mode,
-        precision=precision,
-        compiled=compiled,
-        device=place.type,
-        frames_per_second=math.prod(pose.shape[:2]) / latency,
-        latency=latency,
-        share=share,
-        peak_rate=peak_rate,
-        memory=_peak_memory(step, network, mode),
-        mpjpe_change=change,
-    )
+    row = bench.measure(step, 3 if mode == "training" else 1, samples, precision)
+    if mode == "training":
+        return replace(row, compiled=compiled)
+    change = 0.0
+    if compiled or precision != "float32":
+        eager = bench.step("float32", compiled=False)
+        change = 1000 * float(mpjpe(step(), bench.pose) - mpjpe(eager(), bench.pose))
+    return replace(row, compiled=compiled, mpjpe_change=change)
 
 
 def benchmark_optimisation(
@@ -203,34 +184,17 @@ def benchmark_optimisation(
         InvalidParameter: an unknown model, option or device; or a target that the network cannot
             be split for.
     """
-    place = choose_device(device)
-    network = _network(model, options).to(place).eval()
-    name = type(model).__name__ if isinstance(model, Lifter) else model
-    keypoints, pose = _synthetic_batch(network, batch, place)
-    camera = next(iter(human36m_cameras("S9").values())).to(place)
+    bench = _Bench.of(model, options, batch, device)
+    pose = bench.pose
+    camera = next(iter(human36m_cameras("S9").values())).to(pose.device)
     root = pose.new_tensor([0.0, 0.0, 4.0]).expand(*pose.shape[:2], 1, 3)
 
     def step() -> Tensor:
-        return optimise(network, keypoints, camera, root, settings).pose
+        return optimise(bench.network, bench.keypoints, camera, root, settings).pose
 
     step()  # fills caches
-    passes = 4 * settings.iterations + 2
-    operations = 2 * passes * count_products(network, "inference", batch)
-    latency, share, peak_rate = _time(step, operations, _rate_probe("float32", place), samples)
-    return Measurement(
-        model=f"{name} and {settings.iterations} iterations",
-        frames=network.frames,
-        batch=batch,
-        mode="inference",
-        precision="float32",
-        compiled=False,
-        device=place.type,
-        frames_per_second=math.prod(pose.shape[:2]) / latency,
-        latency=latency,
-        share=share,
-        peak_rate=peak_rate,
-        memory=_peak_memory(step, network, "inference"),
-    )
+    row = bench.measure(step, 4 * settings.iterations + 2, samples)
+    return replace(row, model=f"{bench.name} and {settings.iterations} iterations")
 
 
 def latency(
@@ -242,13 +206,91 @@ def latency(
         model: a name that ``posekit.models.build`` knows, or a network.
         batch, device, samples, options: as in ``benchmark``.
     """
-    place = choose_device(device)
-    network = _network(model, options).to(place).eval()
-    keypoints, pose = _synthetic_batch(network, batch, place)
-    step = _step(network, keypoints, pose, "inference", "float32", compiled=False)
+    step = _Bench.of(model, options, batch, device).step("float32", compiled=False)
     step()
-    repeats = max(1, round(SECONDS_PER_LATENCY / _seconds(step)))
-    return statistics.median(_seconds(step, repeats) for _ in range(samples))
+    latencies, _ = _sample(step, SECONDS_PER_LATENCY, samples)
+    return statistics.median(latencies)
+
+
+@dataclass(frozen=True)
+class _Bench:
+    """A network and a batch of synthetic motion for it, on the device that is measured."""
+
+    name: str
+    network: Lifter
+    keypoints: Tensor
+    pose: Tensor
+    mode: Mode
+
+    @classmethod
+    def of(
+        cls,
+        model: str | Lifter,
+        options: Mapping[str, Any],
+        batch: int,
+        device: str,
+        mode: Mode = "inference",
+    ) -> _Bench:
+        place = choose_device(device)
+        network = _network(model, options).to(place).train(mode == "training")
+        name = type(model).__name__ if isinstance(model, Lifter) else model
+        return cls(name, network, *_synthetic_batch(network, batch, place), mode)
+
+    def step(self, precision: Precision, compiled: bool) -> Callable[[], Tensor]:
+        """One forward pass, or one training step; it returns the prediction."""
+        network, place = self.network, self.keypoints.device.type
+        training = self.mode == "training"
+        forward = network.training_forward if training else network
+        inputs = (self.keypoints, self.pose) if training else (self.keypoints,)
+        if compiled:
+            forward = torch.compile(forward)
+
+        def predict() -> Tensor:
+            with torch.autocast(place, torch.bfloat16, enabled=precision == "bf16"):
+                return forward(*inputs).float()
+
+        if not training:
+            return torch.inference_mode()(predict)
+        optimizer = torch.optim.AdamW(network.parameters(), lr=1e-5, fused=True)
+
+        def train() -> Tensor:
+            prediction = predict()
+            mpjpe(prediction, self.pose).backward()
+            optimizer.step()
+            optimizer.zero_grad()
+            return prediction
+
+        return train
+
+    def measure(
+        self,
+        step: Callable[[], Tensor],
+        passes: int,
+        samples: int,
+        precision: Precision = "float32",
+    ) -> Measurement:
+        """A warm step, eager, that costs so many forward passes."""
+        batch, place = len(self.keypoints), self.keypoints.device
+        operations = 2 * passes * count_products(self.network, self.mode, batch)
+        latencies, rates = _sample(step, SECONDS_PER_SAMPLE, samples, _rate_probe(precision, place))
+        latency = statistics.median(latencies)
+        shares = [
+            operations / latency / rate for latency, rate in zip(latencies, rates, strict=True)
+        ]
+        return Measurement(
+            model=self.name,
+            frames=self.network.frames,
+            batch=batch,
+            mode=self.mode,
+            precision=precision,
+            compiled=False,
+            device=place.type,
+            frames_per_second=math.prod(self.pose.shape[:2]) / latency,
+            latency=latency,
+            share=statistics.median(shares),
+            peak_rate=statistics.median(rates),
+            memory=_peak_memory(step, self.network, self.mode),
+        )
 
 
 def _check_choices(mode: Mode, precision: Precision, compiled: bool, place: torch.device) -> None:
@@ -274,31 +316,6 @@ def _network(model: str | Lifter, options: Mapping[str, Any]) -> Lifter:
     return model
 
 
-PUBLISHED_LIFTERS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
-    "MixSTE": ("mixste", {}),
-    "KTPFormer": ("ktpformer", {}),
-    "D3DP, one step of one hypothesis": ("d3dp", {"hypotheses": 1, "iterations": 1}),
-    "MHFormer": ("mhformer", {}),
-    "MotionBERT, 256 wide": ("motionbert", {}),
-    "MotionAGFormer": ("motionagformer", {}),
-    "HoT w. MixSTE": ("hot", {"host": "mixste", "prune_at": 3, "tokens": 81}),
-    "HoT w. KTPFormer": ("hot", {"host": "ktpformer", "prune_at": 3, "tokens": 81}),
-    "HoT w. MotionBERT": ("hot", {"host": "motionbert", "prune_at": 1, "tokens": 81}),
-    "HoT w. MotionAGFormer": ("hot", {"host": "motionagformer", "prune_at": 7, "tokens": 81}),
-    "TPC w. MixSTE": (
-        "hot",
-        {"host": "mixste", "pipeline": "frame", "prune_at": 7, "tokens": 61},
-    ),
-    "TPC w. MHFormer": (
-        "hot",
-        {"host": "mhformer", "pipeline": "frame", "prune_at": 1, "tokens": 117},
-    ),
-    "GLA-GCN": ("gla_gcn", {}),
-    "GUMLP (UAO)": ("gumlp", {}),
-}
-"""Name in print -> model and options of every lifter at its published size."""
-
-
 def lifter_table(
     *, batch: int = 1, device: str = "auto", samples: int = 1
 ) -> Iterator[tuple[str, Size, Measurement]]:
@@ -307,9 +324,10 @@ def lifter_table(
     Args:
         batch, device, samples: see ``benchmark``.
     """
-    for name, (model, options) in PUBLISHED_LIFTERS.items():
-        size = size_of(model, **options)
-        yield name, size, benchmark(model, batch=batch, device=device, samples=samples, **options)
+    for model in MODELS:
+        for name, options in network_class(model).published.items():
+            row = benchmark(model, batch=batch, device=device, samples=samples, **options)
+            yield name, size_of(model, **options), row
 
 
 def bench_table(
@@ -383,54 +401,24 @@ def _synthetic_batch(network: Lifter, batch: int, place: torch.device) -> tuple[
     return inputs.to(place), target.to(place)
 
 
-def _step(
-    network: Lifter,
-    keypoints: Tensor,
-    pose: Tensor,
-    mode: Mode,
-    precision: Precision,
-    compiled: bool,
-) -> Callable[[], Tensor]:
-    """One forward pass, or one training step; it returns the prediction."""
-    forward = network.training_forward if mode == "training" else network
-    inputs = (keypoints, pose) if mode == "training" else (keypoints,)
-    if compiled:
-        forward = torch.compile(forward)
+def _sample(
+    step: Callable[[], Any],
+    shortest: float,
+    samples: int,
+    probe: Callable[[], float] = lambda: math.nan,
+) -> tuple[list[float], list[float]]:
+    """Of every sample, seconds per step and the rate probed around it.
 
-    def predict() -> Tensor:
-        place = keypoints.device.type
-        with torch.autocast(place, torch.bfloat16, enabled=precision == "bf16"):
-            return forward(*inputs).float()
-
-    if mode == "inference":
-        return torch.inference_mode()(predict)
-    optimizer = torch.optim.AdamW(network.parameters(), lr=1e-5, fused=True)
-
-    def train() -> Tensor:
-        prediction = predict()
-        mpjpe(prediction, pose).backward()
-        optimizer.step()
-        optimizer.zero_grad()
-        return prediction
-
-    return train
-
-
-def _time(
-    step: Callable[[], Tensor], operations: int, probe: Callable[[], float], samples: int
-) -> tuple[float, float, float]:
-    """Medians of seconds per step, share of the probed rate, and that rate."""
+    A sample repeats the step for at least ``shortest`` seconds.
+    """
     probe()
-    repeats = max(1, round(SECONDS_PER_SAMPLE / _seconds(step)))
-    latencies, shares, rates = [], [], []
+    repeats = max(1, round(shortest / _seconds(step)))
+    latencies, rates = [], []
     for _ in range(samples):
         before = probe()
-        latency = _seconds(step, repeats)
-        rate = (before + probe()) / 2
-        latencies.append(latency)
-        shares.append(operations / latency / rate)
-        rates.append(rate)
-    return statistics.median(latencies), statistics.median(shares), statistics.median(rates)
+        latencies.append(_seconds(step, repeats))
+        rates.append((before + probe()) / 2)
+    return latencies, rates
 
 
 def _rate_probe(precision: Precision, place: torch.device) -> Callable[[], float]:
@@ -457,6 +445,18 @@ def _finish_queue() -> None:
         torch.cuda.synchronize()
 
 
+@contextmanager
+def _quiet_profiler() -> Iterator[None]:
+    """Within the block, a profiler writes no lines of its own to the process's output."""
+    before = os.environ.get("KINETO_LOG_LEVEL")
+    os.environ["KINETO_LOG_LEVEL"] = before or "99"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["KINETO_LOG_LEVEL"]
+
+
 def _peak_memory(step: Callable[[], Tensor], network: Lifter, mode: Mode) -> int:
     """Bytes that torch holds at the fullest moment of a step."""
     place = next(network.parameters()).device
@@ -464,9 +464,9 @@ def _peak_memory(step: Callable[[], Tensor], network: Lifter, mode: Mode) -> int
         torch.cuda.reset_peak_memory_stats(place)
         step()
         return torch.cuda.max_memory_allocated(place)
-    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiler:
+    with _quiet_profiler(), profile(activities=[ProfilerActivity.CPU], profile_memory=True) as seen:
         step()
-    events = profiler.profiler.kineto_results.events()
+    events = seen.profiler.kineto_results.events()
     changes = [event for event in events if event.name() == "[memory]"]
     tensors = [*network.parameters(), *network.buffers()]
     copies = 3 if mode == "training" else 1  # AdamW keeps two moments of every weight
