@@ -21,7 +21,7 @@ from posekit.evaluation.protocols import (
 from posekit.evaluation.scoring import METRICS, Evaluation, score
 from posekit.machine.devices import choose_device
 from posekit.machine.progress import Progress
-from posekit.metrics.hypotheses import ORACLES, Aggregation, j_agg, j_best, p_agg, p_best
+from posekit.metrics.hypotheses import Aggregation, j_agg, j_best, p_agg, p_best
 from posekit.models.d3dp import D3DP
 
 AGGREGATIONS = ("j_best", "p_best", "p_agg", "j_agg")
@@ -94,7 +94,7 @@ def evaluate_hypotheses(
                 ("Hypotheses", str(hypotheses)),
                 ("Sampling iterations", f"{step + 1} of {iterations}"),
                 ("Windows per mini-batch", str(batch)),
-                ("Oracle choices", f"{name}, by the true pose" if name in ORACLES else "none"),
+                ("Oracle choices", f"{name}, by the true pose" if "best" in name else "none"),
             ),
         )
         for index, name in enumerate(AGGREGATIONS)

@@ -1,5 +1,6 @@
 """One pose out of several hypotheses, in the four ways of D3DP (J-Best, P-Best, P-Agg, J-Agg).
 
+The best ones are oracles: they pick by the error against the truth, which is a bound and no method.
 Shan et al., ICCV 2023, and https://github.com/paTRICK-swk/D3DP at afcdd05, ``common/loss.py``.
 Shapes: B batch, K sampling iterations, N hypotheses, F frames, J joints. Errors have the unit of
 the poses; a published figure is their mean over B, F and J for one iteration. D3DP sets the root
@@ -20,10 +21,6 @@ class Aggregation(NamedTuple):
 
     pose: Tensor
     errors: Tensor
-
-
-ORACLES = frozenset({"j_best", "p_best"})
-"""Aggregations that pick by the error against the truth: a bound, no method."""
 
 
 def j_best(predictions: Tensor, target: Tensor, *, align: bool = False) -> Aggregation:
