@@ -67,7 +67,7 @@ def executed_notebook() -> NotebookNode:
     generator = torch.Generator().manual_seed(0)
     target = torch.randn(4, 17, 3, generator=generator) * 0.3
     viewer = json.loads(figures.motion_viewer(target + 0.02, target, HUMAN36M_17).to_json())
-    bars = json.loads(figures.protocol_effects({"</script>": 1.0}, start="</script>").to_json())
+    bars = json.loads(figures.effect_bars({"</script>": 1.0}, start="</script>").to_json())
     alts = {PLOTLY_MIME: {"alt": 'Prediction beside "truth".'}}
     outputs = [
         new_output("stream", name="stdout", text="epoch 1\r"),

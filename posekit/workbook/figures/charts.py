@@ -1,4 +1,4 @@
-"""Charts of errors: per joint, over training, by protocol, against published figures."""
+"""Bars of errors: per joint, and by choice of protocol."""
 
 from __future__ import annotations
 
@@ -9,22 +9,19 @@ from numpy.typing import ArrayLike
 
 from posekit.errors import InvalidData
 from posekit.geometry.skeletons import Skeleton
-from posekit.workbook.figures.graphs import side
 from posekit.workbook.figures.style import (
     BLUE,
-    GREEN,
     GREY,
     RED,
     SERIES,
-    SIDE_COLOURS,
-    as_array,
+    checked,
+    joint_colours,
     rounded,
     styled,
 )
 from posekit.workbook.tables.grids import signed
 
-# Shapes beside colours: a reader who cannot tell the colours apart tells the series apart.
-_MARKERS = ("circle", "square", "diamond", "triangle-up", "x", "star")
+# Patterns beside colours: a reader who cannot tell the colours apart tells the series apart.
 _HATCHES = ("", "/", "x", ".", "\\", "+")
 
 
@@ -40,19 +37,15 @@ def error_per_joint(errors: Mapping[str, ArrayLike], skeleton: Skeleton) -> go.F
     """
     figure = go.Figure()
     for number, (name, values) in enumerate(errors.items()):
-        heights = as_array(values)
-        if heights.shape != (skeleton.joints,):
-            raise InvalidData(
-                f"errors of {name} have shape {heights.shape}; expected ({skeleton.joints},) for "
-                f"skeleton {skeleton.name}."
-            )
-        colours = [SIDE_COLOURS[side(skeleton, joint)] for joint in range(skeleton.joints)]
+        place = f" for skeleton {skeleton.name}"
+        heights = checked(f"error of {name}", values, (skeleton.joints,), place)
+        colour = SERIES[number % len(SERIES)]
         figure.add_bar(
             x=list(skeleton.joint_names),
             y=rounded(heights, 2),
             name=name,
             marker={
-                "color": colours if len(errors) == 1 else SERIES[number % len(SERIES)],
+                "color": joint_colours(skeleton) if len(errors) == 1 else colour,
                 "pattern": {"shape": _HATCHES[number % len(_HATCHES)]},
             },
         )
@@ -67,7 +60,7 @@ def error_per_joint(errors: Mapping[str, ArrayLike], skeleton: Skeleton) -> go.F
     )
 
 
-def protocol_effects(effects: Mapping[str, float], *, start: str) -> go.Figure:
+def effect_bars(effects: Mapping[str, float], *, start: str) -> go.Figure:
     """What each choice of protocol does to the error of one and the same prediction.
 
     Args:
@@ -117,36 +110,4 @@ def protocol_effects(effects: Mapping[str, float], *, start: str) -> go.Figure:
         xaxis={"title": {"text": "MPJPE (mm)"}, "rangemode": "tozero"},
         yaxis={"range": [len(names) - 0.5, -0.8], "showticklabels": False},
         showlegend=False,
-    )
-
-
-def published_vs_measured(
-    columns: Mapping[str, Mapping[str, float]], *, baseline: str, unit: str = "mm"
-) -> go.Figure:
-    """Differences between rows: published beside measured, each from the same baseline row.
-
-    Absolute figures of other data or scale do not compare; the differences do.
-
-    Args:
-        columns: "published", "reference run", "this run" -> row name -> difference from the
-            baseline row (negative is better for errors).
-        baseline: name of the row that the differences are taken from.
-        unit: unit of the differences.
-    """
-    styles = zip(columns.items(), (GREY, BLUE, GREEN), _HATCHES, strict=False)
-    figure = go.Figure()
-    for (name, differences), colour, hatch in styles:
-        figure.add_bar(
-            x=list(differences),
-            y=rounded(list(differences.values()), 3),
-            name=name,
-            marker={"color": colour, "pattern": {"shape": hatch}},
-        )
-    return styled(
-        figure,
-        height=380,
-        title=f"Difference from {baseline}",
-        yaxis={"title": {"text": f"difference ({unit})"}},
-        barmode="group",
-        showlegend=True,
     )

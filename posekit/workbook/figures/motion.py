@@ -8,8 +8,18 @@ from numpy.typing import ArrayLike, NDArray
 
 from posekit.errors import InvalidData
 from posekit.geometry.skeletons import Skeleton
-from posekit.workbook.figures.graphs import side
-from posekit.workbook.figures.style import GREY, SIDE_COLOURS, as_array, rounded, styled
+from posekit.workbook.figures.style import (
+    BUTTONS,
+    GREY,
+    SIDE_COLOURS,
+    SLIDER,
+    as_array,
+    joint_colours,
+    rounded,
+    side,
+    styled,
+)
+from posekit.workbook.templates import render
 
 MOST_FRAMES = 60
 DECIMALS = 4  # metres: 0.1 mm
@@ -63,7 +73,7 @@ def motion_viewer(
             traces += [truth_trace(true[frame], skeleton), error_bars(errors[frame], skeleton)]
         if not frames:
             figure = go.Figure(data=traces)
-        frames.append(go.Frame(name=_frame_name(frame, errors), data=moved(traces)))
+        frames.append(go.Frame(name=frame_name(frame, errors), data=moved(traces)))
     figure.frames = frames
     everything = to_display(predicted if true is None else np.concatenate([predicted, true]))
     highest = 1.0 if errors is None else float(errors[chosen].max())
@@ -103,21 +113,19 @@ def pose_strip(
     low, high = everything.min(axis=(0, 1)), everything.max(axis=(0, 1))
     width, height = 100.0, 150.0
     scale = min(0.9 * width / (high[0] - low[0]), 0.9 * height / (high[1] - low[1]))
-    lines = []
+    bones = []
     for place, frame in enumerate(chosen):
         middle = np.array([width * (place + 0.5), height / 2])
         for pose, thin in ((true[frame], True), (predicted[frame], False)):
             if thin and target is None:
                 continue
             points = middle + scale * (pose[:, :2] - (low + high) / 2)
-            lines += [
-                _svg_line(points[child], points[parent], side(skeleton, child), thin)
-                for child, parent in skeleton.bones
-            ]
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {poses * width:.0f} {height:.0f}" '
-        f'role="img" aria-label="{poses} predicted poses">{"".join(lines)}</svg>'
-    )
+            for child, parent in skeleton.bones:
+                colour = GREY if thin else SIDE_COLOURS[side(skeleton, child)]
+                look = (colour, 1.5, "3 2.5") if thin else (colour, 3.5, "")
+                bones.append((points[child], points[parent], *look))
+    size = {"width": poses * width, "height": height}
+    return str(render("figures/pose_strip.svg.j2", bones=bones, poses=poses, **size))
 
 
 def checked_poses(pose: ArrayLike, skeleton: Skeleton, name: str) -> NDArray[np.float64]:
@@ -135,7 +143,8 @@ def checked_poses(pose: ArrayLike, skeleton: Skeleton, name: str) -> NDArray[np.
     return values
 
 
-def _frame_name(frame: int, errors: NDArray[np.float64] | None) -> str:
+def frame_name(frame: int, errors: NDArray[np.float64] | None) -> str:
+    """The number of a frame, and its mean error where the truth is known."""
     return str(frame) if errors is None else f"{frame} · {errors[frame].mean():.1f} mm"
 
 
@@ -170,10 +179,7 @@ def body_traces(pose: NDArray[np.float64], skeleton: Skeleton) -> list[go.Scatte
             y=y,
             z=z,
             mode="markers",
-            marker={
-                "size": 4,
-                "color": [SIDE_COLOURS[side(skeleton, joint)] for joint in range(skeleton.joints)],
-            },
+            marker={"size": 4, "color": joint_colours(skeleton)},
             text=list(skeleton.joint_names),
             hovertemplate="%{text}<extra>prediction</extra>",
             name="joints",
@@ -207,7 +213,7 @@ def error_bars(errors: NDArray[np.float64], skeleton: Skeleton) -> go.Bar:
     return go.Bar(
         x=list(skeleton.joint_names),
         y=rounded(errors, 1),
-        marker={"color": [SIDE_COLOURS[side(skeleton, joint)] for joint in range(len(errors))]},
+        marker={"color": joint_colours(skeleton)},
         hovertemplate="%{x}: %{y} mm<extra></extra>",
         name="error",
         showlegend=False,
@@ -260,16 +266,12 @@ def play_button(duration: int = 60) -> dict:
     """Buttons that play and hold the frames, each shown for ``duration`` milliseconds."""
     play = {**_animation(duration), "fromcurrent": True}
     return {
-        "type": "buttons",
-        "showactive": False,
+        **BUTTONS,
         "direction": "left",
         "x": 1,
         "y": CONTROLS,
         "xanchor": "right",
-        "yanchor": "top",
         "pad": {"t": 0, "r": 0},
-        "bgcolor": "rgba(128,136,148,0.12)",
-        "bordercolor": "rgba(128,136,148,0.5)",
         "buttons": [
             {"label": "▶", "method": "animate", "args": [None, play]},
             {"label": "❚❚", "method": "animate", "args": [[None], _animation(0)]},
@@ -280,25 +282,11 @@ def play_button(duration: int = 60) -> dict:
 def slider(names: list[str], *, prefix: str = "frame ") -> dict:
     """A slider over the frames of those names."""
     return {
-        "x": 0,
-        "len": 1,
+        **SLIDER,
         "y": CONTROLS,
         "pad": {"t": 4},
         "currentvalue": {"prefix": prefix, "xanchor": "left", "font": {"color": GREY}},
-        "ticklen": 0,
-        "minorticklen": 0,
-        "font": {"color": "rgba(0,0,0,0)"},  # the current value tells enough
-        "bgcolor": "rgba(128,136,148,0.3)",
         "steps": [
             {"label": name, "method": "animate", "args": [[name], _animation(0)]} for name in names
         ],
     }
-
-
-def _svg_line(start: NDArray[np.float64], end: NDArray[np.float64], limb: str, thin: bool) -> str:
-    colour, width = (GREY, 1.5) if thin else (SIDE_COLOURS[limb], 3.5)
-    dash = ' stroke-dasharray="3 2.5"' if thin else ""
-    return (
-        f'<line x1="{start[0]:.1f}" y1="{start[1]:.1f}" x2="{end[0]:.1f}" y2="{end[1]:.1f}" '
-        f'stroke="{colour}" stroke-width="{width}" stroke-linecap="round"{dash}/>'
-    )

@@ -6,13 +6,13 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import ArrayLike, NDArray
 
-from posekit.errors import InvalidData
 from posekit.evaluation.optimisation import TRACE_TERMS
 from posekit.geometry.skeletons import Skeleton
 from posekit.workbook.figures.motion import (
     body_traces,
     checked_poses,
     error_bars,
+    frame_name,
     moved,
     play_button,
     scene_around,
@@ -20,7 +20,7 @@ from posekit.workbook.figures.motion import (
     to_display,
     truth_trace,
 )
-from posekit.workbook.figures.style import GREEN, PURPLE, as_array, rounded, styled
+from posekit.workbook.figures.style import GREEN, PURPLE, checked, rounded, styled
 
 ITERATION_MILLISECONDS = 500
 # Title, columns of the trace, axes and domain of the two charts of terms.
@@ -54,13 +54,11 @@ def optimisation_viewer(
     Raises:
         InvalidData: shapes that do not agree with each other or with the skeleton.
     """
-    predicted, terms = checked_poses(poses, skeleton, "poses"), as_array(trace)
-    if terms.shape != (len(predicted) - 1, len(TRACE_TERMS)):
-        raise InvalidData(
-            f"trace has shape {terms.shape}; expected ({len(predicted) - 1}, {len(TRACE_TERMS)}), "
-            f"one row less than the {len(predicted)} poses."
-        )
-    true = None if target is None else _checked_target(target, skeleton)
+    predicted = checked_poses(poses, skeleton, "poses")
+    expected = (len(predicted) - 1, len(TRACE_TERMS))
+    terms = checked("trace", trace, expected, f", one row less than the {len(predicted)} poses")
+    one_pose = f", one pose of skeleton {skeleton.name}"
+    true = None if target is None else checked("target", target, (skeleton.joints, 3), one_pose)
     errors = None if true is None else 1000 * np.linalg.norm(predicted - true, axis=-1)
     frames = []
     for iteration, pose in enumerate(predicted):
@@ -69,9 +67,7 @@ def optimisation_viewer(
             moving += [truth_trace(true, skeleton), error_bars(errors[iteration], skeleton)]
         if not frames:
             figure = go.Figure(data=moving + _lines(terms))
-        name = (
-            str(iteration) if true is None else f"{iteration} · {errors[iteration].mean():.1f} mm"
-        )
+        name = frame_name(iteration, errors)
         frames.append(go.Frame(name=name, data=moved(moving), traces=list(range(len(moving)))))
     figure.frames = frames
     everything = to_display(predicted if true is None else np.concatenate([predicted, true[None]]))
@@ -88,16 +84,6 @@ def optimisation_viewer(
         **_chart_axes(terms, (bottom - 0.13, bottom)),
         **({} if errors is None else _error_axes(errors)),
     )
-
-
-def _checked_target(target: ArrayLike, skeleton: Skeleton) -> NDArray[np.float64]:
-    true = as_array(target)
-    if true.shape != (skeleton.joints, 3):
-        raise InvalidData(
-            f"target has shape {true.shape}; expected ({skeleton.joints}, 3), one pose of skeleton "
-            f"{skeleton.name}."
-        )
-    return true
 
 
 def _lines(terms: NDArray[np.float64]) -> list[go.Scatter]:

@@ -1,4 +1,4 @@
-"""One look for every figure: colours that colour-blind readers tell apart, light or dark page."""
+"""One look for every plot: colours that colour-blind readers tell apart, light or dark page."""
 
 from __future__ import annotations
 
@@ -12,6 +12,9 @@ from IPython.display import display
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 
+from posekit.errors import InvalidData
+from posekit.geometry.skeletons import Skeleton
+
 PLOTLY_MIME = "application/vnd.plotly.v1+json"
 SVG_MIME = "image/svg+xml"
 
@@ -21,6 +24,25 @@ SKY, PURPLE = "#56B4E9", "#CC79A7"
 GREY = "#7B8490"
 SIDE_COLOURS = {"left": BLUE, "right": RED, "middle": GREY}
 SERIES = (BLUE, RED, GREEN, PURPLE, ORANGE, SKY)
+# Shapes beside colours: a reader who cannot tell the colours apart tells the series apart.
+MARKERS = ("circle", "square", "diamond", "triangle-up", "x", "cross")
+
+HIDDEN_AXIS = {"visible": False}
+BUTTONS = {
+    "type": "buttons",
+    "yanchor": "top",
+    "bgcolor": "rgba(128,136,148,0.12)",
+    "bordercolor": "rgba(128,136,148,0.5)",
+    "showactive": False,
+}
+SLIDER = {
+    "x": 0,
+    "len": 1,
+    "ticklen": 0,
+    "minorticklen": 0,
+    "font": {"color": "rgba(0,0,0,0)"},  # the current value tells enough
+    "bgcolor": "rgba(128,136,148,0.3)",
+}
 
 # Mid-grey text and grid on nothing: legible on white and on near-black alike.
 _AXIS = {
@@ -66,6 +88,32 @@ def as_array(values: ArrayLike) -> NDArray[np.float64]:
     if hasattr(values, "detach"):
         values = values.detach().cpu()
     return np.asarray(values, dtype=np.float64)
+
+
+def checked(
+    name: str, values: ArrayLike, shape: tuple[int, ...], note: str = ""
+) -> NDArray[np.float64]:
+    """The values as an array.
+
+    Raises:
+        InvalidData: they have another shape; ``note`` says where the expected one comes from.
+    """
+    array = as_array(values)
+    if array.shape != shape:
+        raise InvalidData(f"{name} has shape {array.shape}; expected {shape}{note}.")
+    return array
+
+
+def side(skeleton: Skeleton, joint: int) -> str:
+    """ "left", "right" or "middle"."""
+    if joint in skeleton.left:
+        return "left"
+    return "right" if joint in skeleton.right else "middle"
+
+
+def joint_colours(skeleton: Skeleton) -> list[str]:
+    """The colour of each joint's side."""
+    return [SIDE_COLOURS[side(skeleton, joint)] for joint in range(skeleton.joints)]
 
 
 def show(figure: go.Figure | Figure, *, alt: str) -> None:

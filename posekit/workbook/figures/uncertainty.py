@@ -6,17 +6,18 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import ArrayLike
 
-from posekit.errors import InvalidData
 from posekit.geometry.skeletons import Skeleton
-from posekit.workbook.figures.graphs import side
 from posekit.workbook.figures.style import (
     BLUE,
     GREEN,
     GREY,
+    HIDDEN_AXIS,
     RED,
     SIDE_COLOURS,
     as_array,
+    checked,
     rounded,
+    side,
     styled,
 )
 
@@ -62,8 +63,8 @@ def optimisation_idea() -> go.Figure:
         figure,
         height=520,
         title="One joint, seen from the side",
-        xaxis={"visible": False, "range": [-0.2, 4.0]},
-        yaxis={"visible": False, "scaleanchor": "x"},
+        xaxis={**HIDDEN_AXIS, "range": [-0.2, 4.0]},
+        yaxis={**HIDDEN_AXIS, "scaleanchor": "x"},
         legend={"y": -0.02, "yanchor": "top", "itemsizing": "constant"},
         margin={"l": 10, "r": 10, "t": 40, "b": 10},
     )
@@ -80,13 +81,9 @@ def scale_against_error(scale: ArrayLike, errors: ArrayLike, skeleton: Skeleton)
     Raises:
         InvalidData: another number of joints.
     """
-    expected, made = as_array(scale), as_array(errors)
-    for name, values in (("scale", expected), ("errors", made)):
-        if values.shape != (skeleton.joints,):
-            raise InvalidData(
-                f"{name} has shape {values.shape}; expected ({skeleton.joints},) for skeleton "
-                f"{skeleton.name}."
-            )
+    shape, place = (skeleton.joints,), f" for skeleton {skeleton.name}"
+    expected = checked("scale", scale, shape, place)
+    made = checked("errors", errors, shape, place)
     limit = 1.1 * float(max(expected.max(), made.max()))
     figure = go.Figure(_line([(0, 0), (limit, limit)], GREY, "dash", "expected = made", width=1))
     for view, marker in (("left", "circle"), ("right", "square"), ("middle", "diamond")):

@@ -1,9 +1,9 @@
-"""A live viewer for JupyterLab that leaves a working animation in the static report."""
+"""Live views for JupyterLab that leave a working plot in the static report."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import ipywidgets
 import plotly.graph_objects as go
@@ -13,8 +13,8 @@ from numpy.typing import ArrayLike
 from posekit.errors import InvalidData
 from posekit.geometry.skeletons import Skeleton
 from posekit.workbook.figures import TradeOff, error_per_joint, motion_viewer, trade_off
-from posekit.workbook.figures.hourglass import COSTS, host_of
 from posekit.workbook.figures.style import PLOTLY_MIME, as_array
+from posekit.workbook.figures.trade_offs import COSTS, host_of
 
 Motion = tuple[ArrayLike, ArrayLike]
 
@@ -41,24 +41,33 @@ def motion_browser(clips: Mapping[str, Motion], skeleton: Skeleton) -> ipywidget
     turn = ipywidgets.IntSlider(
         value=-60, min=-180, max=180, step=15, description="view (°)", continuous_update=False
     )
+
+    def drawn() -> go.Figure:
+        prediction, target = clips[clip.value]
+        if content.value == "motion":
+            return motion_viewer(prediction, target, skeleton, title=clip.value, azimuth=turn.value)
+        return error_per_joint({clip.value: mean_errors(prediction, target)}, skeleton)
+
+    return _controlled((clip, content, turn), drawn)
+
+
+def _controlled(
+    controls: Sequence[ipywidgets.Widget],
+    drawn: Callable[[], go.Figure],
+    *between: ipywidgets.Widget,
+) -> ipywidgets.VBox:
+    """Controls in a row, and below them what ``drawn`` gives, anew whenever one of them moves."""
     screen = ipywidgets.Output()
 
     def redraw(_: object = None) -> None:
-        prediction, target = clips[clip.value]
-        if content.value == "motion":
-            figure = motion_viewer(
-                prediction, target, skeleton, title=clip.value, azimuth=turn.value
-            )
-        else:
-            figure = error_per_joint({clip.value: mean_errors(prediction, target)}, skeleton)
         # Assigned at once: `with screen:` would wait for ever under papermill, and flickers.
-        data = {PLOTLY_MIME: json.loads(figure.to_json())}
+        data = {PLOTLY_MIME: json.loads(drawn().to_json())}
         screen.outputs = ({"output_type": "display_data", "data": data, "metadata": {}},)
 
-    for control in (clip, content, turn):
+    for control in controls:
         control.observe(redraw, names="value")
     redraw()
-    return ipywidgets.VBox([ipywidgets.HBox([clip, content, turn]), screen])
+    return ipywidgets.VBox([ipywidgets.HBox(list(controls)), *between, screen])
 
 
 def mean_errors(prediction: ArrayLike, target: ArrayLike) -> list[float]:
@@ -110,9 +119,9 @@ def trade_off_explorer(points: Sequence[TradeOff]) -> ipywidgets.VBox:
     axis = ipywidgets.Dropdown(
         options=[(label, cost) for cost, (label, *_) in COSTS.items()], description="against"
     )
-    said, screen = ipywidgets.HTML(), ipywidgets.Output()
+    said = ipywidgets.Label()
 
-    def redraw(_: object = None) -> None:
+    def drawn() -> go.Figure:
         point = pruned.get((steps.value, kept.value))
         if point is None:
             others = sorted(tokens for n, tokens in pruned if n == steps.value)
@@ -122,14 +131,9 @@ def trade_off_explorer(points: Sequence[TradeOff]) -> ipywidgets.VBox:
             )
         else:
             said.value = point.compared(host)
-        figure = trade_off(points, cost=axis.value, chosen=point, controls=False)
-        data = {PLOTLY_MIME: json.loads(figure.to_json())}
-        screen.outputs = ({"output_type": "display_data", "data": data, "metadata": {}},)
+        return trade_off(points, cost=axis.value, chosen=point, controls=False)
 
-    for control in (steps, kept, axis):
-        control.observe(redraw, names="value")
-    redraw()
-    return ipywidgets.VBox([ipywidgets.HBox([steps, kept, axis]), said, screen])
+    return _controlled((steps, kept, axis), drawn, said)
 
 
 def explore_trade_off(points: Sequence[TradeOff], *, alt: str) -> None:

@@ -18,9 +18,9 @@ from nbformat import NotebookNode
 from papermill.exceptions import PapermillExecutionError
 from traitlets.config import Config
 
-from posekit.errors import InvalidParameter
+from posekit.errors import InvalidParameter, unknown
 from posekit.machine.progress import Progress
-from posekit.machine.storage import repository_root, storage_error
+from posekit.machine.storage import paper_folders, repository_root, storage_error
 from posekit.workbook.reports.page import read_notebook
 
 
@@ -43,28 +43,36 @@ class NotebookRun:
     seconds: float
 
 
-def notebooks_folder() -> Path:
-    """The folder of the notebooks in the repository.
+def reports_folder() -> Path:
+    """The folder of executed notebooks and HTML pages in the repository.
 
     Raises:
         InvalidParameter: posekit is installed without its repository.
     """
+    return _repository() / "reports"
+
+
+def available_notebooks() -> tuple[str, ...]:
+    """Names of the notebooks that exist, in alphabetical order, the reader's own among them."""
+    return tuple(sorted(_notebooks()))
+
+
+def _notebooks() -> dict[str, Path]:
+    """Name -> file, in the repository and in the folders of ``POSEKIT_PAPERS``.
+
+    A notebook of the repository goes before one of the reader's under the same name.
+    """
+    folders = (*paper_folders(), _repository() / "notebooks")
+    return {path.stem: path for folder in folders for path in folder.glob("*.ipynb")}
+
+
+def _repository() -> Path:
     root = repository_root()
     if root is None:
         raise InvalidParameter(
             "the notebooks stand in the repository; clone it and install with pip install -e."
         )
-    return root / "notebooks"
-
-
-def reports_folder() -> Path:
-    """The folder of executed notebooks and HTML pages in the repository."""
-    return notebooks_folder().parent / "reports"
-
-
-def available_notebooks() -> tuple[str, ...]:
-    """Names of the notebooks that exist, in alphabetical order."""
-    return tuple(sorted(path.stem for path in notebooks_folder().glob("*.ipynb")))
+    return root
 
 
 def run_notebook(paper: str, parameters: Mapping[str, Any], folder: Path) -> NotebookRun:
@@ -82,11 +90,9 @@ def run_notebook(paper: str, parameters: Mapping[str, Any], folder: Path) -> Not
         InvalidParameter: there is no such notebook.
         StorageError: the folder cannot be written.
     """
-    source = notebooks_folder() / f"{paper}.ipynb"
-    if not source.is_file():
-        raise InvalidParameter(
-            f"unknown paper {paper!r}; choose one of: {', '.join(available_notebooks())}."
-        )
+    found = _notebooks()
+    if paper not in found:
+        raise InvalidParameter(unknown("paper", paper, sorted(found)))
     dataset = str(parameters.get("dataset", "synthetic"))
     target = folder / f"{paper}-{dataset}.ipynb"
     partial = folder / f".{paper}-{dataset}.partial.ipynb"
@@ -98,7 +104,7 @@ def run_notebook(paper: str, parameters: Mapping[str, Any], folder: Path) -> Not
         raise storage_error(error, target) from error
     began = time.monotonic()
     try:
-        error = _execute(source, partial, parameters)
+        error = _execute(found[paper], partial, parameters)
         partial.replace(target)
     finally:
         partial.unlink(missing_ok=True)

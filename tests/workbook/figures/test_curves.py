@@ -1,0 +1,10 @@
+"""Learning curves keep their values."""
+
+from __future__ import annotations
+
+from posekit.workbook import figures
+
+
+def test_curves_keep_their_values() -> None:
+    (curve,) = figures.learning_curves({"a": ([5, 10], [3.0, 2.0])}).axes[0].lines
+    assert (list(curve.get_xdata()), list(curve.get_ydata())) == ([5, 10], [3.0, 2.0])
