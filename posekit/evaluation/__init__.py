@@ -8,12 +8,33 @@
 from posekit.evaluation.diffusion import evaluate_hypotheses
 from posekit.evaluation.effects import protocol_effects
 from posekit.evaluation.prediction import Predictions, predict, predict_optimised
-from posekit.evaluation.protocols import PROTOCOLS, Protocol
+from posekit.evaluation.protocols import (
+    D3DP_PROTOCOL,
+    HOT_SEQUENCE,
+    MHFORMER,
+    MIXSTE,
+    MOTIONBERT,
+    MPI_INF_3DHP,
+    POSEAUG_3DHP,
+    POSEAUG_H36M,
+    PROTOCOLS,
+    VIDEOPOSE3D,
+    Protocol,
+)
 from posekit.evaluation.scoring import METRICS, Evaluation, evaluate, score
 
 __all__ = [
+    "D3DP_PROTOCOL",
+    "HOT_SEQUENCE",
     "METRICS",
+    "MHFORMER",
+    "MIXSTE",
+    "MOTIONBERT",
+    "MPI_INF_3DHP",
+    "POSEAUG_3DHP",
+    "POSEAUG_H36M",
     "PROTOCOLS",
+    "VIDEOPOSE3D",
     "Evaluation",
     "Predictions",
     "Protocol",
