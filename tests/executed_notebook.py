@@ -100,3 +100,13 @@ def write_executed(folder: Path, name: str = "demo-synthetic") -> Path:
     path = folder / f"{name}.ipynb"
     nbformat.write(executed_notebook(), path)
     return path
+
+
+def failed_notebook(folder: Path) -> Path:
+    """One that ended with an error, on disk."""
+    notebook = executed_notebook()
+    error = new_output("error", ename="InvalidData", evalue="a <bad> file.", traceback=["a <bad>"])
+    notebook.cells[2].outputs = [error]
+    notebook.cells[1].outputs = []
+    nbformat.write(notebook, folder / "demo-cmu.ipynb")
+    return folder / "demo-cmu.ipynb"
