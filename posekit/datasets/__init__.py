@@ -12,7 +12,7 @@ from importlib import import_module
 
 from posekit.datasets.clips import Clip, PoseDataset, fingerprint
 from posekit.datasets.source import DATASETS, DataSource, OnDisk
-from posekit.errors import InvalidParameter
+from posekit.errors import InvalidParameter, unknown
 from posekit.machine.storage import data_root
 
 __all__ = [
@@ -60,14 +60,14 @@ def load_dataset(
     """
     source = DATASETS.get(name)
     if source is None:
-        raise _unknown("data set", name, tuple(DATASETS))
+        raise InvalidParameter(unknown("data set", name, DATASETS))
     if split not in SPLITS:
-        raise _unknown("split", split, SPLITS)
+        raise InvalidParameter(unknown("split", split, SPLITS))
     if size not in SIZES:
-        raise _unknown("size", size, SIZES)
+        raise InvalidParameter(unknown("size", size, SIZES))
     keypoints = source.detected if keypoints is None else keypoints
     if source.keypoints and keypoints not in source.keypoints:
-        raise _unknown(f"2D keypoints of {name}", keypoints, source.keypoints)
+        raise InvalidParameter(unknown(f"2D keypoints of {name}", keypoints, source.keypoints))
     module = import_module(source.module)
     read = module.load(
         split, root=data_root(root), keypoints=keypoints, size=size, **source.options
@@ -96,11 +96,7 @@ def on_disk(name: str, root: str | os.PathLike[str] | None = None) -> OnDisk:
     """
     source = DATASETS.get(name)
     if source is None:
-        raise _unknown("data set", name, tuple(DATASETS))
+        raise InvalidParameter(unknown("data set", name, DATASETS))
     if not source.files:
         return OnDisk(None, (), (), f"made on demand, 2D: {', '.join(source.keypoints)}")
     return import_module(source.module).on_disk(data_root(root), **source.options)
-
-
-def _unknown(what: str, value: str, valid: tuple[str, ...]) -> InvalidParameter:
-    return InvalidParameter(f"unknown {what} {value!r}; choose one of: {', '.join(valid)}.")

@@ -1,4 +1,4 @@
-"""Reads the community's archives of pickled arrays without running what is in them.
+"""Reads the community's archives of pickled arrays (npz, pkl) without running what is in them.
 
 A pickle is a program: loading one with ``allow_pickle=True`` runs whatever its author wrote. The
 files of this field need very little of that machine: containers, text, numbers and NumPy arrays.
@@ -16,7 +16,8 @@ import pickle
 import re
 import zipfile
 import zlib
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -158,22 +159,16 @@ def load_archive(
     Raises:
         InvalidData: not an npz archive, truncated, a member missing, or a refused pickle.
     """
-    try:
-        with zipfile.ZipFile(path) as archive:
-            entries = {entry.filename.removesuffix(".npy"): entry for entry in archive.infolist()}
-            wanted = list(entries) if members is None else list(members)
-            missing = [name for name in wanted if name not in entries]
-            if missing:
-                raise InvalidData(
-                    f"{path}: no member {missing[0]!r}, the archive holds "
-                    f"{', '.join(sorted(entries)[:8]) or 'nothing'}; is it another file?"
-                )
-            return {name: _read_member(archive, entries[name], path) for name in wanted}
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
-        raise InvalidData(
-            f"{path}: not a readable npz archive ({reason(error)}); it is truncated or another "
-            "kind of file: download or copy it again."
-        ) from error
+    with _opened(path) as archive:
+        entries = {entry.filename.removesuffix(".npy"): entry for entry in archive.infolist()}
+        wanted = list(entries) if members is None else list(members)
+        missing = [name for name in wanted if name not in entries]
+        if missing:
+            raise InvalidData(
+                f"{path}: no member {missing[0]!r}, the archive holds "
+                f"{', '.join(sorted(entries)[:8]) or 'nothing'}; is it another file?"
+            )
+        return {name: _read_member(archive, entries[name], path) for name in wanted}
 
 
 def member_names(path: str | os.PathLike[str]) -> tuple[str, ...]:
@@ -182,10 +177,16 @@ def member_names(path: str | os.PathLike[str]) -> tuple[str, ...]:
     Raises:
         InvalidData: not an npz archive, or truncated.
     """
+    with _opened(path) as archive:
+        return tuple(name.removesuffix(".npy") for name in archive.namelist())
+
+
+@contextmanager
+def _opened(path: str | os.PathLike[str]) -> Iterator[zipfile.ZipFile]:
     try:
         with zipfile.ZipFile(path) as archive:
-            return tuple(name.removesuffix(".npy") for name in archive.namelist())
-    except zipfile.BadZipFile as error:
+            yield archive
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
         raise InvalidData(
             f"{path}: not a readable npz archive ({reason(error)}); it is truncated or another "
             "kind of file: download or copy it again."

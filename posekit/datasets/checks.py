@@ -1,4 +1,4 @@
-"""Tells arrays of joints, in pixels or metres, from other things that are mistaken for them."""
+"""Validation of what files hold: joints in pixels or metres, or what is mistaken for them."""
 
 from __future__ import annotations
 

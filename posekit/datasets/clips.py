@@ -1,4 +1,4 @@
-"""What every data set becomes: clips of one person seen by one camera.
+"""``Clip`` and ``PoseDataset``, what every data set becomes: one person seen by one camera.
 
 A clip holds screen-normalised keypoints and, where the data set has them, poses in metres in the
 camera frame. Whatever the files on disk look like, nothing above this module needs to know.

@@ -23,7 +23,7 @@ from posekit.datasets.videopose3d import (
     read_poses,
     views_of,
 )
-from posekit.errors import DatasetNotFound, InvalidParameter
+from posekit.errors import DatasetNotFound, InvalidParameter, unknown
 from posekit.geometry.cameras import Camera, human36m_cameras
 from posekit.geometry.skeletons import HUMAN36M_17, HUMAN36M_32, coco_to_human36m, human36m_32_to_17
 
@@ -73,9 +73,7 @@ def locate(root: Path, keypoints: str) -> tuple[Path, Path]:
     """
     source = KEYPOINTS.get(keypoints, keypoints)
     if not re.fullmatch(r"\w[\w.-]*", source):
-        raise InvalidParameter(
-            f"unknown 2D keypoints of h36m {keypoints!r}; choose one of: {', '.join(KEYPOINTS)}."
-        )
+        raise InvalidParameter(unknown("2D keypoints of h36m", keypoints, KEYPOINTS))
     folder = find_folder(root)
     names = (POSES_FILE, KEYPOINTS_FILE.format(source))
     missing = [name for name in names if folder is None or not (folder / name).is_file()]

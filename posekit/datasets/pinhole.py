@@ -1,4 +1,4 @@
-"""Intrinsics of a camera from where known points appear in its picture."""
+"""Camera calibration: intrinsics from where known points appear in the picture."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How much of a data set on disk a size takes: an even, deterministic choice of clips."""
+"""The sizes of a data set (smoke, quick, ...): even, deterministic subsets of its clips."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Puts recorded world motion into Human3.6M's room and looks at it through its cameras."""
+"""Virtual cameras for motion capture: Human3.6M's room and cameras, and a 2D detector."""
 
 from __future__ import annotations
 

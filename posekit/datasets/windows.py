@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from posekit.datasets.clips import PoseDataset
-from posekit.errors import InvalidData, InvalidParameter
+from posekit.errors import InvalidData, InvalidParameter, unknown
 from posekit.geometry.cameras import Camera
 from posekit.geometry.skeletons import Skeleton, mirror_points
 
@@ -147,7 +147,7 @@ def evaluation_windows(
         InvalidParameter: an unknown rule, or an even F under "centred".
     """
     if rule not in RULES:
-        raise InvalidParameter(f"unknown window rule {rule!r}; choose one of: {', '.join(RULES)}.")
+        raise InvalidParameter(unknown("window rule", rule, RULES))
     if rule in ("centred", "causal"):
         return _frame_windows(lengths, frames, causal=rule == "causal")
     if rule == "whole":

@@ -12,7 +12,7 @@ import numpy as np
 
 from posekit.datasets.locate import README, STANDIN_MEMBER, is_standin, standin_note
 from posekit.datasets.synthetic.generate import generate_take
-from posekit.errors import InvalidData, InvalidParameter, StorageError
+from posekit.errors import InvalidData, InvalidParameter, StorageError, unknown
 from posekit.machine.storage import atomic_path
 
 FRAMES = {"smoke": (60, 120), "quick": (150, 250), "standard": (400, 800)}
@@ -33,9 +33,7 @@ def check_size(size: str) -> None:
         InvalidParameter: it is none.
     """
     if size not in FRAMES:
-        raise InvalidParameter(
-            f"unknown size {size!r} of a stand-in; choose one of: {', '.join(FRAMES)}."
-        )
+        raise InvalidParameter(unknown("size of a stand-in", size, FRAMES))
 
 
 def standin_writer(folder: str, write_layout: LayoutWriter) -> Callable[..., Path]:

@@ -23,7 +23,9 @@ from posekit.datasets.standins.files import (
 from posekit.datasets.synthetic.person import keyed_generator
 from posekit.geometry.cameras import Camera, human36m_cameras
 
+NAME = "h36m_motionbert"
 MISSING = ("S11", "Directions", 1)  # damaged in the data set itself
+_KEY = NAME.removeprefix("h36m_")  # of random draws: another key, other files from a seed
 
 
 def write_layout(folder: Path, make_take: TakeMaker, lengths: tuple[int, int], seed: str) -> Path:
@@ -34,7 +36,7 @@ def write_layout(folder: Path, make_take: TakeMaker, lengths: tuple[int, int], s
     """
     path = folder / FILE
     refuse_real_files([path])
-    note = made_note("h36m_motionbert", seed)
+    note = made_note(NAME, seed)
     content = {}
     for split, subjects in SUBJECTS.items():
         videos = list(_videos(subjects, make_take, lengths, seed))
@@ -44,7 +46,7 @@ def write_layout(folder: Path, make_take: TakeMaker, lengths: tuple[int, int], s
     return folder
 
 
-write_standin = standin_writer("h36m_motionbert", write_layout)
+write_standin = standin_writer(NAME, write_layout)
 
 
 def _joined(parts: list[Any]) -> Any:
@@ -63,14 +65,14 @@ def _videos(
             for take in (1, 2):
                 if (subject, action, take) == MISSING:
                     continue
-                rng = keyed_generator("stand-in", "motionbert", seed, subject, action, take)
+                rng = keyed_generator("stand-in", _KEY, seed, subject, action, take)
                 frames = int(rng.integers(lengths[0], lengths[1] + 1))
                 world = torch.from_numpy(make_take(subject, action, take, frames))
                 for number, (name, camera) in enumerate(cameras.items(), start=1):
                     person = int(subject.removeprefix("S"))
                     source = f"s_{person:02d}_act_{act:02d}_subact_{take:02d}_ca_{number:02d}"
                     yield {
-                        **_view(world, camera, f"stand-in/motionbert/{source}"),
+                        **_view(world, camera, f"stand-in/{_KEY}/{source}"),
                         "camera_name": [name] * frames,
                         "source": [source] * frames,
                         "action": [action] * frames,

@@ -25,7 +25,7 @@ from posekit.datasets.standins.files import (
     write_readme,
 )
 from posekit.datasets.synthetic.person import keyed_generator
-from posekit.errors import InvalidParameter
+from posekit.errors import InvalidParameter, unknown
 from posekit.geometry.calibration import load_calibration
 from posekit.geometry.cameras import human36m_cameras
 from posekit.geometry.skeletons import HUMAN36M_17, HUMAN36M_32, human36m_32_to_17
@@ -63,9 +63,7 @@ def write_standin(
     """
     check_size(size)
     if motion not in MOTIONS:
-        raise InvalidParameter(
-            f"unknown motion {motion!r} of a stand-in; choose one of: {', '.join(MOTIONS)}."
-        )
+        raise InvalidParameter(unknown("motion of a stand-in", motion, MOTIONS))
     maker = synthetic_takes(seed) if motion == "synthetic" else _recorded(data_root(source), seed)
     return write_layout(root / "h36m", maker, FRAMES[size], f"{motion} motion, seed {seed}", seed)
 

@@ -1,4 +1,4 @@
-"""What a person does in each action: Human3.6M's fifteen, and running and jumping."""
+"""The scripts of all actions: Human3.6M's fifteen, and running and jumping."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What hands do: wrists go to places near the body on straight minimum-jerk paths.
+"""Reaching: wrists go to places near the body on straight minimum-jerk paths.
 
 Elbows follow by two-link inverse kinematics; the trunk turns and bends towards what is far.
 """

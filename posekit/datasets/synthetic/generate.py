@@ -1,4 +1,4 @@
-"""From a subject, an action and a take number to joint positions in the world."""
+"""The generator: from a subject, an action and a take number to joint positions in the world."""
 
 from __future__ import annotations
 

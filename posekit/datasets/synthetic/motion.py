@@ -1,4 +1,4 @@
-"""How a movement is written down: the angles of a body over time, their limits, their blending.
+"""``Motion``, the joint angles of a body over time, with their limits and their blending.
 
 Angles are degrees. Columns with two entries hold the right side first, then the left.
 

@@ -1,4 +1,4 @@
-"""Where the pelvis goes: carried by the foot on the floor, on a course that stays in the room."""
+"""The root trajectory: carried by the foot on the floor, on a course that stays in the room."""
 
 from __future__ import annotations
 
