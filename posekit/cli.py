@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
 import sys
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from importlib import import_module
@@ -189,10 +190,9 @@ def _check_reference(profile: str, checkpoint: str) -> None:
 
 
 def _update_reference(paper: str, scale: Mapping[str, Any]) -> Path:
-    from posekit.workbook.studies.references import write_reference
-    from posekit.workbook.studies.study import Study
+    from posekit.workbook.studies import Study, update_reference
 
-    return write_reference(Study(paper, **scale))
+    return update_reference(Study(paper, **scale))
 
 
 @posekit.command(short_help="The runs that reports need, and which are stored.")
@@ -201,7 +201,7 @@ def _update_reference(paper: str, scale: Mapping[str, Any]) -> Path:
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per run, for schedulers.")
 def plan(papers: tuple[str, ...], as_json: bool, **scale: Any) -> None:
     """Show the runs that reports need, which of them are stored, and how long the rest takes."""
-    from posekit.workbook.studies.study import Study
+    from posekit.workbook.studies import Study
 
     for paper in papers or _papers():
         study = Study(paper, **scale)
@@ -304,14 +304,16 @@ def _speeds(model: str, options: Mapping[str, Any]) -> Iterator[Sequence[str]]:
 def list_papers() -> None:
     """List the papers: title, venue, tables, claims, and whether a notebook is there."""
     from posekit.workbook.papers import load_paper
+    from posekit.workbook.reports.running import notebook_files
 
-    there = _notebooks() if repository_root() else ()
+    root = repository_root()
+    there = notebook_files() if root else {}
     rows = []
     for key in _papers():
         paper = load_paper(key)
         short = paper.title.partition(":")[0]
         counts = (str(len(paper.tables)), str(len(paper.claims)))
-        notebook = f"notebooks/{key}.ipynb" if key in there else "not yet"
+        notebook = str(there.get(key, "not yet")).removeprefix(f"{root}{os.sep}")
         rows.append((key, short, f"{paper.venue} {paper.year}", *counts, notebook))
     click.echo(aligned(("paper", "title", "venue", "tables", "claims", "notebook"), rows))
 

@@ -54,11 +54,11 @@ def reports_folder() -> Path:
 
 def available_notebooks() -> tuple[str, ...]:
     """Names of the notebooks that exist, in alphabetical order, the reader's own among them."""
-    return tuple(sorted(_notebooks()))
+    return tuple(sorted(notebook_files()))
 
 
-def _notebooks() -> dict[str, Path]:
-    """Name -> file, in the repository and in the folders of ``POSEKIT_PAPERS``.
+def notebook_files() -> dict[str, Path]:
+    """Name -> file of every notebook, in the repository and in the folders of ``POSEKIT_PAPERS``.
 
     A notebook of the repository goes before one of the reader's under the same name.
     """
@@ -90,7 +90,7 @@ def run_notebook(paper: str, parameters: Mapping[str, Any], folder: Path) -> Not
         InvalidParameter: there is no such notebook.
         StorageError: the folder cannot be written.
     """
-    found = _notebooks()
+    found = notebook_files()
     if paper not in found:
         raise InvalidParameter(unknown("paper", paper, sorted(found)))
     dataset = str(parameters.get("dataset", "synthetic"))
