@@ -1,4 +1,7 @@
-"""Figures of the notebooks: plotly where one turns, plays or asks for values, else matplotlib."""
+"""Plots of the notebooks: plotly where one turns, plays or asks for values, else matplotlib.
+
+They take plain values, so that anything can fill them, and give plotly's or matplotlib's Figure.
+"""
 
 from posekit.workbook.figures.charts import effect_bars, error_per_joint
 from posekit.workbook.figures.curves import learning_curves

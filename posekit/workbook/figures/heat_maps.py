@@ -24,7 +24,7 @@ def heat_map_grid(
         columns: heading -> (rows, n, n); headings break at commas.
         rows: names of the rows.
         labels: n names.
-        title: over the figure.
+        title: over the plot.
 
     Raises:
         InvalidData: matrices of another size.
@@ -72,7 +72,7 @@ def topology_heat_map(matrix: ArrayLike, labels: Sequence[str], *, title: str = 
         matrix: (n, n). Non-negative weights go from dark to light; with negative ones the colour
             scale is symmetric about zero.
         labels: n names.
-        title: over the figure.
+        title: over the plot.
 
     Raises:
         InvalidData: the matrix is not (n, n).

@@ -22,6 +22,8 @@ from posekit.workbook.figures.style import (
 from posekit.workbook.templates import render
 
 MOST_FRAMES = 60
+STRIP_POSES = 5
+AZIMUTH = -60.0  # degrees, of the first view
 DECIMALS = 4  # metres: 0.1 mm
 CONTROLS = -0.18  # height of the slider and the buttons, below the joints' names
 _VIEWS = ("left", "right", "middle")
@@ -39,7 +41,7 @@ def motion_viewer(
     skeleton: Skeleton,
     *,
     title: str = "",
-    azimuth: float = -60.0,
+    azimuth: float = AZIMUTH,
 ) -> go.Figure:
     """An animation to rotate and step through: skeletons above, error per joint below.
 
@@ -48,7 +50,7 @@ def motion_viewer(
             to 60 frames.
         target: the truth in the same shape, drawn dashed; None draws the prediction alone.
         skeleton: its bones.
-        title: over the figure.
+        title: over the plot.
         azimuth: direction of the first view in degrees; 0 looks along the camera's x axis, -90
             along its z axis.
 
@@ -95,37 +97,31 @@ def motion_viewer(
     )
 
 
-def pose_strip(
-    prediction: ArrayLike, skeleton: Skeleton, *, target: ArrayLike | None = None, poses: int = 5
-) -> str:
-    """A small SVG of a few poses side by side, seen by the camera, for the report's index card.
+def pose_strip(prediction: ArrayLike, skeleton: Skeleton) -> str:
+    """A small SVG of five poses side by side, seen by the camera, for the report's index card.
 
     Args:
-        prediction: (frames, joints, 3), camera axes, metres.
+        prediction: (frames, joints, 3), camera axes, metres; the poses are evenly spaced in time.
         skeleton: its bones.
-        target: the truth, drawn thin and grey, or None.
-        poses: how many, evenly spaced in time.
+
+    Raises:
+        InvalidData: another shape.
     """
     predicted = checked_poses(prediction, skeleton, "prediction")
-    chosen = np.linspace(0, len(predicted) - 1, poses).round().astype(int)
-    true = predicted if target is None else checked_poses(target, skeleton, "target")
-    everything = np.concatenate([predicted[chosen], true[chosen]])[..., :2]
-    low, high = everything.min(axis=(0, 1)), everything.max(axis=(0, 1))
+    chosen = np.linspace(0, len(predicted) - 1, STRIP_POSES).round().astype(int)
+    poses = predicted[chosen][..., :2]
+    low, high = poses.min(axis=(0, 1)), poses.max(axis=(0, 1))
     width, height = 100.0, 150.0
     scale = min(0.9 * width / (high[0] - low[0]), 0.9 * height / (high[1] - low[1]))
     bones = []
-    for place, frame in enumerate(chosen):
-        middle = np.array([width * (place + 0.5), height / 2])
-        for pose, thin in ((true[frame], True), (predicted[frame], False)):
-            if thin and target is None:
-                continue
-            points = middle + scale * (pose[:, :2] - (low + high) / 2)
-            for child, parent in skeleton.bones:
-                colour = GREY if thin else SIDE_COLOURS[side(skeleton, child)]
-                look = (colour, 1.5, "3 2.5") if thin else (colour, 3.5, "")
-                bones.append((points[child], points[parent], *look))
-    size = {"width": poses * width, "height": height}
-    return str(render("figures/pose_strip.svg.j2", bones=bones, poses=poses, **size))
+    for place, pose in enumerate(poses):
+        points = [width * (place + 0.5), height / 2] + scale * (pose - (low + high) / 2)
+        bones += [
+            (points[child], points[parent], SIDE_COLOURS[side(skeleton, child)])
+            for child, parent in skeleton.bones
+        ]
+    size = {"width": STRIP_POSES * width, "height": height}
+    return str(render("figures/pose_strip.svg.j2", bones=bones, poses=STRIP_POSES, **size))
 
 
 def checked_poses(pose: ArrayLike, skeleton: Skeleton, name: str) -> NDArray[np.float64]:

@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from posekit.evaluation.optimisation import TRACE_TERMS
 from posekit.geometry.skeletons import Skeleton
 from posekit.workbook.figures.motion import (
+    AZIMUTH,
     body_traces,
     checked_poses,
     error_bars,
@@ -38,7 +39,6 @@ def optimisation_viewer(
     skeleton: Skeleton,
     *,
     title: str = "",
-    azimuth: float = -60.0,
 ) -> go.Figure:
     """An animation over the iterations: skeletons above, terms of the loss and errors below.
 
@@ -48,8 +48,7 @@ def optimisation_viewer(
             of the last pose is not evaluated any more.
         target: the true pose (joints, 3), drawn dashed; None draws the prediction alone.
         skeleton: its bones.
-        title: over the figure.
-        azimuth: direction of the first view, as in ``motion_viewer``.
+        title: over the plot.
 
     Raises:
         InvalidData: shapes that do not agree with each other or with the skeleton.
@@ -77,7 +76,7 @@ def optimisation_viewer(
         height=680 if true is None else 900,
         title=title,
         margin={"l": 10, "r": 10, "t": 95, "b": 10},
-        scene=scene_around(everything, azimuth, bottom=bottom + 0.02),
+        scene=scene_around(everything, AZIMUTH, bottom=bottom + 0.02),
         legend={"y": 1.0, "itemsizing": "constant"},
         updatemenus=[play_button(ITERATION_MILLISECONDS)],
         sliders=[slider([frame.name for frame in frames], prefix="iteration ")],

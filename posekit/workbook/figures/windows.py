@@ -10,18 +10,19 @@ import plotly.graph_objects as go
 from posekit.errors import InvalidData
 from posekit.workbook.figures.style import BLUE, GREY, HIDDEN_AXIS, RED, rounded, styled
 
+MOST_IN_CHAIN = 9
 
-def frame_chain(frames: int, *, shown: int = 9) -> go.Figure:
+
+def frame_chain(frames: int) -> go.Figure:
     """The frames of a window as a chain in which each is linked with the one before and after.
 
     Args:
-        frames: length of the window; windows longer than ``shown`` are drawn with a gap.
-        shown: how many frames are drawn.
+        frames: length of the window; windows of more than nine are drawn with a gap.
     """
-    if frames <= shown:
+    if frames <= MOST_IN_CHAIN:
         labels = [str(frame) for frame in range(frames)]
     else:
-        ends = shown // 2
+        ends = MOST_IN_CHAIN // 2
         labels = [str(frame) for frame in range(ends + 1)] + ["…"]
         labels += [str(frames - frame) for frame in range(ends, 0, -1)]
     places = list(range(len(labels)))

@@ -23,6 +23,7 @@ from posekit.workbook.notebooks.widgets import Motion
 from posekit.workbook.reports import RESULTS_MIME
 from posekit.workbook.studies import Study
 from posekit.workbook.tables import card
+from posekit.workbook.templates import render
 
 __all__ = [
     "Settings",
@@ -173,7 +174,7 @@ def export(settings: Settings, results: Mapping[str, Any]) -> Path:
     display(
         {
             RESULTS_MIME: json.loads(text),
-            "text/html": f"<p>Results written to <code>{name}</code>.</p>",
+            "text/html": render("notebooks/results_written.html.j2", name=name),
             "text/plain": f"Results written to {name}.",
         },
         raw=True,

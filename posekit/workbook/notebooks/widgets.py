@@ -22,8 +22,8 @@ Motion = tuple[ArrayLike, ArrayLike]
 def motion_browser(clips: Mapping[str, Motion], skeleton: Skeleton) -> ipywidgets.VBox:
     """A viewer of several clips: choose one, play or step through it, turn it, read the errors.
 
-    The figure itself plays, steps and turns in the browser; the widgets choose the clip, the
-    direction of the view, and what the figure shows.
+    The plot itself plays, steps and turns in the browser; the widgets choose the clip, the
+    direction of the view, and what the plot shows.
 
     Args:
         clips: clip name -> (prediction, target), each (frames, joints, 3), metres.
@@ -77,14 +77,14 @@ def mean_errors(prediction: ArrayLike, target: ArrayLike) -> list[float]:
 
 
 def live_or_static(widget: ipywidgets.DOMWidget, figure: go.Figure, *, alt: str) -> None:
-    """Show ``widget`` where a kernel is running, and ``figure`` in the report.
+    """Show ``widget`` where a kernel is running, and the plot ``figure`` in the report.
 
-    Both travel in one output: JupyterLab picks the widget, the report builder the figure.
+    Both travel in one output: JupyterLab picks the widget, the report builder the plot.
 
     Args:
         widget: the live view.
         figure: what stands in its place in static HTML.
-        alt: one sentence that states what the figure shows.
+        alt: one sentence that states what the plot shows.
     """
     bundle = dict(widget._repr_mimebundle_())
     bundle[PLOTLY_MIME] = json.loads(figure.to_json())
@@ -137,7 +137,7 @@ def trade_off_explorer(points: Sequence[TradeOff]) -> ipywidgets.VBox:
 
 
 def explore_trade_off(points: Sequence[TradeOff], *, alt: str) -> None:
-    """The explorer of ``points`` in JupyterLab, a figure with buttons and a slider in the report.
+    """The explorer of ``points`` in JupyterLab, a plot with buttons and a slider in the report.
 
     Without points, as where a checkpoint is examined and nothing was trained, a line says so.
     """

@@ -83,10 +83,15 @@ def test_viewer_refuses_truth_of_another_length() -> None:
         figures.motion_viewer(motion(3)[0], motion(4)[1], HUMAN36M_17)
 
 
-def test_strip_is_sound_svg_with_every_bone() -> None:
-    prediction, target = motion(20)
-    svg = ElementTree.fromstring(
-        figures.pose_strip(prediction, HUMAN36M_17, target=target, poses=4)
-    )
-    assert svg.get("aria-label")
-    assert len(svg) == 4 * 2 * len(HUMAN36M_17.bones)
+def test_strip_is_sound_svg_with_every_bone_inside() -> None:
+    prediction, _ = motion(20)
+    svg = ElementTree.fromstring(figures.pose_strip(prediction, HUMAN36M_17))
+    assert svg.get("aria-label") == "5 predicted poses"
+    assert svg.get("viewBox") == "0 0 500 150"
+    assert len(svg) == 5 * len(HUMAN36M_17.bones)
+    ends = np.array([[float(line.get(axis)) for axis in ("x1", "y1")] for line in svg])
+    assert (ends > 0).all()
+    assert (ends < [500, 150]).all()
+    colours = [line.get("stroke") for line in svg]
+    left = [child for child, _ in HUMAN36M_17.bones if child in HUMAN36M_17.left]
+    assert colours.count(SIDE_COLOURS["left"]) == 5 * len(left)
