@@ -1,7 +1,5 @@
 """GLA-GCN's tables: figures as published, reconstructions that are called so, runs that fit."""
 
-from pathlib import Path
-
 import pytest
 import torch
 
@@ -10,17 +8,16 @@ from posekit.evaluation.protocols import HOT_SEQUENCE, MHFORMER, MIXSTE, VIDEOPO
 from posekit.geometry.skeletons import HUMAN36M_17, HUMANEVA_15
 from posekit.models import build
 from posekit.profiling.counting import size_of
-from posekit.training.recipes import Recipe
+from posekit.training.recipes import LiftingRecipe
 from posekit.workbook.notebooks.checkpoint_report import (
     _published,
     checkpoint_table,
     lifter_to_examine,
 )
 from posekit.workbook.papers import load_paper
-from posekit.workbook.papers.profiles import describe, resolve_profile
-from posekit.workbook.studies.execution import Job
-from posekit.workbook.studies.pool import estimated_seconds
-from posekit.workbook.studies.study import Study
+from posekit.workbook.papers.profiles import resolve_profile
+from posekit.workbook.studies import Study
+from posekit.workbook.tasks.lifting import TASK, Settings
 
 PAPER = load_paper("gla_gcn")
 RUNS = [row for row in PAPER.rows if row.run]
@@ -65,7 +62,7 @@ def test_every_row_has_a_source_and_runs_or_says_why_not():
 
 def test_rows_with_the_global_branch_call_it_our_reconstruction():
     for row in RUNS:
-        options = row.run.options
+        options = Settings.of(row.run).options
         branch = options.get("global_layers") or options.get("global_head")
         assert ("our reconstruction of the unpublished branch" in row.name) == bool(branch), (
             row.path
@@ -76,7 +73,7 @@ def test_counted_costs_are_those_measured_on_the_release():
     rows = [row for row in RUNS if "own measurement" in row.source]
     assert len(rows) == 8
     for row in rows:
-        size = size_of(row.run.model, **row.run.options)
+        size = size_of(row.run.model, **Settings.of(row.run).options)
         assert size.parameters == round(1e6 * row.published["params"])
         assert size.product_macs / 1e6 == pytest.approx(row.published["macs"], abs=0.06)
 
@@ -85,34 +82,39 @@ def test_counted_costs_are_those_measured_on_the_release():
 def test_every_row_can_be_run_at_every_scale(name):
     profile = resolve_profile(name, "synthetic", "cpu", PAPER.scaling)
     for row in RUNS:
-        config = profile.configuration(row.run)
-        Recipe(**config["recipe"])
-        assert "pairs of blocks" in describe(config) or row.run.model == "gla_gcn"
+        config = TASK.configuration(row.run, "synthetic", profile)
+        LiftingRecipe(**config["recipe"])
+        assert "pairs of blocks" in TASK.describe(config) or row.run.model == "gla_gcn"
         if name != "paper":
             skeleton = HUMANEVA_15 if row.only_on == "humaneva" else HUMAN36M_17
             network = build(config["model"], skeleton=skeleton, **config["options"])
-            assert network.frames == row.run.options["frames"] // profile.frames_divisor
+            assert (
+                network.frames == Settings.of(row.run).options["frames"] // profile.frames_divisor
+            )
 
 
 def test_rows_of_the_paper_take_512_windows_a_step():
     profile = resolve_profile("paper", "h36m", "cuda", PAPER.scaling)
     for frames in ("27", "81", "243"):
         run = PAPER.row(f"table-frames/{frames}").run
-        assert profile.configuration(run)["recipe"]["batch_size"] == 512
+        assert TASK.configuration(run, "synthetic", profile)["recipe"]["batch_size"] == 512
 
 
 @pytest.mark.parametrize("name", PROFILES)
 def test_every_length_of_window_gets_equally_many_poses(name):
     profile = resolve_profile(name, "synthetic", "cpu", PAPER.scaling)
     runs = [row.run for row in PAPER.table("table-frames").rows]
-    assert len({profile.configuration(run)["recipe"]["batch_size"] for run in runs}) == 1
+    assert (
+        len({TASK.configuration(run, "synthetic", profile)["recipe"]["batch_size"] for run in runs})
+        == 1
+    )
 
 
 def test_measured_costs_are_in_the_unit_of_their_table(tmp_path):
     study = Study("gla_gcn", profile="smoke", runs=tmp_path, device="cpu")
     row = PAPER.row("table-efficiency/measured")
-    assert study.measured(row)["macs"].value == pytest.approx(row.published["macs"], abs=0.06)
-    assert study.measured(row)["params"].value == pytest.approx(row.published["params"])
+    assert study.figures(row)["macs"].value == pytest.approx(row.published["macs"], abs=0.06)
+    assert study.figures(row)["params"].value == pytest.approx(row.published["params"])
 
 
 def test_a_checkpoint_is_set_beside_the_figure_of_its_own_network(tmp_path):
@@ -162,18 +164,24 @@ def test_channels_keep_their_order_at_every_scale():
     for name in PROFILES:
         profile = resolve_profile(name, "synthetic", "cpu", PAPER.scaling)
         rows = PAPER.table("table-channels").rows
-        widths = [profile.configuration(row.run)["options"]["embed_dim"] for row in rows]
+        widths = [
+            TASK.configuration(row.run, "synthetic", profile)["options"]["embed_dim"]
+            for row in rows
+        ]
         assert widths == sorted(widths)
 
 
 def test_a_run_of_graph_units_can_be_planned():
     profile = resolve_profile("quick", "synthetic", "cpu", PAPER.scaling)
-    config = profile.configuration(PAPER.row("table-h36m-gt/without-reconstruction").run)
-    seconds = estimated_seconds(Job("run", config, Path("runs"), Path("data"), "cpu"))
+    config = TASK.configuration(
+        PAPER.row("table-h36m-gt/without-reconstruction").run, "synthetic", profile
+    )
+    seconds = TASK.seconds(config, torch.device("cpu"))
     assert 5 < seconds < 20
     # As published: an epoch has one window for every frame, not one for every 243.
-    full = resolve_profile("paper", "h36m", "cpu", PAPER.scaling).configuration(
-        PAPER.row("table-h36m-gt/without-reconstruction").run
+    whole = resolve_profile("paper", "h36m", "cpu", PAPER.scaling)
+    full = TASK.configuration(
+        PAPER.row("table-h36m-gt/without-reconstruction").run, "synthetic", whole
     )
     steps = 80 * 1_560_000 // 512  # without mirrored copies, 512 windows a step
     once = {**full, "recipe": {**full["recipe"], "max_steps": 1}}
@@ -182,4 +190,4 @@ def test_a_run_of_graph_units_can_be_planned():
 
 
 def _estimate(config):
-    return estimated_seconds(Job("run", config, Path("runs"), Path("data"), "cpu"))
+    return TASK.seconds(config, torch.device("cpu"))

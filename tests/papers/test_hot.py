@@ -7,9 +7,10 @@ from posekit.evaluation.protocols import PROTOCOLS
 from posekit.geometry.skeletons import HUMAN36M_17
 from posekit.models import build
 from posekit.profiling.counting import size_of
-from posekit.training.recipes import Recipe
+from posekit.training.recipes import LiftingRecipe
 from posekit.workbook.papers import load_paper
 from posekit.workbook.papers.profiles import PROFILES, resolve_profile
+from posekit.workbook.tasks.lifting import TASK, Settings
 
 
 @pytest.fixture(scope="module")
@@ -35,13 +36,13 @@ def test_every_row_runs_or_says_why_not(paper):
         assert row.source
         assert (row.run is None) == bool(row.not_run), row.path
         if row.run is not None:
-            assert row.run.protocol in PROTOCOLS
+            assert Settings.of(row.run).protocol in PROTOCOLS
 
 
 @pytest.mark.parametrize("table", ["table-efficiency-measured", "table-n-f-measured"])
 def test_counted_costs_are_those_measured_on_the_released_code(paper, table):
     for row in paper.table(table).rows:
-        size = size_of(row.run.model, **row.run.options)
+        size = size_of(row.run.model, **Settings.of(row.run).options)
         counted = {
             "params": size.parameters / 1e6,
             "flops": 2 * size.layer_macs / 1e9,
@@ -55,7 +56,7 @@ def test_hosts_own_costs(paper):
     for row in paper.table("table-hosts-own-figures").rows:
         if row.run is None or row.published["params"] is None:
             continue
-        size = size_of(row.run.model, **row.run.options)
+        size = size_of(row.run.model, **Settings.of(row.run).options)
         assert size.parameters / 1e6 == pytest.approx(row.published["params"], abs=0.05)
         assert size.layer_macs / 1e9 == pytest.approx(row.published["macs"], rel=0.03)
 
@@ -64,8 +65,8 @@ def test_hosts_own_costs(paper):
 def test_every_run_builds_and_trains_at_every_scale(paper, name):
     profile = resolve_profile(name, "synthetic", "cpu", paper.scaling)
     for row in (row for row in paper.rows if row.run):
-        configuration = profile.configuration(row.run)
-        Recipe(**configuration["recipe"])
+        configuration = TASK.configuration(row.run, "synthetic", profile)
+        LiftingRecipe(**configuration["recipe"])
         with torch.device("meta"):
             network = build(
                 configuration["model"], skeleton=HUMAN36M_17, **configuration["options"]
@@ -80,15 +81,15 @@ def test_strategies_share_everything_else(paper):
         ("table-recovery-strategy", "recover"),
     ]:
         runs = [row.run for row in paper.table(table).rows]
-        assert len({run.options[option] for run in runs}) == len(runs)
-        assert len({str({**run.options, option: None}) for run in runs}) == 1
+        assert len({Settings.of(run).options[option] for run in runs}) == len(runs)
+        assert len({str({**Settings.of(run).options, option: None}) for run in runs}) == 1
 
 
 @pytest.mark.parametrize("name", ["smoke", "quick", "standard"])
 def test_scaled_rows_of_n_and_f_stay_apart(paper, name):
     profile = resolve_profile(name, "synthetic", "cpu", paper.scaling)
     rows = paper.table("table-n-f-measured").rows
-    options = [profile.configuration(row.run)["options"] for row in rows]
+    options = [TASK.configuration(row.run, "synthetic", profile)["options"] for row in rows]
     assert {option["prune_at"] for option in options} == set(range(1, options[0]["depth"]))
     published = {row.variant["token_num"] for row in rows}
     assert len({option["tokens"] for option in options}) == len(published)

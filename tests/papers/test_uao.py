@@ -6,10 +6,11 @@ from posekit.evaluation.optimisation import RELEASED, Optimisation
 from posekit.evaluation.protocols import PROTOCOLS
 from posekit.geometry.skeletons import HUMAN36M_17
 from posekit.models import build
-from posekit.training.recipes import Recipe
+from posekit.training.recipes import LiftingRecipe
 from posekit.workbook.papers import load_paper
-from posekit.workbook.studies.published_costs import published_costs
-from posekit.workbook.studies.study import Study
+from posekit.workbook.studies import Study
+from posekit.workbook.studies.costs import published_costs
+from posekit.workbook.tasks.lifting import Settings
 
 
 @pytest.fixture(scope="module")
@@ -29,33 +30,43 @@ def test_every_row_runs_or_says_why_not(paper):
         assert (row.run is None) == bool(row.not_run), row.path
         if row.run is None:
             continue
-        assert row.run.protocol in PROTOCOLS
+        assert Settings.of(row.run).protocol in PROTOCOLS
         recipe = dict(row.run.recipe)
         recipe.pop("frames_per_step")
-        Recipe(**recipe)
-        Optimisation(**(row.run.optimise or {}))
-        small = {**row.run.options, "embed_dim": 16, "depth": 1}
+        LiftingRecipe(**recipe)
+        Optimisation(**(Settings.of(row.run).optimise or {}))
+        small = {**Settings.of(row.run).options, "embed_dim": 16, "depth": 1}
         assert build(row.run.model, skeleton=HUMAN36M_17, **small).frames == small["frames"]
 
 
 def test_the_full_method_is_the_released_run(paper):
     rows = ("table-h36m-readme/gumlp-uao", "table-loss-terms/both", "table-iterations/iterations-4")
     for path in rows:
-        assert Optimisation(**paper.row(path).run.optimise) == RELEASED
+        assert Optimisation(**Settings.of(paper.row(path).run).optimise) == RELEASED
 
 
 def test_rows_of_one_network_differ_in_their_optimisation_alone(paper):
     ablations = ("loss-terms", "uncertainty", "optimise-target", "iterations", "step-size")
     for table in ablations:
         rows = [row.run for row in paper.table(f"table-{table}").rows]
-        assert len({str((run.model, run.options, run.recipe, run.protocol)) for run in rows}) == 1
-        assert len({str(run.optimise) for run in rows}) == len(rows)
+        assert (
+            len(
+                {
+                    str(
+                        (run.model, Settings.of(run).options, run.recipe, Settings.of(run).protocol)
+                    )
+                    for run in rows
+                }
+            )
+            == 1
+        )
+        assert len({str(Settings.of(run).optimise) for run in rows}) == len(rows)
 
 
 def test_optimised_and_plain_poses_are_scored_alike(paper):
     """An optimised pose has its root at 0, which no protocol may count as a gain."""
     runs = [row.run for row in paper.rows if row.run]
-    assert {PROTOCOLS[run.protocol].root for run in runs} == {"zeroed"}
+    assert {PROTOCOLS[Settings.of(run).protocol].root for run in runs} == {"zeroed"}
 
 
 def test_costs_are_the_published_ones(paper, tmp_path):
