@@ -8,9 +8,10 @@ from posekit.geometry.cameras import human36m_cameras
 from posekit.geometry.skeletons import HUMAN36M_17, mirror_points
 from posekit.metrics import p_mpjpe
 from posekit.metrics.hypotheses import j_agg, j_best, p_agg, p_best
-from posekit.models import build
+from posekit.models import build, mixste
 from posekit.models.d3dp import (
     D3DP,
+    Config,
     Denoiser,
     KTPFormerDenoiser,
     MixSTEDenoiser,
@@ -64,7 +65,7 @@ def test_sampling_visits_the_published_steps(iterations, steps):
 
 def test_denoiser_has_the_size_of_the_release():
     with torch.device("meta"):
-        denoiser = MixSTEDenoiser()
+        denoiser = MixSTEDenoiser(mixste.Config())
     assert sum(parameter.numel() for parameter in denoiser.parameters()) == 34_835_459
 
 
@@ -129,13 +130,13 @@ class PerfectDenoiser(Denoiser):
 @pytest.mark.parametrize("scale", [1.0, 2.0])
 def test_a_perfect_denoiser_gives_the_truth(scale):
     truth = poses(2, 4, seed=3)
-    lifter = D3DP(PerfectDenoiser(truth), scale=scale, hypotheses=2, iterations=3)
+    lifter = D3DP(PerfectDenoiser(truth), Config(scale=scale, hypotheses=2, iterations=3))
     torch.testing.assert_close(lifter(draw(2, 4, 17, 2).abs()), truth)
 
 
 def test_training_input_is_clamped_noise_around_the_target():
     truth = poses(64, 2, seed=3)
-    lifter = D3DP(PerfectDenoiser(truth), scale=2.0)
+    lifter = D3DP(PerfectDenoiser(truth), Config(scale=2.0))
     torch.manual_seed(0)
     torch.testing.assert_close(lifter.training_forward(draw(64, 2, 17, 2).abs(), truth), truth)
     (noisy,) = lifter.pose_estimator.seen

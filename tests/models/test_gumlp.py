@@ -11,7 +11,7 @@ from posekit.errors import InvalidData, InvalidParameter
 from posekit.geometry.skeletons import HUMAN36M_17, SKELETONS
 from posekit.metrics.losses import sequence_loss
 from posekit.models import build
-from posekit.models.gumlp import GUMLP, distances_to_centre, partitioned_adjacency
+from posekit.models.gumlp import GUMLP, Config, distances_to_centre, partitioned_adjacency
 from posekit.profiling.counting import size_of
 
 SMALL = {"embed_dim": 16, "depth": 2, "drop_path": 0.0}
@@ -20,7 +20,7 @@ PLAIN = partial(sequence_loss, consistency=0.0, velocity=0.0)
 
 def small(**options):
     torch.manual_seed(0)
-    return GUMLP(**(SMALL | options)).eval()
+    return GUMLP(Config(**(SMALL | options))).eval()
 
 
 def draw(*shape, seed=1):

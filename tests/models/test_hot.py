@@ -9,8 +9,8 @@ import torch
 from posekit.errors import InvalidData, InvalidParameter
 from posekit.geometry.skeletons import HUMAN36M_17, HUMANEVA_15, mirror_points
 from posekit.metrics.losses import SequenceLoss
-from posekit.models import build, releases
-from posekit.models.hot import HOSTS, Hourglass
+from posekit.models import build, mixste, releases
+from posekit.models.hot import HOSTS, Config, Hourglass
 from posekit.models.mixste import MixSTE
 from posekit.models.pruning import gather_frames, interpolated_frames, nearest_frames
 from posekit.profiling.counting import size_of
@@ -320,8 +320,10 @@ def test_states_are_flat_strict_and_survive_wrapping():
 
 def test_a_host_that_never_prunes_keeps_every_frame():
     torch.manual_seed(0)
-    host = MixSTE(**SMALL["mixste"]).eval()
-    network = Hourglass(copy.deepcopy(host), prune_at=None, tokens=4, pipeline="frame").eval()
+    host = MixSTE(mixste.Config(**SMALL["mixste"])).eval()
+    network = Hourglass(
+        copy.deepcopy(host), Config(prune_at=None, tokens=4, pipeline="frame")
+    ).eval()
     keypoints = keypoints_for(host)
     with torch.no_grad():
         pose, index = network.lift(keypoints)

@@ -7,8 +7,9 @@ from hypothesis import strategies as st
 
 from posekit.errors import InvalidData, InvalidParameter
 from posekit.geometry.skeletons import HUMAN36M_17, HUMANEVA_15
-from posekit.models import build
+from posekit.models import build, mixste
 from posekit.models.ktpformer import (
+    Config,
     GraphConvolution,
     KinematicsPrior,
     KTPFormer,
@@ -24,7 +25,7 @@ SMALL = {"frames": 6, "embed_dim": 16, "depth": 1, "heads": 2, "drop_path": 0.0}
 
 def small(**options):
     torch.manual_seed(0)
-    return KTPFormer(**(SMALL | options))
+    return KTPFormer(Config(**(SMALL | options)))
 
 
 def keypoints(batch=2, frames=6, joints=17, channels=2):
@@ -42,7 +43,7 @@ def shake(network):
 
 def parameters(**options):
     with torch.device("meta"):
-        return sum(parameter.numel() for parameter in KTPFormer(**options).parameters())
+        return sum(parameter.numel() for parameter in KTPFormer(Config(**options)).parameters())
 
 
 @pytest.mark.parametrize(
@@ -137,7 +138,7 @@ def test_without_priors_it_is_mixste():
     network = shake(small(kpa=False, tpa=False)).eval()
     for block in (network.kpattention, network.tpattention):
         block.attn.norm1.eps = 1e-6  # the one remaining difference, kept as released
-    host = MixSTE(**(SMALL | {"depth": 2})).eval()
+    host = MixSTE(mixste.Config(**(SMALL | {"depth": 2}))).eval()
     state = {_mixste_name(name): value for name, value in network.state_dict().items()}
     host.load_state_dict(state)
     torch.testing.assert_close(network(keypoints()), host(keypoints()))
@@ -225,7 +226,7 @@ def test_confidence_enters_as_a_third_channel():
 
 
 def test_priors_plug_into_other_hosts():
-    host = MixSTE(**SMALL)
+    host = MixSTE(mixste.Config(**SMALL))
     host.Spatial_patch_to_embedding = KinematicsPrior(host.skeleton, 2, 16)
     assert host(keypoints()).shape == (2, 6, 17, 3)
     pose_tokens = torch.randn(2, 6, 1, 16)

@@ -1,17 +1,31 @@
 """Transformer blocks: what attends to what, agreement of attention kernels, stochastic depth."""
 
-import ctypes
-import platform
+from dataclasses import dataclass
+from typing import ClassVar
 
 import pytest
 import torch
 from torch.nn import functional
 
 from posekit.errors import InvalidData, InvalidParameter
-from posekit.geometry.skeletons import HUMAN36M_17
-from posekit.machine import memory
+from posekit.geometry.skeletons import HUMAN36M_17, HUMANEVA_15
+from posekit.metrics.losses import sequence_loss
 from posekit.models import layers
-from posekit.models.layers import MLP, Attention, Block, DropPath, Lifter, attend, drop_path_rates
+from posekit.models.layers import (
+    MLP,
+    Attention,
+    Block,
+    CrossAttention,
+    DropPath,
+    HostedLifter,
+    Lifter,
+    LifterConfig,
+    attend,
+    blend,
+    drop_path_rates,
+    stream_fusion,
+)
+from posekit.models.scaling import Scale
 
 
 def random(*shape, dtype=torch.float32, seed=0):
@@ -142,13 +156,69 @@ def test_lifter_refuses_other_shapes_and_empty_windows():
         Lifter(0, HUMAN36M_17)
 
 
-def test_freed_memory_is_kept_where_the_c_library_is_glibc(monkeypatch):
-    monkeypatch.setattr(memory.platform, "libc_ver", lambda: ("", ""))
-    monkeypatch.setattr(ctypes, "CDLL", None)  # must not be reached
-    assert memory.keep_freed_memory.__wrapped__() is False
+class Toy(Lifter):
+    """A host without weights."""
+
+    Config = LifterConfig
+
+    def __init__(self, config: LifterConfig) -> None:
+        super().__init__(config.frames, config.skeleton)
 
 
-def test_freed_memory_is_kept_from_the_first_lifter_on():
-    Lifter(9, HUMAN36M_17)
-    assert memory.keep_freed_memory.cache_info().currsize == 1
-    assert memory.keep_freed_memory() is (platform.libc_ver()[0] == "glibc")
+@dataclass(frozen=True, kw_only=True)
+class PluginConfig:
+    share: float = 0.5
+
+
+class Plugin(HostedLifter):
+    """A plug-in with one option."""
+
+    Config = PluginConfig
+    hosts: ClassVar = {"toy": Toy}
+
+    def __init__(self, host: Toy, config: PluginConfig) -> None:
+        super().__init__(host.frames, host.skeleton)
+        self.host, self.share = host, config.share
+
+
+def test_a_plugin_is_built_from_its_own_options_and_its_hosts():
+    plugin = Plugin.build(skeleton=HUMANEVA_15, frames=4, share=1)
+    assert (plugin.host.frames, plugin.host.skeleton, plugin.share) == (4, HUMANEVA_15, 1)
+    assert Plugin.scaled({"frames": 4, "share": 0.5}, Scale(2)) == {"frames": 2, "share": 0.5}
+    known = "test_layers has no option 'width'; it takes frames, host, in_channels, share"
+    with pytest.raises(InvalidParameter, match=known):
+        Plugin.build(skeleton=HUMANEVA_15, width=4)
+    with pytest.raises(InvalidParameter, match="host is 'car'; choose one of toy"):
+        Plugin.build(skeleton=HUMANEVA_15, host="car")
+
+
+def test_a_lifter_adds_nothing_to_the_recipes_loss_by_default():
+    assert Lifter(9, HUMAN36M_17).own_criterion(sequence_loss) is sequence_loss
+
+
+def test_blend_is_linear_in_both_streams():
+    torch.manual_seed(0)
+    one, other, fusion = torch.randn(2, 3, 4), torch.randn(2, 3, 4), stream_fusion(4)
+    torch.testing.assert_close(blend(fusion, one, other), (one + other) / 2)
+    torch.testing.assert_close(blend(None, one, other), (one + other) / 2)
+    torch.nn.init.normal_(fusion.weight)
+    share = fusion(torch.cat((one, other), -1)).softmax(-1)
+    expected = one * share[..., :1] + other * share[..., 1:]
+    torch.testing.assert_close(blend(fusion, one, other), expected)
+
+
+def test_cross_attention_equals_torch_multi_head_attention():
+    torch.manual_seed(1)
+    attention = CrossAttention(16, 4)
+    reference = torch.nn.MultiheadAttention(16, 4, batch_first=True)
+    layers = (attention.linear_q, attention.linear_k, attention.linear_v)
+    with torch.no_grad():
+        reference.in_proj_weight.copy_(torch.cat([layer.weight for layer in layers]))
+        reference.in_proj_bias.copy_(torch.cat([layer.bias for layer in layers]))
+        reference.out_proj.load_state_dict(attention.proj.state_dict())
+        for tokens in (7, 100):
+            query, key, value = torch.randn(3, 2, tokens, 16).unbind()
+            key, value = key[:, :5], value[:, :5]
+            expected = reference(query, key, value, need_weights=False)[0]
+            measured = attention(query, key, value)
+            torch.testing.assert_close(measured, expected, atol=1e-5, rtol=1e-5)

@@ -8,14 +8,14 @@ from torch.nn import functional
 
 from posekit.errors import InvalidData
 from posekit.geometry.skeletons import HUMANEVA_15
-from posekit.models.mixste import MixSTE
+from posekit.models.mixste import Config, MixSTE
 
 OPTIONS = {"frames": 9, "embed_dim": 16, "depth": 3, "heads": 4}
 
 
 def small(**changes) -> MixSTE:
     torch.manual_seed(0)
-    network = MixSTE(**{**OPTIONS, **changes}).eval()
+    network = MixSTE(Config(**{**OPTIONS, **changes})).eval()
     for embedding in (network.Spatial_pos_embed, network.Temporal_pos_embed):
         torch.nn.init.normal_(embedding)
     return network

@@ -1,12 +1,17 @@
 """What holds for every network: any joint set, one training step, options refused in one line."""
 
+import os
+import subprocess
+import sys
+
 import pytest
 import torch
 
 from posekit.errors import InvalidParameter
 from posekit.geometry.skeletons import HUMAN36M_17, SKELETONS
 from posekit.metrics.losses import sequence_loss
-from posekit.models import MODELS, build
+from posekit.models import MODELS, build, network
+from posekit.models.layers import Lifter
 
 TRANSFORMER = {"frames": 4, "embed_dim": 8, "depth": 1, "heads": 2}
 SIZES = {
@@ -55,3 +60,48 @@ def test_both_passes_of_flip_averaging_have_the_shape_of_a_prediction(name):
 def test_unknown_options_are_refused(name):
     with pytest.raises(InvalidParameter, match="has no option 'colour'; it takes"):
         build(name, skeleton=HUMAN36M_17, colour=1)
+
+
+def test_names_are_those_of_modules_that_bind_a_network():
+    assert {"layers", "releases", "scaling", "pruning", "adaptive_graphs"}.isdisjoint(MODELS)
+    assert len(MODELS) == 9
+    for name in MODELS:
+        assert issubclass(network(name), Lifter)
+    with pytest.raises(InvalidParameter, match="unknown model 'layers'; choose one of d3dp"):
+        network("layers")
+
+
+TOY = """
+from torch import nn
+
+from posekit.models.layers import Lifter, LifterConfig
+
+
+class Toy(Lifter):
+    def __init__(self, config: LifterConfig) -> None:
+        super().__init__(config.frames, config.skeleton)
+        self.layer = nn.Linear(2, 3)
+
+    def forward(self, keypoints):
+        return self.layer(keypoints)
+
+
+NETWORK = Toy
+"""
+
+
+def test_a_folder_of_the_readers_own_papers_holds_networks_too(tmp_path):
+    (tmp_path / "toy.py").write_text(TOY)
+    (tmp_path / "figures_of_toy.py").write_text("raise RuntimeError('not to be imported')\n")
+    code = (
+        "from posekit.geometry.skeletons import HUMAN36M_17\n"
+        "from posekit.models import MODELS, build\n"
+        "from posekit.profiling.counting import size_of\n"
+        "assert 'toy' in MODELS and 'figures_of_toy' not in MODELS, MODELS\n"
+        "print(build('toy', skeleton=HUMAN36M_17, frames=3).frames, size_of('toy').parameters)\n"
+    )
+    environment = {**os.environ, "POSEKIT_PAPERS": str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False
+    )
+    assert (done.stdout, done.stderr) == ("3 9\n", "")
