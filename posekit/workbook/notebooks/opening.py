@@ -22,7 +22,7 @@ from posekit.workbook.notebooks.settings import Settings, parameters
 from posekit.workbook.notebooks.widgets import Motion
 from posekit.workbook.reports import RESULTS_MIME
 from posekit.workbook.studies import Study
-from posekit.workbook.tables import card
+from posekit.workbook.tables import Card
 from posekit.workbook.templates import render
 
 __all__ = [
@@ -43,7 +43,7 @@ def banner(study: Study, dataset: PoseDataset) -> None:
     """Show what this notebook runs on: data, profile, device, interpreter, versions."""
     seeds = ", ".join(str(seed) for seed in study.seeds)
     display(
-        card(
+        Card(
             f"Data: {DATASETS[study.dataset].title}",
             {
                 "evidence": evidence_note(dataset.evidence),

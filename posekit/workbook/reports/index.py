@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,19 +19,6 @@ from posekit.workbook.tables import Card, Grid
 
 # Most telling first.
 _ORDER = ("reproduced", "contradicted", "undecided", "not assessed")
-
-
-@dataclass(frozen=True)
-class PaperCard:
-    """What the index shows of one executed notebook."""
-
-    page: str
-    title: str
-    headline: str
-    picture: Markup
-    verdicts: Mapping[str, int]
-    facts: Mapping[str, str]
-    failure: str
 
 
 def build_index(executed: Path, target: Path) -> Path:
@@ -92,19 +78,20 @@ def verdict_counts(verdicts: list[Mapping[str, Any]]) -> dict[str, int]:
     return {verdict: counts[verdict] for verdict in _ORDER if counts[verdict]}
 
 
-def _card(path: Path) -> PaperCard:
+def _card(path: Path) -> dict[str, Any]:
+    """What the index shows of one executed notebook."""
     notebook = read_notebook(path)
     found = results(notebook)
     facts = report_facts(notebook)
     dataset = facts.get("data set", "")
     if dataset in DATASETS:
         facts["data set"] = DATASETS[dataset].title
-    return PaperCard(
-        page=f"{path.stem}.html",
-        title=found.get("title") or path.stem,
-        headline=found.get("headline", ""),
-        picture=Markup(found.get("picture", "")),  # drawn by the notebook's own code
-        verdicts=verdict_counts(found.get("verdicts", [])),
-        facts=facts,
-        failure=failure(notebook),
-    )
+    return {
+        "page": f"{path.stem}.html",
+        "title": found.get("title") or path.stem,
+        "headline": found.get("headline", ""),
+        "picture": Markup(found.get("picture", "")),  # drawn by the notebook's own code
+        "verdicts": verdict_counts(found.get("verdicts", [])),
+        "facts": facts,
+        "failure": failure(notebook),
+    }

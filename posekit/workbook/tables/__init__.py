@@ -6,7 +6,7 @@ a number that was published or measured.
 """
 
 from posekit.workbook.tables.comparison import ComparisonTable, Measured, Row
-from posekit.workbook.tables.grids import Card, Grid, Shown, card, format_value
+from posekit.workbook.tables.grids import Card, Grid, Shown, format_value
 
 __all__ = [
     "Card",
@@ -15,6 +15,5 @@ __all__ = [
     "Measured",
     "Row",
     "Shown",
-    "card",
     "format_value",
 ]

@@ -15,11 +15,13 @@ from posekit.workbook.tables.grids import (
     Shown,
     decimals,
     format_value,
+    markdown,
     signed,
     titled,
 )
 from posekit.workbook.templates import render
 
+# Attribute of a row -> heading.
 COLUMNS = {"published": "published", "reference": "reference run", "measured": "this run"}
 ORACLE_MARK = "†"
 ORACLE_LEGEND = "† oracle: picked with the help of the truth; never part of a verdict."
@@ -123,18 +125,15 @@ class ComparisonTable(Shown):
         )
 
     def to_text(self) -> str:
-        names = ["row"]
-        for metric, unit in self.units.items():
-            names += [f"{metric} ({unit}) {COLUMNS[column]}" for column in self.columns]
-        lines = [names, ["---"] * len(names)]
-        for row in self.rows:
-            cells = [row.name + (f" {ORACLE_MARK}" if row.oracle else "")]
-            cells += [
-                _text(row, metric, column) for metric in self.units for column in self.columns
-            ]
-            lines.append(cells)
-        table = "\n".join("| " + " | ".join(line) + " |" for line in lines)
-        return "\n".join([titled(self.title, self.evidence), table, *self._legend()])
+        places = [(metric, column) for metric in self.units for column in self.columns]
+        names = [f"{metric} ({self.units[metric]}) {COLUMNS[column]}" for metric, column in places]
+        rows = [
+            [row.name + (f" {ORACLE_MARK}" if row.oracle else "")]
+            + [_text(row, metric, column) for metric, column in places]
+            for row in self.rows
+        ]
+        lines = markdown(["row", *names], rows)
+        return "\n".join([titled(self.title, self.evidence), *lines, *self._legend()])
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -174,14 +173,14 @@ class ComparisonTable(Shown):
             # Reasons are long and stand below the table, under a letter.
             reason = "" if published else self._reasons().get(row.not_run, "")
             return _Cell(absent=NOT_AVAILABLE if published else "not run", reason=reason)
-        run = None if published else _measured(row, column)[metric]
-        spread = "" if run is None or run.spread is None else f" ± {run.spread:.{decimals(value)}f}"
         difference = self.differences(metric, column).get(row.name)
+        run = Measured(value) if published else getattr(row, column)[metric]
+        spread = "" if run.spread is None else f" ± {run.spread:.{decimals(value)}f}"
         return _Cell(
             text=format_value(value) + spread,
             source=sources.get(row.source) if published else None,
             difference="" if difference is None else signed(difference),
-            ran="" if run is None else run.ran,
+            ran=run.ran,
         )
 
     def _reasons(self) -> dict[str, str]:
@@ -257,14 +256,8 @@ def _same_input(row: Row, baseline: Row) -> bool:
 
 
 def _figure(row: Row, metric: str, column: str) -> float | None:
-    if column == "published":
-        return row.published.get(metric)
-    run = _measured(row, column).get(metric)
-    return None if run is None else run.value
-
-
-def _measured(row: Row, column: str) -> Mapping[str, Measured]:
-    return row.reference if column == "reference" else row.measured
+    found = getattr(row, column).get(metric)
+    return found.value if isinstance(found, Measured) else found
 
 
 def _text(row: Row, metric: str, column: str) -> str:

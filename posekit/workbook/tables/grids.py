@@ -33,7 +33,7 @@ class Shown:
 
 @dataclass(frozen=True, repr=False)
 class Card(Shown):
-    """A foldable list of facts: data status, protocol, provenance."""
+    """A foldable list of facts; ``label`` names the evidence ("synthetic", "STAND-IN"...)."""
 
     title: str
     entries: Mapping[str, str]
@@ -47,11 +47,6 @@ class Card(Shown):
         label = f" [{self.label}]" if self.label else ""
         lines = [f"{name}: {text}" for name, text in self.entries.items()]
         return "\n".join([f"{self.title}{label}", *lines])
-
-
-def card(title: str, entries: Mapping[str, str], *, label: str = "", folded: bool = False) -> Card:
-    """A foldable list of facts; ``label`` names the evidence ("synthetic", "STAND-IN"...)."""
-    return Card(title, entries, label, folded)
 
 
 @dataclass(frozen=True, repr=False)
@@ -72,12 +67,9 @@ class Grid(Shown):
         return render("tables/grid.html.j2", grid=self, numeric=numeric, show=format_value)
 
     def to_text(self) -> str:
-        lines = [self.columns, ["---"] * len(self.columns)]
-        lines += [[format_value(value) for value in row] for row in self.rows]
-        table = "\n".join("| " + " | ".join(line) + " |" for line in lines)
-        return "\n".join(
-            part for part in (titled(self.caption, self.label), table, self.note) if part
-        )
+        rows = [[format_value(value) for value in row] for row in self.rows]
+        lines = [titled(self.caption, self.label), *markdown(self.columns, rows), self.note]
+        return "\n".join(line for line in lines if line)
 
 
 def decimals(value: float) -> int:
@@ -107,3 +99,8 @@ def signed(value: float) -> str:
 
 def titled(caption: str, label: str) -> str:
     return f"{caption} [{label}]" if label else caption
+
+
+def markdown(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """The lines of a table in Markdown."""
+    return [f"| {' | '.join(line)} |" for line in (columns, ["---"] * len(columns), *rows)]
