@@ -13,6 +13,7 @@ from click.testing import CliRunner
 
 from posekit import cli
 from posekit.errors import InvalidData
+from posekit.workbook import papermill_engine
 from posekit.workbook.reports import index, page, running
 
 
@@ -81,6 +82,13 @@ def test_a_mistake_shows_no_traceback_in_a_process(tmp_path: Path) -> None:
     assert result.stderr.startswith("posekit: ")
     assert result.stderr.count("\n") == 1
     assert "data_3d_h36m.npz" in result.stderr
+
+
+def test_a_process_of_posekit_keeps_freed_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    begun = []
+    monkeypatch.setattr(cli, "keep_freed_memory", lambda: begun.append(True))
+    assert exit_code("--version") == cli.OK
+    assert begun == [True]
 
 
 def test_interruption_has_its_own_code(
@@ -157,7 +165,10 @@ def test_report_goes_on_after_a_failure_and_names_it(
     monkeypatch.setattr(
         "posekit.workbook.reports.index.build_index", lambda executed, target: target
     )
+    quiet = []
+    monkeypatch.setattr(papermill_engine, "forget_abandoned_cells", lambda: quiet.append(True))
     result = CliRunner().invoke(cli.posekit, ["report", "--dataset", "cmu"])
+    assert quiet == [True]
     assert ran == [("alpha", "cmu"), ("beta", "cmu")]
     assert result.exit_code == cli.FAILED
     assert "failed: alpha: InvalidData: broken." in result.output
