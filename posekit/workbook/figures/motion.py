@@ -85,15 +85,10 @@ def motion_viewer(
         title=title,
         margin={"l": 10, "r": 10, "t": 70, "b": 10},
         scene=scene_around(everything, azimuth, bottom=0.02 if errors is None else 0.27),
-        xaxis={"domain": [0.06, 1], "tickangle": -45, "tickfont": {"size": 10}},
-        yaxis={
-            "domain": [0, 0.16],
-            "range": [0, round(1.05 * highest, 1)],
-            "title": {"text": "error (mm)"},
-        },
         legend={"y": 1.0, "itemsizing": "constant"},
         updatemenus=[play_button()],
         sliders=[slider([frame.name for frame in frames])],
+        **error_axes(highest, 0.16),
     )
 
 
@@ -214,6 +209,18 @@ def error_bars(errors: NDArray[np.float64], skeleton: Skeleton) -> go.Bar:
         name="error",
         showlegend=False,
     )
+
+
+def error_axes(highest: float, height: float) -> dict:
+    """Axes of the bars, as a share of the plot's height, which hold the largest error."""
+    return {
+        "xaxis": {"domain": [0.06, 1], "tickangle": -45, "tickfont": {"size": 10}},
+        "yaxis": {
+            "domain": [0, height],
+            "range": [0, round(1.05 * highest, 1)],
+            "title": {"text": "error (mm)"},
+        },
+    }
 
 
 def scene_around(points: NDArray[np.float64], azimuth: float, bottom: float) -> dict:

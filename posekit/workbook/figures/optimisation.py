@@ -12,6 +12,7 @@ from posekit.workbook.figures.motion import (
     AZIMUTH,
     body_traces,
     checked_poses,
+    error_axes,
     error_bars,
     frame_name,
     moved,
@@ -81,7 +82,7 @@ def optimisation_viewer(
         updatemenus=[play_button(ITERATION_MILLISECONDS)],
         sliders=[slider([frame.name for frame in frames], prefix="iteration ")],
         **_chart_axes(terms, (bottom - 0.13, bottom)),
-        **({} if errors is None else _error_axes(errors)),
+        **({} if errors is None else error_axes(float(errors.max()), 0.11)),
     )
 
 
@@ -142,15 +143,3 @@ def _chart_axes(terms: NDArray[np.float64], height: tuple[float, float]) -> dict
             "nticks": 4,
         }
     return axes
-
-
-def _error_axes(errors: NDArray[np.float64]) -> dict:
-    """Axes of the bars, which hold the largest error of any iteration."""
-    return {
-        "xaxis": {"domain": [0.06, 1], "tickangle": -45, "tickfont": {"size": 10}},
-        "yaxis": {
-            "domain": [0, 0.11],
-            "range": [0, round(1.05 * float(errors.max()), 1)],
-            "title": {"text": "error (mm)"},
-        },
-    }
