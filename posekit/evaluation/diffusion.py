@@ -10,26 +10,23 @@ import torch
 from torch import Tensor
 
 from posekit.datasets.clips import PoseDataset
+from posekit.datasets.selection import downsample
 from posekit.datasets.windows import ClipBank, Windows, evaluation_windows
 from posekit.errors import InvalidData, InvalidParameter
 from posekit.evaluation.prediction import Predictions
-from posekit.evaluation.protocols import (
-    D3DP_PROTOCOL,
-    Protocol,
-    downsample,
-)
+from posekit.evaluation.protocols import D3DP_PROTOCOL, Protocol
 from posekit.evaluation.scoring import METRICS, Evaluation, score
 from posekit.machine.devices import choose_device
 from posekit.machine.progress import Progress
 from posekit.metrics.hypotheses import Aggregation, j_agg, j_best, p_agg, p_best
-from posekit.models.d3dp import D3DP
+from posekit.models.layers import SamplingLifter
 
 AGGREGATIONS = ("j_best", "p_best", "p_agg", "j_agg")
 
 
 @torch.inference_mode()
 def evaluate_hypotheses(
-    d3dp: D3DP,
+    d3dp: SamplingLifter,
     dataset: PoseDataset,
     *,
     hypotheses: int,
@@ -103,7 +100,7 @@ def evaluate_hypotheses(
 
 
 def _aggregated_samples(
-    d3dp: D3DP,
+    d3dp: SamplingLifter,
     bank: ClipBank,
     windows: Windows,
     protocol: Protocol,

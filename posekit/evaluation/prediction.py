@@ -8,10 +8,11 @@ import torch
 from torch import Tensor
 
 from posekit.datasets.clips import PoseDataset
+from posekit.datasets.selection import downsample
 from posekit.datasets.windows import ClipBank, Rule, Windows, evaluation_windows
 from posekit.errors import InvalidData, InvalidParameter
 from posekit.evaluation.optimisation import Optimisation, optimise
-from posekit.evaluation.protocols import Protocol, downsample
+from posekit.evaluation.protocols import Protocol
 from posekit.machine.devices import choose_device
 from posekit.machine.progress import Progress
 from posekit.models.layers import Lifter

@@ -245,17 +245,6 @@ def scored_on(protocol: Protocol, dataset: str) -> Protocol:
     )
 
 
-def downsample(dataset: PoseDataset, step: int) -> PoseDataset:
-    """Every ``step``-th frame of every clip, starting with the first (VideoPose3D)."""
-    if step == 1:
-        return dataset
-    return replace(
-        dataset,
-        clips=tuple(clip.every(step) for clip in dataset.clips),
-        fingerprint=f"{dataset.fingerprint}, one frame in {step}",
-    )
-
-
 def scored_clips(dataset: PoseDataset, protocol: Protocol) -> list[bool]:
     """For every clip, whether ``protocol`` scores it.
 

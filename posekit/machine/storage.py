@@ -1,13 +1,15 @@
-"""Where posekit reads and writes, and how a file comes into being whole or not at all."""
+"""Folders that posekit reads and writes; atomic writes: a file is there whole or not at all."""
 
 from __future__ import annotations
 
 import errno
+import json
 import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from posekit.errors import InvalidParameter, StorageError
 
@@ -101,3 +103,13 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
         raise storage_error(error, path) from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write a JSON file, whole or not at all.
+
+    Raises:
+        StorageError: the folder cannot be written, or the disk is full.
+    """
+    with atomic_path(path) as temporary:
+        temporary.write_text(json.dumps(content, indent=1, sort_keys=True) + "\n")

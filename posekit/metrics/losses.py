@@ -99,15 +99,6 @@ def scaled_distance(prediction: Tensor, target: Tensor, log_scale: Tensor) -> Te
     return distance * torch.exp(-log_scale) + log_scale
 
 
-def backward_scaled_by_loss(total: Tensor) -> None:
-    """Backward pass seeded with the loss itself: gradients are ``total * d total / d theta``.
-
-    Every released run of MixSTE, KTPFormer and D3DP trains like this
-    (``loss.backward(loss.clone().detach())``); the objective is in effect half the squared loss.
-    """
-    total.backward(gradient=total.detach().clone())
-
-
 def _check_shapes(prediction: Tensor, target: Tensor, weights: Tensor | None) -> None:
     if prediction.shape != target.shape or prediction.ndim < 3:
         raise InvalidData(

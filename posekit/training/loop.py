@@ -1,4 +1,4 @@
-"""Training of any lifter: one loop for the CPU, one GPU and several, resumable bit for bit."""
+"""Training of any network: one loop for the CPU, one GPU and several, resumable bit for bit."""
 
 from __future__ import annotations
 
@@ -13,36 +13,30 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.multiprocessing import ProcessRaisedException
 
-from posekit.datasets.clips import PoseDataset
-from posekit.datasets.windows import ClipBank, Windows, evaluation_windows, training_windows
-from posekit.errors import InvalidData, InvalidParameter, PosekitError
+from posekit.errors import InvalidParameter, PosekitError
 from posekit.machine.devices import choose_device
 from posekit.machine.progress import Progress
-from posekit.metrics.losses import SequenceLoss, joint_weights, sequence_loss
-from posekit.models.layers import Lifter
+from posekit.training.feeds import Feed
 from posekit.training.optimizers import build_optimizer
-from posekit.training.recipes import Recipe
 from posekit.training.snapshots import (
     LOG_FILE,
     deferred_interrupt,
-    load_checkpoint,
+    load_snapshot,
     random_state,
     restore_random_state,
-    save_checkpoint,
+    save_snapshot,
     write_log,
 )
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
-__all__ = ["Recipe", "TrainingError", "TrainingLog", "epoch_order", "fit", "seed_torch"]
 
 LOG_ROWS = 200
 NORM_MOMENTUM = 0.1  # of batch normalisation before any schedule
-JITTER_DEGREES, JITTER_SCALE = 5.0, 0.05
 
 
 class TrainingError(PosekitError):
@@ -76,54 +70,52 @@ def seed_torch(seed: int) -> None:
 
 
 def fit(
-    lifter: Lifter,
-    dataset: PoseDataset,
-    recipe: Recipe,
+    network: nn.Module,
+    feed: Feed,
     *,
     seed: int,
     device: str = "auto",
     devices: int = 1,
     folder: Path | None = None,
     label: str = "training",
-    checkpoint_seconds: float = 60.0,
+    snapshot_seconds: float = 60.0,
 ) -> TrainingLog:
-    """Train a lifter in place; it is left in evaluation mode.
+    """Train a network in place; it is left in evaluation mode.
 
-    With a ``folder``, the run leaves a checkpoint there every ``checkpoint_seconds``, on Ctrl-C
-    and at its end. The same call continues from it: on one CPU, with the same number of threads,
-    to the same weights bit for bit as an uninterrupted run. A finished run is only loaded.
+    With a ``folder``, the run leaves a snapshot there every ``snapshot_seconds``, on Ctrl-C and at
+    its end. The same call continues from it: on one CPU, with the same number of threads, to the
+    same weights bit for bit as an uninterrupted run. A finished run is only loaded.
 
     Args:
-        lifter: the network, with the weights to start from.
-        dataset: training clips with true poses.
-        recipe: how to train.
+        network: with the weights to start from.
+        feed: what it is trained on, how, and by which loss, as ``LiftingFeed``.
         seed: of the order of the data and of all that is random inside the network.
         device: see ``posekit.machine.devices.choose_device``.
         devices: processes that share each batch (on GPUs 0 to devices - 1); 1 for none.
-        folder: where ``checkpoint.pt`` and ``log.csv`` go; None for no files.
+        folder: where ``snapshot.pt`` and ``log.csv`` go; None for no files.
         label: what to call the run in progress reports.
-        checkpoint_seconds: time between checkpoints.
+        snapshot_seconds: time between snapshots.
 
     Raises:
-        InvalidParameter: a window longer than the longest clip, or an unknown device.
-        InvalidData: clips without truth, or no window without invalid frames.
+        InvalidParameter: the feed does not fit the network, or an unknown device.
+        InvalidData: the feed has nothing to train on.
         TrainingError: the loss is NaN or infinite, or one of several processes failed.
-        InvalidCheckpoint: ``folder`` holds the checkpoint of another run.
+        InvalidCheckpoint: ``folder`` holds the snapshot of another run.
         StorageError: ``folder`` cannot be written.
-        KeyboardInterrupt: Ctrl-C; the checkpoint is written first.
+        KeyboardInterrupt: Ctrl-C; the snapshot is written first.
     """
-    _check_data(lifter, dataset)
+    feed.check(network)
     place = choose_device(device)
     _check_devices(place, devices)
-    run = _Run(lifter, dataset, recipe, seed, folder, label, checkpoint_seconds)
+    run = _Run(network, feed, seed, folder, label, snapshot_seconds)
     try:
         weights, facts = _fabric(place, devices).launch(run.train)
     except ProcessRaisedException as error:
         cause = str(error).strip().splitlines()[-1]
         raise TrainingError(f"{label}: one of {devices} processes failed: {cause}") from error
     if devices > 1:  # trained in other processes, which had copies
-        lifter.load_state_dict({name: torch.from_numpy(value) for name, value in weights.items()})
-    lifter.eval()
+        network.load_state_dict({name: torch.from_numpy(value) for name, value in weights.items()})
+    network.eval()
     return TrainingLog(**facts)
 
 
@@ -152,48 +144,6 @@ def _check_devices(device: torch.device, devices: int) -> None:
         )
 
 
-def _check_data(lifter: Lifter, dataset: PoseDataset) -> None:
-    longest = max(dataset.clips, key=lambda clip: clip.frames)
-    if lifter.frames > longest.frames:
-        raise InvalidParameter(
-            f"frames is {lifter.frames}, and the longest clip of {dataset.name} {dataset.split}, "
-            f"{longest.name}, has {longest.frames} frames; choose frames <= {longest.frames}."
-        )
-    for clip in dataset.clips:
-        if clip.pose is None:
-            raise InvalidData(f"{clip.name}: no true pose to train on; choose another data set.")
-
-
-def _windows(lifter: Lifter, bank: ClipBank) -> Windows:
-    """Windows to train on: those whose supervised frames are all valid."""
-    if lifter.tiled_windows:
-        windows = training_windows(bank.lengths, lifter.frames)
-    else:
-        windows = evaluation_windows(bank.lengths, lifter.frames, "centred")
-        if lifter.supervises_all_frames:
-            windows = windows.supervising_inputs()
-    windows = windows.to(bank.device)
-    windows = windows[bank.valid[windows.outputs].all(1)]
-    if len(windows) == 0:
-        raise InvalidData(
-            f"{bank.dataset.name}: every window of {lifter.frames} frames holds an invalid frame; "
-            "choose fewer frames."
-        )
-    return windows
-
-
-def jittered(pose: Tensor) -> Tensor:
-    """Poses (B, T, J, 3) turned and scaled in the image plane, each by a random choice.
-
-    The angle is -5, 0 or 5 degrees, the scale 0.95, 1 or 1.05; depth stays (GLA-GCN's release).
-    """
-    chosen = torch.randint(-1, 2, (2, len(pose), 1, 1), device=pose.device)
-    angle = torch.deg2rad(chosen[0] * JITTER_DEGREES)
-    x, y, depth = pose.unbind(-1)
-    turned = (x * angle.cos() - y * angle.sin(), x * angle.sin() + y * angle.cos())
-    return torch.stack((*(part * (1 + chosen[1] * JITTER_SCALE) for part in turned), depth), dim=-1)
-
-
 def epoch_order(samples: int, seed: int, epoch: int) -> np.ndarray:
     """The order of an epoch's samples, (samples,): decided by seed and epoch alone."""
     return np.random.default_rng((seed, epoch)).permutation(samples)
@@ -204,17 +154,16 @@ class _Run:
 
     def __init__(
         self,
-        lifter: Lifter,
-        dataset: PoseDataset,
-        recipe: Recipe,
+        network: nn.Module,
+        feed: Feed,
         seed: int,
         folder: Path | None,
         label: str,
-        checkpoint_seconds: float,
+        snapshot_seconds: float,
     ) -> None:
-        self.lifter, self.dataset, self.recipe, self.seed = lifter, dataset, recipe, seed
+        self.network, self.feed, self.recipe, self.seed = network, feed, feed.recipe, seed
         self.folder = None if folder is None else Path(folder)
-        self.label, self.checkpoint_seconds = label, checkpoint_seconds
+        self.label, self.snapshot_seconds = label, snapshot_seconds
         self.rows: list[dict[str, float]] = []
         self.step, self.seconds_before = 0, 0.0
         self.pending: list[Tensor] = []  # loss terms of the steps since the last row
@@ -223,7 +172,7 @@ class _Run:
         """The loop; returns weights (where a copy was trained) and the fields of the log."""
         self._set_up(fabric)
         self._resume()
-        self.start = self.last_checkpoint = time.monotonic()
+        self.start = self.last_snapshot = time.monotonic()
         with (
             Progress(self.label, self.steps, done=self.step) as progress,
             deferred_interrupt() as interrupt,
@@ -237,7 +186,7 @@ class _Run:
                 if interrupt.requested:
                     self._save()
                     raise KeyboardInterrupt
-                if time.monotonic() - self.last_checkpoint >= self.checkpoint_seconds:
+                if time.monotonic() - self.last_snapshot >= self.snapshot_seconds:
                     self._save()
         self._save()
         if fabric.world_size == 1:
@@ -245,31 +194,29 @@ class _Run:
         fabric.barrier()
         torch.distributed.destroy_process_group()
         # As arrays: tensors would travel as handles that die with this process.
-        state = self.lifter.state_dict()
+        state = self.network.state_dict()
         return {name: value.cpu().numpy() for name, value in state.items()}, self._log()
 
     def _set_up(self, fabric: Fabric) -> None:
         if fabric.world_size > 1:  # a spawned process gets its parent's memory, not a copy
-            self.lifter = copy.deepcopy(self.lifter)
-        recipe, lifter = self.recipe, self.lifter
+            self.network = copy.deepcopy(self.network)
+        recipe = self.recipe
         self.fabric = fabric
         seed_torch(self.seed + fabric.global_rank)
-        self.bank = ClipBank(self.dataset, fabric.device, lifter.in_channels)
-        self.windows = _windows(lifter, self.bank)
-        self.weights = joint_weights(lifter.skeleton) if recipe.joint_weighting else None
-        self.copies = 2 if recipe.flip else 1
-        self.steps_per_epoch = math.ceil(len(self.windows) * self.copies / recipe.batch_size)
+        self.samples = self.feed.place(self.network, fabric.device)
+        self.steps_per_epoch = math.ceil(len(self.samples) / recipe.batch_size)
         self.steps = recipe.epochs * self.steps_per_epoch
         if recipe.max_steps is not None:
             self.steps = min(self.steps, recipe.max_steps)
         self.row_every = math.ceil(self.steps / LOG_ROWS)
-        optimizer = build_optimizer(recipe, lifter.to(fabric.device).train().parameters())
-        self.model, self.optimizer = fabric.setup(lifter, optimizer)
-        self.model.mark_forward_method("training_loss")
+        optimizer = build_optimizer(recipe, self.network.to(fabric.device).train().parameters())
+        self.model, self.optimizer = fabric.setup(self.network, optimizer)
+        if hasattr(self.network, "training_loss"):
+            self.model.mark_forward_method("training_loss")
 
     def _batches(self) -> Iterator[Tensor]:
         """This process's samples of every step, from the current one to the last."""
-        size, samples = self.recipe.batch_size, len(self.windows) * self.copies
+        size, samples = self.recipe.batch_size, len(self.samples)
         world, rank = self.fabric.world_size, self.fabric.global_rank
         order, order_epoch = torch.empty(0), -1
         while self.step < self.steps:
@@ -278,7 +225,7 @@ class _Run:
                 order_epoch = epoch
                 self._schedule_norms(epoch)
                 order = torch.from_numpy(epoch_order(samples, self.seed, epoch))
-                order = order.to(self.bank.device)
+                order = order.to(self.fabric.device)
             batch = order[place * size : (place + 1) * size]
             if world > 1:
                 # A short batch is filled from its start, so that every process has equal work.
@@ -290,37 +237,29 @@ class _Run:
         lowest = self.recipe.norm_momentum
         if lowest is not None:
             done = epoch * self.steps_per_epoch / self.steps
-            self.lifter.set_norm_momentum(NORM_MOMENTUM * (lowest / NORM_MOMENTUM) ** done)
-
-    def _criterion(self, prediction: Tensor, target: Tensor) -> SequenceLoss:
-        """The recipe's loss of a prediction, in float32."""
-        recipe = self.recipe
-        return sequence_loss(
-            prediction.float(), target, self.weights, recipe.consistency, recipe.velocity
-        )
+            self.network.set_norm_momentum(NORM_MOMENTUM * (lowest / NORM_MOMENTUM) ** done)
 
     def _take_step(self, chosen: Tensor) -> None:
         recipe = self.recipe
         for group in self.optimizer.param_groups:
             group["lr"] = recipe.rate(self.step, self.steps_per_epoch, self.steps)
-        windows = self.windows[chosen // self.copies]
-        batch = self.bank.gather(windows, chosen % 2 == 1 if recipe.flip else None)
-        pose = jittered(batch.pose) if recipe.jitter else batch.pose
+        batch = self.samples.gather(chosen)
         # Not Fabric's mixed precision: it would round the keypoints themselves to bf16.
         with torch.autocast(
-            self.bank.device.type, torch.bfloat16, enabled=recipe.precision == "bf16"
+            self.fabric.device.type, torch.bfloat16, enabled=recipe.precision == "bf16"
         ):
-            loss = self.model.training_loss(batch.keypoints, pose, self._criterion)
+            terms = self.samples.loss(self.model, batch)
+        total = terms[-1]
         self.optimizer.zero_grad()
         # Several processes seed with their common loss, as one process would.
-        common = self.fabric.all_reduce(loss.total.detach().clone())
-        self.fabric.backward(loss.total, gradient=common if recipe.loss_seeded else None)
+        common = self.fabric.all_reduce(total.detach().clone())
+        self.fabric.backward(total, gradient=common if recipe.loss_seeded else None)
         self.optimizer.step()
-        self.pending.append(torch.stack(loss).detach())
+        self.pending.append(torch.stack(tuple(terms)).detach())
         self.step += 1
 
     def _note(self) -> str:
-        return f"loss {self.rows[-1]['total']:.4f}" if self.rows else ""
+        return f"loss {self.rows[-1][self.samples.terms[-1]]:.4f}" if self.rows else ""
 
     def _add_row(self) -> None:
         self._check_pending()
@@ -331,7 +270,7 @@ class _Run:
             {
                 "epoch": last // self.steps_per_epoch + 1,
                 "step": self.step,
-                **dict(zip(("position", "consistency", "velocity", "total"), means, strict=True)),
+                **dict(zip(self.samples.terms, means, strict=True)),
                 "learning_rate": self.recipe.rate(last, self.steps_per_epoch, self.steps),
                 "seconds": round(self._seconds(), 3),
             }
@@ -354,7 +293,7 @@ class _Run:
 
     def _log(self) -> dict[str, Any]:
         seconds = self.rows[-1]["seconds"]
-        frames = self.steps * self.recipe.batch_size * self.lifter.frames
+        frames = self.steps * self.recipe.batch_size * self.samples.frames
         return {
             "rows": tuple(self.rows),
             "steps": self.step,
@@ -368,48 +307,48 @@ class _Run:
             name: list(value) if isinstance(value, tuple) else value
             for name, value in asdict(self.recipe).items()
         }
-        shapes = [f"{name} {tuple(v.shape)}" for name, v in self.lifter.state_dict().items()]
+        shapes = [f"{name} {tuple(v.shape)}" for name, v in self.network.state_dict().items()]
         return {
             "recipe": recipe,
             "seed": self.seed,
-            "data": self.dataset.fingerprint,
-            "network": [type(self.lifter).__name__, self.lifter.frames, *shapes],
+            "data": self.feed.fingerprint,
+            "network": [type(self.network).__name__, self.samples.frames, *shapes],
         }
 
     def _save(self) -> None:
         self._check_pending()
-        self.last_checkpoint = time.monotonic()
+        self.last_snapshot = time.monotonic()
         if self.folder is None or not self.fabric.is_global_zero:
             return
-        save_checkpoint(
+        save_snapshot(
             self.folder,
             {
                 "identity": self._identity(),
                 "step": self.step,
-                "model": self.lifter.state_dict(),
+                "model": self.network.state_dict(),
                 "optimizer": self.optimizer.state_dict(),
-                "random": random_state(self.bank.device),
+                "random": random_state(self.fabric.device),
                 "rows": self.rows,
                 "pending": [terms.cpu() for terms in self.pending],
                 "seconds": self._seconds(),
             },
         )
-        self.last_checkpoint = time.monotonic()
+        self.last_snapshot = time.monotonic()
 
     def _resume(self) -> None:
         if self.folder is None:
             return
-        state = load_checkpoint(self.folder, self._identity())
+        state = load_snapshot(self.folder, self._identity())
         if state is None:
             if self.fabric.is_global_zero:  # a folder that cannot be written shows at once
                 write_log(self.folder / LOG_FILE, [])
             return
-        self.lifter.load_state_dict(state["model"])
+        self.network.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.step, self.seconds_before = state["step"], state["seconds"]
         self.rows = list(state["rows"])
-        self.pending = [terms.to(self.bank.device) for terms in state["pending"]]
+        self.pending = [terms.to(self.fabric.device) for terms in state["pending"]]
         if self.fabric.is_global_zero:
-            restore_random_state(state["random"], self.bank.device)
+            restore_random_state(state["random"], self.fabric.device)
         else:  # only the first process's generator is stored
             seed_torch(self.seed + self.fabric.global_rank + self.step)

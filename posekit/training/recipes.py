@@ -31,18 +31,14 @@ class Recipe:
         lowest_rate: where the cosine schedules end.
         warm_up: steps over which the learning rate first rises linearly; 0 as published.
         weight_decay, betas, eps: of the optimizer.
-        epochs: passes over the data; every window comes once per pass, with ``flip`` twice.
+        epochs: passes over the data.
         max_steps: end after this many optimizer steps, if that comes first.
-        batch_size: windows per step, over all devices together.
-        flip: add the mirror image of every window.
-        joint_weighting: weight joints as published (``posekit.metrics.losses.joint_weights``).
-        consistency, velocity: factors of the temporal terms of the loss, 0 for none.
-        jitter: turn and scale each target in the image plane by a random choice of -5, 0 or 5
-            degrees and 0.95, 1 or 1.05 (label noise of GLA-GCN's release).
-        norm_momentum: what the momentum of batch normalisation falls to over the run, in lifters
+        batch_size: samples per step, over all devices together.
+        norm_momentum: what the momentum of batch normalisation falls to over the run, in networks
             that schedule it (GLA-GCN: from 0.1 to 0.001); None leaves it.
         loss_seeded: scale gradients by the loss, as all released runs of MixSTE, KTPFormer and
-            D3DP do (``posekit.metrics.losses.backward_scaled_by_loss``).
+            D3DP do (``loss.backward(loss.clone().detach())``): in effect half the squared
+            loss is minimised.
         precision: "float32", or "bf16" for autocast.
     """
 
@@ -59,11 +55,6 @@ class Recipe:
     epochs: int = 200
     max_steps: int | None = None
     batch_size: int = 8
-    flip: bool = True
-    joint_weighting: bool = True
-    consistency: float = 0.5
-    velocity: float = 2.0
-    jitter: bool = False
     norm_momentum: float | None = None
     loss_seeded: bool = True
     precision: Literal["float32", "bf16"] = "float32"
@@ -94,3 +85,22 @@ class Recipe:
         done = step / steps if self.schedule == "cosine" else epoch * steps_per_epoch / steps
         fallen = 0.5 * (1.0 + math.cos(math.pi * done))
         return risen * (self.lowest_rate + (self.learning_rate - self.lowest_rate) * fallen)
+
+
+@dataclass(frozen=True)
+class LiftingRecipe(Recipe):
+    """A recipe of a lifter: a sample is a window of frames.
+
+    Attributes:
+        flip: add the mirror image of every window: each comes twice per pass.
+        joint_weighting: weight joints as published (``posekit.metrics.losses.joint_weights``).
+        consistency, velocity: factors of the temporal terms of the loss, 0 for none.
+        jitter: turn and scale each target in the image plane by a random choice of -5, 0 or 5
+            degrees and 0.95, 1 or 1.05 (label noise of GLA-GCN's release).
+    """
+
+    flip: bool = True
+    joint_weighting: bool = True
+    consistency: float = 0.5
+    velocity: float = 2.0
+    jitter: bool = False

@@ -17,18 +17,8 @@ import torch
 from posekit.errors import InvalidCheckpoint
 from posekit.machine.storage import atomic_path
 
-CHECKPOINT_FILE = "checkpoint.pt"
+SNAPSHOT_FILE = "snapshot.pt"
 LOG_FILE = "log.csv"
-LOG_FIELDS = (
-    "epoch",
-    "step",
-    "position",
-    "consistency",
-    "velocity",
-    "total",
-    "learning_rate",
-    "seconds",
-)
 
 
 def random_state(device: torch.device) -> dict[str, torch.Tensor]:
@@ -46,8 +36,8 @@ def restore_random_state(state: Mapping[str, torch.Tensor], device: torch.device
         torch.cuda.set_rng_state(state["cuda"], device)
 
 
-def save_checkpoint(folder: Path, state: Mapping[str, Any]) -> None:
-    """Write the checkpoint and the log so far, each whole or not at all.
+def save_snapshot(folder: Path, state: Mapping[str, Any]) -> None:
+    """Write the snapshot and the log so far, each whole or not at all.
 
     Args:
         folder: folder of the run; made if missing.
@@ -59,13 +49,13 @@ def save_checkpoint(folder: Path, state: Mapping[str, Any]) -> None:
     # Through memory: torch's own writer turns a full disk into a RuntimeError without a reason.
     content = io.BytesIO()
     torch.save(dict(state), content)
-    with atomic_path(folder / CHECKPOINT_FILE) as path:
+    with atomic_path(folder / SNAPSHOT_FILE) as path:
         path.write_bytes(content.getbuffer())
     write_log(folder / LOG_FILE, state["rows"])
 
 
 def write_log(path: Path, rows: Sequence[Mapping[str, float]]) -> None:
-    """Write log rows with ``LOG_FIELDS`` as CSV.
+    """Write log rows as CSV, a column for each of their names.
 
     Raises:
         StorageError: the folder cannot be written, or the disk is full.
@@ -74,22 +64,22 @@ def write_log(path: Path, rows: Sequence[Mapping[str, float]]) -> None:
         atomic_path(path) as temporary,
         temporary.open("w", newline="", encoding="utf-8") as file,
     ):
-        writer = csv.DictWriter(file, fieldnames=LOG_FIELDS)
+        writer = csv.DictWriter(file, fieldnames=list(rows[0]) if rows else [])
         writer.writeheader()
         writer.writerows(rows)
 
 
-def load_checkpoint(folder: Path, identity: Mapping[str, Any]) -> dict[str, Any] | None:
-    """The state that ``save_checkpoint`` left in ``folder``, or None if there is none.
+def load_snapshot(folder: Path, identity: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The state that ``save_snapshot`` left in ``folder``, or None if there is none.
 
     Args:
         folder: folder of the run.
-        identity: what the run is (recipe, seed, data, network); the checkpoint must agree.
+        identity: what the run is (recipe, seed, data, network); the snapshot must agree.
 
     Raises:
         InvalidCheckpoint: the file is corrupt, or belongs to another run.
     """
-    path = folder / CHECKPOINT_FILE
+    path = folder / SNAPSHOT_FILE
     if not path.is_file():
         return None
     try:
@@ -97,7 +87,7 @@ def load_checkpoint(folder: Path, identity: Mapping[str, Any]) -> dict[str, Any]
         found = state["identity"]
     except Exception as error:
         raise InvalidCheckpoint(
-            f"{path} is no readable training checkpoint ({type(error).__name__}); "
+            f"{path} is no readable training snapshot ({type(error).__name__}); "
             "delete it to start this run again."
         ) from error
     different = [key for key in identity if found.get(key) != identity[key]]

@@ -6,7 +6,7 @@ import torch
 from posekit.errors import InvalidData, InvalidParameter
 from posekit.geometry.skeletons import HUMAN36M_16, HUMAN36M_17, HUMANEVA_15
 from posekit.metrics import mpjpe, mpjve
-from posekit.metrics.losses import backward_scaled_by_loss, joint_weights, sequence_loss
+from posekit.metrics.losses import joint_weights, sequence_loss
 
 
 def sequences(frames=7):
@@ -66,15 +66,6 @@ def test_single_frames_train_without_temporal_terms_only():
     torch.testing.assert_close(loss.total, mpjpe(prediction, target))
     with pytest.raises(InvalidParameter, match="one frame has no motion"):
         sequence_loss(prediction, target)
-
-
-def test_seeding_multiplies_the_gradient_by_the_loss():
-    prediction, target = sequences()
-    prediction.requires_grad_()
-    loss = sequence_loss(prediction, target).total
-    (plain,) = torch.autograd.grad(loss, prediction, retain_graph=True)
-    backward_scaled_by_loss(loss)
-    torch.testing.assert_close(prediction.grad, loss.detach() * plain)
 
 
 def test_gradient():

@@ -13,12 +13,20 @@ import torch
 from posekit.datasets.windows import ClipBank, training_windows
 from posekit.errors import InvalidCheckpoint, InvalidData, InvalidParameter, StorageError
 from posekit.geometry.skeletons import HUMAN36M_17, mirror_points
-from posekit.metrics.losses import backward_scaled_by_loss, joint_weights, sequence_loss
-from posekit.training import Recipe, TrainingError, epoch_order, fit, seed_torch
-from posekit.training.loop import jittered
+from posekit.metrics.losses import joint_weights, sequence_loss
+from posekit.training import (
+    LiftingFeed,
+    LiftingRecipe,
+    Recipe,
+    TrainingError,
+    epoch_order,
+    fit,
+    seed_torch,
+)
+from posekit.training.feeds import jittered
 from posekit.training.optimizers import build_optimizer
 
-RECIPE = Recipe(learning_rate=2e-3, epochs=3, batch_size=4)
+RECIPE = LiftingRecipe(learning_rate=2e-3, epochs=3, batch_size=4)
 
 
 def _lifter(**options):
@@ -38,7 +46,11 @@ def _assert_equal(first, second):
 
 def test_loss_falls_and_log_adds_up(tmp_path):
     log = fit(
-        _lifter(), tiny.dataset(), replace(RECIPE, epochs=30), seed=1, device="cpu", folder=tmp_path
+        _lifter(),
+        LiftingFeed(tiny.dataset(), replace(RECIPE, epochs=30)),
+        seed=1,
+        device="cpu",
+        folder=tmp_path,
     )
     assert log.rows[-1]["total"] < 0.5 * log.rows[0]["total"]
     # 40, 25 and 7 frames in windows of 9: 5 + 3 + 1 windows, each plain and mirrored.
@@ -60,7 +72,7 @@ def test_same_seed_same_weights_other_seed_other_weights():
     results = []
     for seed in (1, 1, 2):
         lifter = _lifter()
-        fit(lifter, tiny.dataset(), RECIPE, seed=seed, device="cpu")
+        fit(lifter, LiftingFeed(tiny.dataset(), RECIPE), seed=seed, device="cpu")
         results.append(_weights(lifter))
     _assert_equal(results[0], results[1])
     assert not torch.equal(results[0]["layers.0.weight"], results[2]["layers.0.weight"])
@@ -71,7 +83,7 @@ def test_one_step_is_what_the_recipe_says(loss_seeded):
     dataset = tiny.dataset()
     lifter, expected = _lifter(dropout=0.0), _lifter(dropout=0.0)
     recipe = replace(RECIPE, max_steps=1, batch_size=5, loss_seeded=loss_seeded)
-    fit(lifter, dataset, recipe, seed=3, device="cpu")
+    fit(lifter, LiftingFeed(dataset, recipe), seed=3, device="cpu")
 
     bank = ClipBank(dataset, torch.device("cpu"), 2)
     windows = training_windows(bank.lengths, 9)
@@ -91,7 +103,7 @@ def test_one_step_is_what_the_recipe_says(loss_seeded):
     )
     loss = sequence_loss(expected(keypoints), pose, joint_weights(HUMAN36M_17)).total
     if loss_seeded:
-        backward_scaled_by_loss(loss)
+        loss.backward(gradient=loss.detach().clone())
     else:
         loss.backward()
     optimizer.step()
@@ -109,7 +121,7 @@ def test_order_is_a_permutation_decided_by_seed_and_epoch():
 
 def test_frame_lifter_trains_on_centred_windows():
     recipe = replace(RECIPE, consistency=0.0, velocity=0.0, flip=False, batch_size=72)
-    log = fit(_lifter(output="frame"), tiny.dataset(), recipe, seed=0, device="cpu")
+    log = fit(_lifter(output="frame"), LiftingFeed(tiny.dataset(), recipe), seed=0, device="cpu")
     assert log.steps_per_epoch == 1  # 72 frames, one window each
 
 
@@ -117,7 +129,7 @@ def test_bf16_stays_close_to_float32():
     results = []
     for precision in ("float32", "bf16"):
         recipe = replace(RECIPE, precision=precision, epochs=10)
-        log = fit(_lifter(), tiny.dataset(), recipe, seed=0, device="cpu")
+        log = fit(_lifter(), LiftingFeed(tiny.dataset(), recipe), seed=0, device="cpu")
         results.append(log.rows[-1]["total"])
     assert results[0] != results[1]
     assert results[1] == pytest.approx(results[0], rel=0.1)
@@ -133,7 +145,7 @@ def test_several_processes_take_the_same_step_as_one():
         seed_torch(5)
         for value in lifter.parameters():
             torch.nn.init.normal_(value, std=0.1)
-        fit(lifter, tiny.dataset(), recipe, seed=0, device="cpu", devices=devices)
+        fit(lifter, LiftingFeed(tiny.dataset(), recipe), seed=0, device="cpu", devices=devices)
         results.append(_weights(lifter))
     for name in results[0]:
         torch.testing.assert_close(results[0][name], results[1][name], rtol=1e-4, atol=1e-6)
@@ -141,19 +153,19 @@ def test_several_processes_take_the_same_step_as_one():
 
 def test_finished_run_is_loaded_and_not_run_again(tmp_path):
     first, second = _lifter(), tiny.TinyLifter()
-    log = fit(first, tiny.dataset(), RECIPE, seed=1, device="cpu", folder=tmp_path)
-    again = fit(second, tiny.dataset(), RECIPE, seed=1, device="cpu", folder=tmp_path)
+    log = fit(first, LiftingFeed(tiny.dataset(), RECIPE), seed=1, device="cpu", folder=tmp_path)
+    again = fit(second, LiftingFeed(tiny.dataset(), RECIPE), seed=1, device="cpu", folder=tmp_path)
     _assert_equal(_weights(first), _weights(second))
     assert again.rows == log.rows
 
 
-def test_checkpoint_of_another_run_is_refused(tmp_path):
-    fit(_lifter(), tiny.dataset(), RECIPE, seed=1, device="cpu", folder=tmp_path)
+def test_snapshot_of_another_run_is_refused(tmp_path):
+    fit(_lifter(), LiftingFeed(tiny.dataset(), RECIPE), seed=1, device="cpu", folder=tmp_path)
     with pytest.raises(InvalidCheckpoint, match="different seed"):
-        fit(_lifter(), tiny.dataset(), RECIPE, seed=2, device="cpu", folder=tmp_path)
-    (tmp_path / "checkpoint.pt").write_bytes(b"no checkpoint")
+        fit(_lifter(), LiftingFeed(tiny.dataset(), RECIPE), seed=2, device="cpu", folder=tmp_path)
+    (tmp_path / "snapshot.pt").write_bytes(b"no snapshot")
     with pytest.raises(InvalidCheckpoint, match="no readable"):
-        fit(_lifter(), tiny.dataset(), RECIPE, seed=1, device="cpu", folder=tmp_path)
+        fit(_lifter(), LiftingFeed(tiny.dataset(), RECIPE), seed=1, device="cpu", folder=tmp_path)
 
 
 def test_folder_that_cannot_be_written_shows_before_the_first_step(tmp_path):
@@ -162,18 +174,24 @@ def test_folder_that_cannot_be_written_shows_before_the_first_step(tmp_path):
     lifter = _lifter()
     before = _weights(lifter)
     with pytest.raises(StorageError, match="choose another folder"):
-        fit(lifter, tiny.dataset(), RECIPE, seed=1, device="cpu", folder=blocker / "run")
+        fit(
+            lifter,
+            LiftingFeed(tiny.dataset(), RECIPE),
+            seed=1,
+            device="cpu",
+            folder=blocker / "run",
+        )
     _assert_equal(before, _weights(lifter))
     assert list(tmp_path.iterdir()) == [blocker]
 
 
-def test_full_disk_is_named_and_leaves_no_broken_checkpoint(tmp_path, monkeypatch):
+def test_full_disk_is_named_and_leaves_no_broken_snapshot(tmp_path, monkeypatch):
     def full(self, content):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(Path, "write_bytes", full)
     with pytest.raises(StorageError, match="disk is full"):
-        fit(_lifter(), tiny.dataset(), RECIPE, seed=1, device="cpu", folder=tmp_path)
+        fit(_lifter(), LiftingFeed(tiny.dataset(), RECIPE), seed=1, device="cpu", folder=tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["log.csv"]
 
 
@@ -181,29 +199,32 @@ def test_diverged_training_names_the_step():
     clips = list(tiny.dataset().clips)
     recipe = replace(RECIPE, learning_rate=1e30)
     with pytest.raises(TrainingError, match=r"not finite at step \d+ of 15"):
-        fit(_lifter(), tiny.dataset(*clips), recipe, seed=0, device="cpu")
+        fit(_lifter(), LiftingFeed(tiny.dataset(*clips), recipe), seed=0, device="cpu")
 
 
 def test_window_longer_than_every_clip():
     with pytest.raises(InvalidParameter, match=r"S9/Walking 1/0, has 40 frames; choose frames <="):
-        fit(_lifter(frames=41), tiny.dataset(), RECIPE, seed=0, device="cpu")
+        fit(_lifter(frames=41), LiftingFeed(tiny.dataset(), RECIPE), seed=0, device="cpu")
 
 
 def test_windows_with_invalid_frames_are_left_out():
     good, bad = tiny.clip(18, take="Walking 1"), tiny.clip(18, take="Sitting 1")
     marked = replace(bad, valid=torch.arange(18) != 3)
     log = fit(
-        _lifter(), tiny.dataset(good, marked), replace(RECIPE, batch_size=1), seed=0, device="cpu"
+        _lifter(),
+        LiftingFeed(tiny.dataset(good, marked), replace(RECIPE, batch_size=1)),
+        seed=0,
+        device="cpu",
     )
     assert log.steps_per_epoch == 2 * (2 + 1)
     with pytest.raises(InvalidData, match="every window"):
-        fit(_lifter(frames=18), tiny.dataset(marked), RECIPE, seed=0, device="cpu")
+        fit(_lifter(frames=18), LiftingFeed(tiny.dataset(marked), RECIPE), seed=0, device="cpu")
 
 
 def test_clips_without_truth():
     blind = replace(tiny.clip(18), pose=None)
     with pytest.raises(InvalidData, match="no true pose"):
-        fit(_lifter(), tiny.dataset(blind), RECIPE, seed=0, device="cpu")
+        fit(_lifter(), LiftingFeed(tiny.dataset(blind), RECIPE), seed=0, device="cpu")
 
 
 @pytest.mark.parametrize(
@@ -218,11 +239,11 @@ def test_recipe_refuses(option):
 
 def test_unknown_device():
     with pytest.raises(InvalidParameter, match="auto, cpu, cuda"):
-        fit(_lifter(), tiny.dataset(), RECIPE, seed=0, device="tpu")
+        fit(_lifter(), LiftingFeed(tiny.dataset(), RECIPE), seed=0, device="tpu")
     with pytest.raises(InvalidParameter, match="finds"):
-        fit(_lifter(), tiny.dataset(), RECIPE, seed=0, device="cuda:99")
+        fit(_lifter(), LiftingFeed(tiny.dataset(), RECIPE), seed=0, device="cuda:99")
     with pytest.raises(InvalidParameter, match="devices is 0"):
-        fit(_lifter(), tiny.dataset(), RECIPE, seed=0, device="cpu", devices=0)
+        fit(_lifter(), LiftingFeed(tiny.dataset(), RECIPE), seed=0, device="cpu", devices=0)
 
 
 def test_the_learning_rate_warms_up_and_falls():
@@ -286,11 +307,11 @@ class NormLifter(tiny.TinyLifter):
 
 def test_the_momentum_of_normalisation_falls_by_epochs():
     lifter = NormLifter()
-    recipe = Recipe(epochs=4, batch_size=4, norm_momentum=0.001)
-    fit(lifter, tiny.dataset(), recipe, seed=0, device="cpu")
+    recipe = LiftingRecipe(epochs=4, batch_size=4, norm_momentum=0.001)
+    fit(lifter, LiftingFeed(tiny.dataset(), recipe), seed=0, device="cpu")
     assert lifter.momenta == pytest.approx([0.1 * 100 ** -(epoch / 4) for epoch in range(4)])
     with pytest.raises(InvalidParameter, match="schedules no batch normalisation"):
-        fit(tiny.TinyLifter(), tiny.dataset(), recipe, seed=0, device="cpu")
+        fit(tiny.TinyLifter(), LiftingFeed(tiny.dataset(), recipe), seed=0, device="cpu")
 
 
 def test_adam_is_adam_with_amsgrad():
@@ -317,8 +338,8 @@ class WholeWindowLifter(tiny.TinyLifter):
 
 def test_a_lifter_may_supervise_whole_windows_around_each_frame():
     lifter, dataset = WholeWindowLifter(), tiny.dataset()
-    recipe = Recipe(epochs=1, batch_size=16, flip=False, consistency=0.0, velocity=0.0)
-    log = fit(lifter, dataset, recipe, seed=0, device="cpu")
+    recipe = LiftingRecipe(epochs=1, batch_size=16, flip=False, consistency=0.0, velocity=0.0)
+    log = fit(lifter, LiftingFeed(dataset, recipe), seed=0, device="cpu")
     frames = sum(clip.frames for clip in dataset.clips)
     assert log.steps == -(-frames // 16)
     assert log.rows[-1]["total"] > log.rows[-1]["position"]

@@ -10,7 +10,7 @@ import pytest
 import tiny
 import torch
 
-from posekit.training import Recipe, fit, seed_torch
+from posekit.training import LiftingFeed, LiftingRecipe, fit, seed_torch
 
 KILLS = 4
 
@@ -31,20 +31,19 @@ class InterruptedLifter(tiny.TinyLifter):
         return self(keypoints)
 
 
-# The checkpoint names the class of the network.
+# The snapshot names the class of the network.
 InterruptedLifter.__name__ = tiny.TinyLifter.__name__
 
 
-def _train(lifter, folder, epochs=40, checkpoint_seconds=0.0):
-    recipe = Recipe(learning_rate=1e-3, epochs=epochs, batch_size=4)
+def _train(lifter, folder, epochs=40, snapshot_seconds=0.0):
+    recipe = LiftingRecipe(learning_rate=1e-3, epochs=epochs, batch_size=4)
     return fit(
         lifter,
-        tiny.dataset(),
-        recipe,
+        LiftingFeed(tiny.dataset(), recipe),
         seed=7,
         device="cpu",
         folder=folder,
-        checkpoint_seconds=checkpoint_seconds,
+        snapshot_seconds=snapshot_seconds,
     )
 
 
@@ -65,13 +64,13 @@ def _without_seconds(rows):
 
 
 @pytest.mark.parametrize("step", [1, 4, 6, 14])
-def test_ctrl_c_leaves_a_checkpoint_to_resume_from(tmp_path, step):
+def test_ctrl_c_leaves_a_snapshot_to_resume_from(tmp_path, step):
     whole = _fresh()
     expected = _train(whole, None, epochs=3)
     with pytest.raises(KeyboardInterrupt):
-        # No checkpoint falls due in time: the one that Ctrl-C leaves must do.
-        _train(_fresh(InterruptedLifter, step), tmp_path, epochs=3, checkpoint_seconds=3600.0)
-    assert torch.load(tmp_path / "checkpoint.pt", weights_only=True)["step"] == step
+        # No snapshot falls due in time: the one that Ctrl-C leaves must do.
+        _train(_fresh(InterruptedLifter, step), tmp_path, epochs=3, snapshot_seconds=3600.0)
+    assert torch.load(tmp_path / "snapshot.pt", weights_only=True)["step"] == step
     resumed = tiny.TinyLifter()
     log = _train(resumed, tmp_path, epochs=3)
     _assert_same(whole, resumed)
@@ -101,7 +100,7 @@ def test_a_crash_loses_nothing_but_time(tmp_path):
 
 
 def test_sigkill_at_random_moments(tmp_path):
-    """Checkpoints follow each other without pause, so that some kills hit one being written."""
+    """Snapshots follow each other without pause, so that some kills hit one being written."""
     processes = multiprocessing.get_context("forkserver")
     processes.set_forkserver_preload(["tiny", "posekit.training.loop", "lightning_fabric"])
     generator = random.Random(time.time_ns())
@@ -130,7 +129,7 @@ def test_sigkill_at_random_moments(tmp_path):
 
 
 def _modified(folder: Path) -> int:
-    path = folder / "checkpoint.pt"
+    path = folder / "snapshot.pt"
     return path.stat().st_mtime_ns if path.exists() else 0
 
 

@@ -1,1 +1,45 @@
 """What paper notebooks call."""
+
+from posekit.profiling import benchmark, benchmark_optimisation
+from posekit.workbook.notebooks.checkpoint_report import lifter_to_examine
+from posekit.workbook.notebooks.examining import (
+    effects_of_choices,
+    error_per_joint,
+    finish,
+    learning_curves,
+    show_speeds,
+)
+from posekit.workbook.notebooks.opening import (
+    banner,
+    checkpoint_report,
+    clips_to_view,
+    parameters,
+    study,
+)
+from posekit.workbook.notebooks.paper_tables import action_table, comparison_table, verdict_table
+from posekit.workbook.notebooks.trade_offs import trade_offs
+from posekit.workbook.notebooks.widgets import explore_trade_off, view_clips
+from posekit.workbook.tables import Grid
+
+__all__ = [
+    "Grid",
+    "action_table",
+    "banner",
+    "benchmark",
+    "benchmark_optimisation",
+    "checkpoint_report",
+    "clips_to_view",
+    "comparison_table",
+    "effects_of_choices",
+    "error_per_joint",
+    "explore_trade_off",
+    "finish",
+    "learning_curves",
+    "lifter_to_examine",
+    "parameters",
+    "show_speeds",
+    "study",
+    "trade_offs",
+    "verdict_table",
+    "view_clips",
+]

@@ -9,34 +9,14 @@ from posekit.datasets import PoseDataset
 from posekit.datasets.sizes import FRAMES
 from posekit.errors import InvalidCheckpoint
 from posekit.evaluation import Evaluation, evaluate
-from posekit.evaluation.protocols import (
-    D3DP_PROTOCOL,
-    HOT_SEQUENCE,
-    MHFORMER,
-    MIXSTE,
-    PROTOCOLS,
-    VIDEOPOSE3D,
-    Protocol,
-    scored_on,
-)
+from posekit.evaluation.protocols import PROTOCOLS, Protocol, scored_on
 from posekit.models.layers import Lifter
 from posekit.workbook.papers import RowRun
-from posekit.workbook.studies.published_costs import published_costs
-from posekit.workbook.studies.study import Study
+from posekit.workbook.studies import Study
 from posekit.workbook.tables import Card, Grid, card
+from posekit.workbook.tasks.lifting import Settings
 
 INPUTS = ("cpn", "gt")
-# Of released networks whose scripts do not score as MixSTE's does. MotionBERT's and
-# MotionAGFormer's own rules go with MotionBERT's file, see ``scored_on``.
-RELEASED_PROTOCOLS = {
-    "d3dp": D3DP_PROTOCOL,
-    "gla_gcn": VIDEOPOSE3D,
-    "gumlp": MHFORMER,
-    "hot": HOT_SEQUENCE,
-    "mhformer": MHFORMER,
-    "motionagformer": HOT_SEQUENCE,
-    "motionbert": HOT_SEQUENCE,
-}
 SHOWN = ("mpjpe", "p_mpjpe", "n_mpjpe", "mpjve")
 
 
@@ -53,7 +33,7 @@ def checkpoint_table(loaded: LoadedCheckpoint, study: Study) -> Grid:
     """
     rows = []
     loaded.network.to(study.device)
-    for keypoints in dict.fromkeys(study.input(name) for name in INPUTS):
+    for keypoints in dict.fromkeys(study.task.input(study.dataset, name) for name in INPUTS):
         found = _evaluate(loaded, study, keypoints)
         rows.append(
             (
@@ -102,19 +82,18 @@ def lifter_to_examine(
         row: ``table/row`` of a deterministic lifter.
     """
     if loaded is None:
-        protocol = PROTOCOLS[study.paper.row(row).run.protocol]
+        protocol = PROTOCOLS[Settings.of(study.paper.row(row).run).protocol]
         rate = study.profile.frame_rate_divisor
         protocol = replace(scored_on(protocol, study.dataset), downsample=rate)
         # Moved here and not first in an evaluation, which would make its weights such as no
         # gradient passes.
-        return study.lifter(row).to(study.device), protocol
+        return study.network(row).to(study.device), protocol
     return loaded.network, _protocol(loaded, study)
 
 
 def _protocol(loaded: LoadedCheckpoint, study: Study) -> Protocol:
     """As the network's release scores, with the rules of the data set's own tables."""
-    released = RELEASED_PROTOCOLS.get(loaded.identity.network, MIXSTE)
-    return scored_on(released, study.dataset)
+    return scored_on(PROTOCOLS[loaded.network.release_protocol], study.dataset)
 
 
 def _evaluate(loaded: LoadedCheckpoint, study: Study, keypoints: str) -> Evaluation:
@@ -165,8 +144,9 @@ def _published(identity: Identity, study: Study, keypoints: str) -> float | None
         run = row.run
         if (
             run is not None
-            and (run.model, run.keypoints) == (identity.network, keypoints)
-            and run.options["frames"] == identity.frames
+            and run.model == identity.network
+            and (found := Settings.of(run)).keypoints == keypoints
+            and found.options["frames"] == identity.frames
             and row.published.get("mpjpe") is not None
             and _parameters(run, study) == identity.parameters
         ):
@@ -176,4 +156,4 @@ def _published(identity: Identity, study: Study, keypoints: str) -> float | None
 
 def _parameters(run: RowRun, study: Study) -> int:
     """Parameters of a row's published configuration."""
-    return round(1e6 * published_costs(run, study.store.root)["params"])
+    return round(1e6 * study.measured.costs(run)["params"])

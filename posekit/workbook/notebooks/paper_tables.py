@@ -7,13 +7,15 @@ from collections.abc import Mapping, Sequence
 from statistics import fmean
 from typing import Any
 
+from posekit.machine.provenance import environment_entries
 from posekit.profiling.timing import Measurement
-from posekit.workbook.notebooks.opening import environment_entries
 from posekit.workbook.papers import COST_METRICS, Claim, Paper, Table
 from posekit.workbook.papers import Row as PaperRow
 from posekit.workbook.papers.claims import Verdict
-from posekit.workbook.studies.study import Figure, RowResult, Study
-from posekit.workbook.tables import Card, ComparisonTable, Grid, Measured, Row, card, format_value
+from posekit.workbook.studies import Study
+from posekit.workbook.studies.measured import Figure, RowResult
+from posekit.workbook.tables import Card, ComparisonTable, Grid, Measured, Row, format_value
+from posekit.workbook.tasks import find_task
 
 NOT_COMPARABLE = (
     "Published errors are on {published} at full scale, measured ones on {measured} at profile "
@@ -33,13 +35,13 @@ DATASET_TITLES = {
 }
 
 
-def comparison_table(study: Study, table_id: str, *, baseline: str = "") -> ComparisonTable:
+def comparison_table(study: Study, table_id: str) -> ComparisonTable:
     """A paper's table: published | reference run | this run.
 
     Args:
         study: where the figures come from; rows whose runs are missing stay empty.
-        table_id: id of the table in the paper's YAML.
-        baseline: id of the row that differences are taken from; by default none are shown.
+        table_id: id of the table in the paper's YAML, which names the row that differences are
+            taken from.
     """
     result = study.results(table_id)
     table = result.table
@@ -50,7 +52,7 @@ def comparison_table(study: Study, table_id: str, *, baseline: str = "") -> Comp
         title=table.title,
         units=units,
         rows=rows,
-        baseline=names[baseline] if baseline else "",
+        baseline=names[table.baseline] if table.baseline else "",
         evidence=result.evidence,
         protocol=result.protocol,
         note=_note(study, table, rows),
@@ -77,7 +79,7 @@ def action_table(study: Study, path: str, metric: str) -> Grid:
     row = study.paper.row(path)
     published = row.per_action.get(metric, {})
     runs = study.stored(row) or ()
-    measured = [run.metrics["estimates"][study.estimate(row.run)]["per_action"] for run in runs]
+    measured = [scores["per_action"] for scores in study.measured.scores(row)]
     actions = list(measured[0]) if measured else list(ABBREVIATIONS)
     return Grid(
         caption=f"{row.name}: {metric.upper().replace('_', '-')} of every action (mm)",
@@ -154,7 +156,7 @@ def provenance_card(study: Study) -> Card:
         records = [run.environment for run in stored.values()]
         commits = {f"{record['commit'] or 'unknown'}"[:10] for record in records}
         data = {
-            f"{run.config['keypoints']} {split} {fingerprint[:12]}"
+            f"{find_task(run.config['task']).source(run.config)} {split} {fingerprint[:12]}"
             for run in stored.values()
             for split, fingerprint in run.config["data"].items()
         }
@@ -166,7 +168,7 @@ def provenance_card(study: Study) -> Card:
             "one after the other",
             "peak memory of a run": f"{max(r['peak_memory_mb'] for r in records):.0f} MB",
         }
-    return card("Provenance", {**entries, **environment_entries(study.device)})
+    return Card("Provenance", {**entries, **environment_entries(study.device)})
 
 
 def study_content(study: Study, *, picture: str = "") -> dict[str, Any]:

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 
 from posekit.profiling.counting import size_of
 from posekit.profiling.timing import latency
-from posekit.workbook.figures.hourglass import TradeOff
-from posekit.workbook.studies.study import Study
+from posekit.workbook.figures.trade_offs import TradeOff
+from posekit.workbook.studies import Study
 
 
 def trade_offs(study: Study, paths: Iterable[str]) -> list[TradeOff]:
@@ -31,6 +31,6 @@ def trade_offs(study: Study, paths: Iterable[str]) -> list[TradeOff]:
                 *place,
                 flops=2 * size_of(row.run.model, **options).layer_macs / 1e9,
                 seconds=latency(row.run.model, device=str(study.device), **options),
-                error=study.measured(row)["mpjpe"].value,
+                error=study.figures(row)["mpjpe"].value,
             )
     return list(points.values())

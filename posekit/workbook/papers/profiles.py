@@ -15,7 +15,6 @@ within a few hundred steps, which the published settings do not.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
@@ -24,10 +23,7 @@ from typing import Any
 import torch
 
 from posekit.errors import InvalidParameter
-from posekit.evaluation.protocols import PROTOCOLS
-from posekit.workbook.papers import RowRun
-
-HEAD_WIDTH = 16
+from posekit.models.scaling import Scale
 
 WITHOUT_LICENCE_FORM = ("synthetic", "cmu")
 
@@ -42,15 +38,6 @@ SCALED_OPTIMIZER = {
     "eps": 1e-8,
     "norm_momentum": None,
 }
-
-# MHFormer's first stage splits the frames of a window over nine heads.
-FRAMES_IN = {"mhformer": 9}
-
-# What depth counts where it is no pairs of a spatial and a temporal block.
-BLOCKS = {"gumlp": "blocks"}
-
-# KTPFormer's depth leaves out the pair of blocks that holds the priors.
-PRIOR_PAIRS = {"ktpformer": 1}
 
 
 @dataclass(frozen=True)
@@ -92,84 +79,24 @@ class Profile:
     iterations: int | None = None
     test_cameras: int | None = None
 
-    def configuration(self, run: RowRun) -> dict[str, Any]:
-        """What to run for a row: network, input, recipe and evaluation at this scale."""
-        options = self._options(run)
+    @property
+    def scale(self) -> Scale:
+        """How far networks are scaled down."""
+        return Scale(self.frames_divisor, self.width_divisor, self.depth_factor)
+
+    def recipe(self, published: Mapping[str, Any]) -> dict[str, Any]:
+        """The optimizer and the length of a training run, at this scale."""
+        if self.steps is None:
+            return dict(published)
         return {
-            "size": self.size,
-            "one_frame_in": self.frame_rate_divisor,
-            "keypoints": run.keypoints,
-            "model": run.model,
-            "options": options,
-            "recipe": self._recipe(run),
-            "evaluation": {
-                "hypotheses": _at_most(run.hypotheses, self.hypotheses),
-                "iterations": _at_most(run.iterations, self.iterations),
-                "cameras": self.test_cameras,
-                "protocol": run.protocol,
-                "optimise": None if run.optimise is None else dict(run.optimise),
-            },
-        }
-
-    def iteration(self, run: RowRun) -> int | None:
-        """The denoising step that a row shows, counted from 1, at this scale."""
-        if run.iterations is None:
-            return None
-        iterations = _at_most(run.iterations, self.iterations)
-        shown = run.iteration or run.iterations
-        return max(1, round(shown * iterations / run.iterations))
-
-    def _options(self, run: RowRun) -> dict[str, Any]:
-        options = dict(run.options)
-        network = options.get("host", run.model)
-        width = max(4, options["embed_dim"] // self.width_divisor)
-        if self.width_divisor > 1 and "heads" in options:
-            options["heads"] = max(1, min(options["heads"], width // HEAD_WIDTH))
-        if "initial_std" in options:
-            # A layer's output keeps its size; at a sixteenth of the width, weights as small as
-            # published let so little through that training does not leave the mean pose.
-            options["initial_std"] *= math.sqrt(options["embed_dim"] / width)
-        options["embed_dim"] = width
-        frames = self._frames(options["frames"], FRAMES_IN.get(network, 1))
-        if "tokens" in options:
-            share = frames / options["frames"]
-            options["tokens"] = max(1, math.floor(share * options["tokens"] + 0.5))
-        options["frames"] = frames
-        if "depth" in options:
-            prior = PRIOR_PAIRS.get(network, 0)
-            pairs = max(1 + prior, self._scaled_depth(options["depth"] + prior))
-            options["depth"] = pairs - prior
-            if "prune_at" in options:
-                wanted = self._scaled_depth(options["prune_at"])
-                options["prune_at"] = max(1, min(pairs - 1, wanted))
-        return options
-
-    def _frames(self, published: int, multiple: int) -> int:
-        frames = max(1, published // self.frames_divisor)
-        if multiple == 1:
-            return frames
-        # An odd multiple: the middle frame is what such a network answers.
-        return multiple * max(1, frames // multiple - 1 + frames // multiple % 2)
-
-    def _scaled_depth(self, published: int) -> int:
-        return math.floor(self.depth_factor * published + 0.5)
-
-    def _recipe(self, run: RowRun) -> dict[str, Any]:
-        recipe = dict(run.recipe)
-        frames_per_step = recipe.pop("frames_per_step")
-        if self.steps is not None:
+            **published,
+            **SCALED_OPTIMIZER,
             # Every epoch has at least one step, so that the steps run out first.
-            recipe.update(SCALED_OPTIMIZER, epochs=self.steps, max_steps=self.steps)
-            recipe["learning_rate"] = self.learning_rate
-            recipe["warm_up"] = self.steps // 15
-            frames_per_step = self.frames_per_step
-        frames = self._options(run)["frames"]
-        if frames == 1:  # a single frame has no differences in time
-            recipe.update(consistency=0.0, velocity=0.0)
-        windows = max(1, frames_per_step // frames)
-        if self.windows_per_step is not None and PROTOCOLS[run.protocol].windows == "centred":
-            windows = self.windows_per_step
-        return {**recipe, "batch_size": windows}
+            "epochs": self.steps,
+            "max_steps": self.steps,
+            "learning_rate": self.learning_rate,
+            "warm_up": self.steps // 15,
+        }
 
 
 PROFILES: dict[str, Profile] = {
@@ -258,35 +185,3 @@ def resolve_profile(
             f"unknown profile {name!r}; choose one of: auto, {', '.join(PROFILES)}."
         )
     return replace(PROFILES[name], **scaling.get(name, {}))
-
-
-def describe(configuration: Mapping[str, Any]) -> str:
-    """What was run, for print beside a measured figure."""
-    options, recipe = configuration["options"], configuration["recipe"]
-    prior = PRIOR_PAIRS.get(options.get("host", configuration["model"]), 0)
-    kind = BLOCKS.get(configuration["model"], "pairs of blocks")
-    depth = [f"{options['depth'] + prior} {kind}"] if "depth" in options else []
-    steps = recipe.get("max_steps")
-    length = f"{steps} steps" if steps else f"{recipe['epochs']} epochs"
-    parts = [
-        f"{options['frames']} frame{'s' * (options['frames'] > 1)}",
-        f"width {options['embed_dim']}",
-        *depth,
-        f"{length} of {recipe['batch_size']} windows",
-        f"learning rate {recipe['learning_rate']:g}",
-        "every frame"
-        if configuration["one_frame_in"] == 1
-        else f"one frame in {configuration['one_frame_in']}",
-        f"{configuration['keypoints']} keypoints",
-    ]
-    hypotheses = configuration["evaluation"]["hypotheses"]
-    if hypotheses:
-        iterations = configuration["evaluation"]["iterations"]
-        parts.append(f"{hypotheses} hypotheses in {iterations} iterations")
-    return ", ".join(parts)
-
-
-def _at_most(published: int | None, limit: int | None) -> int | None:
-    if published is None or limit is None:
-        return published
-    return min(published, limit)

@@ -164,42 +164,6 @@ class RowRun(Model):
         """Whether the figure picks among hypotheses by their distance to the truth."""
         return self.estimate in ORACLE_ESTIMATES
 
-    # ---- to be deleted: settings of lifting, until all consumers read them through the task ----
-    @property
-    def keypoints(self) -> str:
-        return self.settings["keypoints"]
-
-    @property
-    def options(self) -> dict[str, Any]:
-        own = ("keypoints", "hypotheses", "iterations", "iteration", "protocol", "optimise")
-        return {name: value for name, value in self.settings.items() if name not in own}
-
-    @property
-    def hypotheses(self) -> int | None:
-        return self.settings.get("hypotheses")
-
-    @property
-    def iterations(self) -> int | None:
-        return self.settings.get("iterations")
-
-    @property
-    def iteration(self) -> int | None:
-        return self.settings.get("iteration")
-
-    @property
-    def protocol(self) -> str:
-        return self.settings.get("protocol", "MixSTE")
-
-    @property
-    def optimise(self) -> Mapping[str, Any] | None:
-        return self.settings.get("optimise")
-
-    @property
-    def models(self) -> frozenset[str]:
-        return frozenset((self.model, self.settings.get("host", self.model)))
-
-    # ---- end of what is to be deleted ----
-
 
 def _usual_reason(row: dict[str, Any]) -> str | None:
     return None if row.get("run") else "published figure of another method"

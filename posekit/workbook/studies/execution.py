@@ -9,34 +9,22 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from functools import lru_cache
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from safetensors.torch import load_file, save
+from torch import nn
 
-from posekit.datasets import Clip, PoseDataset, load_dataset
-from posekit.errors import InvalidData
-from posekit.evaluation import evaluate_hypotheses
-from posekit.evaluation.optimisation import Optimisation
-from posekit.evaluation.prediction import predict, predict_optimised
-from posekit.evaluation.protocols import PROTOCOLS, downsample, scored_on
-from posekit.evaluation.scoring import Evaluation, score
-from posekit.evaluation.uncertainty import with_rank_correlation
-from posekit.geometry.skeletons import SKELETONS
 from posekit.machine.provenance import environment, peak_memory_megabytes
-from posekit.machine.storage import atomic_path
-from posekit.models import build
-from posekit.models.layers import Lifter
-from posekit.training import Recipe, fit
-from posekit.training.snapshots import CHECKPOINT_FILE, LOG_FILE
-from posekit.workbook.studies.runs import RunStore, StoredRun, run_id, write_arrays, write_json
+from posekit.machine.storage import atomic_path, write_json
+from posekit.training import fit
+from posekit.training.snapshots import LOG_FILE, SNAPSHOT_FILE
+from posekit.workbook.studies.runs import RunStore, StoredRun, run_id, write_arrays
+from posekit.workbook.tasks import Scores, Task, find_task
 
-# Metrics whose values per clip are kept for paired statistics.
-PAIRED_METRICS = ("mpjpe", "p_mpjpe", "mpjve", "rank_correlation")
 WEIGHTS_FILE = "weights.safetensors"
 
 
@@ -50,7 +38,7 @@ class Job:
         runs: folder of runs.
         data: folder of data sets.
         device: see ``posekit.machine.devices.choose_device``.
-        checkpoint_seconds: how much computing an interruption can cost.
+        snapshot_seconds: how much computing an interruption can cost.
     """
 
     id: str
@@ -58,7 +46,12 @@ class Job:
     runs: Path
     data: Path
     device: str
-    checkpoint_seconds: float = 30.0
+    snapshot_seconds: float = 30.0
+
+    @property
+    def task(self) -> Task:
+        """What the run does."""
+        return find_task(self.config["task"])
 
 
 def execute(job: Job) -> StoredRun:
@@ -80,14 +73,19 @@ def execute(job: Job) -> StoredRun:
 
 
 def _execute(job: Job, store: RunStore, folder: Path) -> None:
-    config = job.config
-    lifter, seconds = _train(job, store, folder)
+    network, seconds = _train(job, store, folder)
     started = time.monotonic()
-    test = scored_part(_split(job, "test"), config["evaluation"]["cameras"])
-    estimates = evaluations(lifter, test, config["evaluation"], job.device, config["seed"])
-    write_json(folder / "config.json", config)
-    write_json(folder / "metrics.json", _metrics(estimates, test))
-    write_arrays(folder / "per_clip.npz", _per_clip(estimates))
+    scored = job.task.evaluate(network, job.config, job.data, job.device)
+    write_json(folder / "config.json", job.config)
+    write_json(
+        folder / "metrics.json",
+        {
+            "evidence": scored.evidence,
+            "card": scored.card,
+            "estimates": {name: _metrics(scores) for name, scores in scored.estimates.items()},
+        },
+    )
+    write_arrays(folder / "per_clip.npz", _per_clip(scored.estimates, job.task.paired_metrics))
     write_json(
         folder / "environment.json",
         {
@@ -98,106 +96,49 @@ def _execute(job: Job, store: RunStore, folder: Path) -> None:
     )
 
 
-def training_id(config: Mapping[str, Any]) -> str:
+def training_id(job: Job) -> str:
     """Name of the training that a run needs: rows that only evaluate otherwise share one."""
-    evaluation = {"hypotheses": None, "iterations": None, "cameras": None}
-    return run_id({**config, "evaluation": evaluation})
+    return run_id(job.task.label(job.config), {**job.config, "evaluation": None})
 
 
-def _train(job: Job, store: RunStore, folder: Path) -> tuple[Lifter, float]:
+def _train(job: Job, store: RunStore, folder: Path) -> tuple[nn.Module, float]:
     """The trained network of a run and the seconds that training took; 0 if it was there already.
 
     Leaves ``weights.safetensors`` and ``log.csv`` in the folder of the run.
     """
-    config = job.config
-    train = _split(job, "train")
+    config, task = job.config, job.task
+    feed = task.feed(config, job.data)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config["seed"])
-        lifter = build(config["model"], skeleton=train.skeleton, **config["options"])
+        network = task.build(config, job.data)
     seconds = 0.0
-    with store.training_folder(training_id(config)) as training:
+    with store.training_folder(training_id(job)) as training:
         if not (training / WEIGHTS_FILE).exists():
             log = fit(
-                lifter,
-                train,
-                Recipe(**config["recipe"]),
+                network,
+                feed,
                 seed=config["seed"],
                 device=job.device,
                 folder=training,
                 label=job.id,
-                checkpoint_seconds=job.checkpoint_seconds,
+                snapshot_seconds=job.snapshot_seconds,
             )
             with atomic_path(training / WEIGHTS_FILE) as path:
-                path.write_bytes(save(_contiguous(lifter)))
-            (training / CHECKPOINT_FILE).unlink(missing_ok=True)
+                path.write_bytes(save(_contiguous(network)))
+            (training / SNAPSHOT_FILE).unlink(missing_ok=True)
             seconds = log.seconds
         for name in (WEIGHTS_FILE, LOG_FILE):
             with atomic_path(folder / name) as path:
                 path.write_bytes((training / name).read_bytes())
-    lifter.load_state_dict(load_file(folder / WEIGHTS_FILE))
-    return lifter.eval(), seconds
+    network.load_state_dict(load_file(folder / WEIGHTS_FILE))
+    return network.eval(), seconds
 
 
-def trained_lifter(run: StoredRun) -> Lifter:
+def trained_network(run: StoredRun, data: Path) -> nn.Module:
     """The network of a finished run with its weights, in evaluation mode."""
-    skeleton = SKELETONS[run.metrics["card"]["Skeleton"]]
-    lifter = build(run.config["model"], skeleton=skeleton, **run.config["options"])
-    lifter.load_state_dict(load_file(run.folder / WEIGHTS_FILE))
-    return lifter.eval()
-
-
-def evaluations(
-    lifter: Lifter, test: PoseDataset, how: Mapping[str, Any], device: str, seed: int
-) -> dict[str, Evaluation]:
-    """Evaluations by estimate: ``prediction``, or ``<aggregation>@<iteration>`` of hypotheses."""
-    protocol = scored_on(PROTOCOLS[how["protocol"]], test.name)
-    if how["optimise"] is not None:
-        settings = Optimisation(**how["optimise"])
-        predictions = predict_optimised(lifter, test, settings, protocol=protocol, device=device)
-        return {"prediction": score(predictions, protocol)}
-    if how["hypotheses"] is None:
-        predictions = predict(lifter, test, protocol=protocol, device=device)
-        evaluation = score(predictions, protocol)
-        if hasattr(lifter, "estimate"):
-            evaluation = with_rank_correlation(evaluation, lifter, predictions)
-        return {"prediction": evaluation}
-
-    found = evaluate_hypotheses(
-        lifter,
-        test,
-        hypotheses=how["hypotheses"],
-        iterations=how["iterations"],
-        protocol=scored_on(PROTOCOLS["D3DP"], test.name),
-        device=device,
-        seed=seed,
-    )
-    return {f"{name}@{step}": evaluation for (name, step), evaluation in found.items()}
-
-
-def scored_part(dataset: PoseDataset, cameras: int | None) -> PoseDataset:
-    """The part of a test split that a scaled profile scores.
-
-    Args:
-        dataset: the whole split.
-        cameras: views of each take, in turn from take to take; None for all.
-    """
-    if cameras is None:
-        return dataset
-    takes: dict[tuple[str, str], list[Clip]] = {}
-    for clip in dataset.clips:
-        takes.setdefault((clip.subject, clip.take), []).append(clip)
-    chosen = [
-        views[(number + step) % len(views)]
-        for number, views in enumerate(takes.values())
-        for step in range(min(len(views), cameras))
-    ]
-    return replace(dataset, clips=tuple(chosen))
-
-
-@lru_cache(maxsize=8)
-def load_split(name: str, split: str, keypoints: str, size: str, root: Path) -> PoseDataset:
-    """``load_dataset``, once per process."""
-    return load_dataset(name, split, root=root, keypoints=keypoints, size=size)
+    network = find_task(run.config["task"]).build(run.config, data, run.metrics["card"])
+    network.load_state_dict(load_file(run.folder / WEIGHTS_FILE))
+    return network.eval()
 
 
 @contextmanager
@@ -211,45 +152,29 @@ def one_thread() -> Iterator[None]:
         torch.set_num_threads(threads)
 
 
-def _split(job: Job, split: str) -> PoseDataset:
-    config = job.config
-    dataset = load_split(config["dataset"], split, config["keypoints"], config["size"], job.data)
-    if dataset.fingerprint != config["data"][split]:
-        raise InvalidData(
-            f"the {split} split of {dataset.name} changed while the study ran; start it again."
-        )
-    return downsample(dataset, config["one_frame_in"])
-
-
-def _metrics(estimates: Mapping[str, Evaluation], test: PoseDataset) -> dict[str, Any]:
-    first = next(iter(estimates.values()))
+def _metrics(scores: Scores) -> dict[str, Any]:
     return {
-        "evidence": test.evidence,
-        "card": {**dict(first.card), "Frame rate": f"{test.clips[0].fps:.3g} per second"},
-        "estimates": {
-            name: {
-                "aggregate": evaluation.metrics,
-                "per_action": evaluation.per_action,
-                "per_joint": {"mpjpe": evaluation.per_joint},
-            }
-            for name, evaluation in estimates.items()
-        },
+        "aggregate": scores.metrics,
+        "per_action": scores.per_action,
+        "per_joint": {"mpjpe": scores.per_joint},
     }
 
 
-def _per_clip(estimates: Mapping[str, Evaluation]) -> dict[str, np.ndarray]:
+def _per_clip(
+    estimates: Mapping[str, Scores], paired_metrics: tuple[str, ...]
+) -> dict[str, np.ndarray]:
     first = next(iter(estimates.values()))
     arrays = {
         "clips": np.array(first.clips),
         "actions": np.array(first.clip_actions),
         "frames": np.asarray(first.clip_frames),
     }
-    for name, evaluation in estimates.items():
-        for metric in PAIRED_METRICS:
-            if metric in evaluation.per_clip:
-                arrays[f"{name}/{metric}"] = np.asarray(evaluation.per_clip[metric])
+    for name, scores in estimates.items():
+        for metric in paired_metrics:
+            if metric in scores.per_clip:
+                arrays[f"{name}/{metric}"] = np.asarray(scores.per_clip[metric])
     return arrays
 
 
-def _contiguous(lifter: Lifter) -> dict[str, torch.Tensor]:
-    return {name: value.detach().cpu().contiguous() for name, value in lifter.state_dict().items()}
+def _contiguous(network: nn.Module) -> dict[str, torch.Tensor]:
+    return {name: value.detach().cpu().contiguous() for name, value in network.state_dict().items()}

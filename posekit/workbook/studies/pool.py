@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
-import math
 import multiprocessing
 import os
 import signal
@@ -15,25 +13,17 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from functools import lru_cache
 from multiprocessing import resource_tracker
 
 import torch
 
 from posekit.errors import PosekitError, RunFailedError
-from posekit.geometry.skeletons import HUMAN36M_17, HUMANEVA_15
+from posekit.machine.memory import keep_freed_memory
 from posekit.machine.progress import Progress
-from posekit.models import build
 from posekit.workbook.studies.execution import Job, execute
 
 # Starting a worker costs about as much as this many seconds of computing.
 WORKER_SECONDS = 5.0
-
-# Seconds per frame of training on one CPU core, for P parameters in T tensors:
-# SQUARE * P + LINEAR * sqrt(P T), since tensors stand for layers and P / T for the square of their
-# width (measured for MixSTE at widths 16 to 64, and at 512 with the released implementation).
-LINEAR, SQUARE = 1.5e-7, 1e-9
-GPU_SPEEDUP, GPU_SECONDS_PER_STEP = 400.0, 0.015
 
 
 def execute_all(jobs: Sequence[Job], *, label: str, workers: int | None = None) -> None:
@@ -77,42 +67,7 @@ def _summary(failures: Sequence[tuple[str, str]], jobs: int) -> str:
 
 def estimated_seconds(job: Job) -> float:
     """Rough computing time of a run, to plan with: one CPU core, or one GPU."""
-    options, recipe = job.config["options"], job.config["recipe"]
-    parameters, tensors, tiled = _weights(
-        job.config["model"], job.config.get("dataset", ""), json.dumps(options)
-    )
-    per_frame = SQUARE * parameters + LINEAR * math.sqrt(parameters * tensors)
-    steps = recipe.get("max_steps") or recipe["epochs"] * _steps_per_epoch(job, tiled)
-    frames = steps * recipe["batch_size"] * options["frames"]
-    if torch.device(job.device).type == "cpu":
-        return per_frame * frames
-    return max(per_frame * frames / GPU_SPEEDUP, steps * GPU_SECONDS_PER_STEP)
-
-
-@lru_cache(maxsize=1024)
-def _weights(model: str, dataset: str, options: str) -> tuple[int, int, bool]:
-    """Parameters of a network, the tensors that hold them, and whether its windows lie end to end.
-
-    Nothing is allocated.
-    """
-    with torch.device("meta"):
-        # Graphs of one variant of GLA-GCN fit no other joints; elsewhere they hardly matter here.
-        skeleton = HUMANEVA_15 if dataset == "humaneva" else HUMAN36M_17
-        network = build(model, skeleton=skeleton, **json.loads(options))
-    sizes = [parameter.numel() for parameter in network.parameters()]
-    return sum(sizes), len(sizes), network.tiled_windows
-
-
-def _steps_per_epoch(job: Job, tiled: bool) -> int:
-    """Steps of one epoch of Human3.6M's training split: 1.56 million frames, most also mirrored.
-
-    Windows lie end to end, or there is one for every frame.
-    """
-    recipe = job.config["recipe"]
-    frames = 1_560_000 * (2 if recipe.get("flip", True) else 1)
-    return max(
-        1, frames // (recipe["batch_size"] * (job.config["options"]["frames"] if tiled else 1))
-    )
+    return job.task.seconds(job.config, torch.device(job.device))
 
 
 def _workers(jobs: Sequence[Job]) -> int:
@@ -154,7 +109,7 @@ def _execute_in_processes(
             'if __name__ == "__main__".)'
         ) from error
     finally:
-        # On Ctrl-C the workers end at once; what they were computing resumes from its checkpoint.
+        # On Ctrl-C the workers end at once; what they were computing resumes from its snapshot.
         pool.shutdown(wait=False, cancel_futures=True)
         for process in set(multiprocessing.active_children()) - others:
             process.terminate()
@@ -201,6 +156,7 @@ def _start_worker(parent: int) -> None:
     sys.stdout = sys.stderr = io.StringIO()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     torch.set_num_threads(1)
+    keep_freed_memory()
     threading.Thread(target=_end_with_parent, args=(parent,), daemon=True).start()
 
 

@@ -12,19 +12,16 @@ import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from posekit.datasets import DATASETS
-from posekit.errors import InvalidData, InvalidParameter
-from posekit.machine.provenance import environment
-from posekit.machine.storage import repository_root
+from posekit.errors import InvalidData
+from posekit.machine.storage import repository_root, write_json
+from posekit.workbook.papers import RowRun
 from posekit.workbook.papers.claims import Verdict
-from posekit.workbook.papers.profiles import PROFILES, describe, resolve_profile
-from posekit.workbook.studies.fingerprints import known_fingerprints
-from posekit.workbook.studies.runs import write_json
-
-if TYPE_CHECKING:
-    from posekit.workbook.studies.study import Study
+from posekit.workbook.papers.profiles import Profile, resolve_profile
+from posekit.workbook.studies.setting import Setting
+from posekit.workbook.tasks import find_task
 
 
 @dataclass(frozen=True)
@@ -49,6 +46,7 @@ class Reference:
         data: 2D source -> split -> fingerprint.
         rows: ``table/row`` -> figures.
         verdicts: claim id -> verdict.
+        renewals: for each time that the code was rewritten without changing a number, the evidence.
     """
 
     paper: str
@@ -62,6 +60,7 @@ class Reference:
     data: Mapping[str, Mapping[str, str]]
     rows: Mapping[str, ReferenceRow]
     verdicts: Mapping[str, Verdict]
+    renewals: tuple[str, ...] = ()
 
     @property
     def title(self) -> str:
@@ -109,93 +108,59 @@ def read_references(
         ) from error
 
 
-def write_reference(study: Study, folder: str | os.PathLike[str] | None = None) -> Path:
-    """Keep a finished study as the reference results on its data set; others stay.
+def write_references(references: Mapping[str, Reference], paper: str, path: Path) -> None:
+    """Write the reference results of a paper, data set by data set.
 
     Raises:
-        InvalidParameter: the profile carries no verdicts, the seeds do not count from 0, runs are
-            missing, or this is no checkout and no folder is given.
         StorageError: the file cannot be written.
     """
-    path = reference_path(study.paper.key, folder)
-    if path is None:
-        raise InvalidParameter("reference results are kept in a checkout; clone the repository.")
-    if not study.profile.verdicts:
-        larger = ", ".join(name for name, profile in PROFILES.items() if profile.verdicts)
-        raise InvalidParameter(
-            f"profile {study.profile.name} carries no verdicts; use one of: {larger}."
-        )
-    if study.seeds != tuple(range(len(study.seeds))):
-        raise InvalidParameter(
-            f"seeds are {study.seeds}; reference results take seeds 0 to {len(study.seeds) - 1}, "
-            "which the command line can repeat."
-        )
-    missing = study.plan().missing
-    if missing:
-        raise InvalidParameter(f"{len(missing)} runs are missing; run the whole study first.")
-    results = {
-        name: _plain(item) for name, item in read_references(study.paper.key, folder).items()
-    }
-    results[study.dataset] = _plain(_from_study(study))
-    write_json(path, {"paper": study.paper.key, "results": dict(sorted(results.items()))})
-    return path
+    results = {name: _plain(item) for name, item in sorted(references.items())}
+    write_json(path, {"paper": paper, "results": results})
 
 
-def is_stale(reference: Reference, study: Study) -> bool:
+def is_stale(reference: Reference, setting: Setting) -> bool:
     """Whether what decides the reference's numbers has changed: rows, scale, code or data.
 
     Data on disk are compared where their fingerprint is known without loading them. Generated
     data are their code: a processor of another kind makes them with other roundings.
     """
-    runs = {row.path: row.run for row in study.paper.rows}
-    profile = resolve_profile(reference.profile, study.dataset, study.device, study.paper.scaling)
+    paper = setting.paper
+    runs = {row.path: row.run for row in paper.rows}
+    place = (reference.profile, setting.dataset, setting.device, paper.scaling)
+    profile = resolve_profile(*place)
     for path, row in reference.rows.items():
         run = runs.get(path)
-        if run is None or study.code(run) != row.code:
+        if run is None or setting.code(run) != row.code:
             return True
-        if row.ran != describe(study.configuration(run, profile)):
+        if row.ran != setting.describe(run, profile):
             return True
-    if not DATASETS[reference.dataset].files:
-        return False
-    size = PROFILES[reference.profile].size
-    for keypoints, stored in reference.data.items():
-        place = (study.data, study.store.root)
-        known = known_fingerprints(reference.dataset, keypoints, size, *place)
-        if known is not None and known != stored:
+        if DATASETS[reference.dataset].files and _other_data(reference, run, profile, setting):
             return True
     return False
 
 
-def _from_study(study: Study) -> Reference:
-    rows, data = {}, {}
-    seconds, evidence = {}, ""
-    for row in (row for row in study.paper.rows if row.run is not None):
-        configuration = study.configuration(row.run)
-        figures = {
-            name: tuple(round(value, 4) for value in figure.values)
-            for name, figure in study.measured(row).items()
-        }
-        rows[row.path] = ReferenceRow(figures, describe(configuration), study.code(row.run))
-        if study.paper.table(row.table).counted:
-            continue
-        runs = study.run(row.path)
-        data[configuration["keypoints"]] = runs[0].config["data"]
-        evidence = runs[0].metrics["evidence"]
-        seconds.update({run.id: run.environment["seconds"] for run in runs})
-    return Reference(
-        paper=study.paper.key,
-        dataset=study.dataset,
-        profile=study.profile.name,
-        seeds=study.seeds,
-        evidence=evidence,
-        command=f"posekit report {study.paper.key} --dataset {study.dataset} "
-        f"--profile {study.profile.name} --seeds {len(study.seeds)} --update-reference",
-        environment=environment(study.device),
-        seconds=round(sum(seconds.values()), 1),
-        data=data,
-        rows=rows,
-        verdicts={verdict.claim: verdict for verdict in study.verdicts()},
-    )
+def renewed(reference: Reference, setting: Setting, evidence: str) -> Reference:
+    """The reference with the present code version in every row.
+
+    Args:
+        reference: not stale but for the code.
+        setting: of its paper and data set.
+        evidence: what shows that the present code gives the same numbers.
+    """
+    runs = {row.path: row.run for row in setting.paper.rows}
+    rows = {
+        path: replace(row, code=setting.code(runs[path])) for path, row in reference.rows.items()
+    }
+    return replace(reference, rows=rows, renewals=(*reference.renewals, evidence))
+
+
+def _other_data(reference: Reference, run: RowRun, profile: Profile, setting: Setting) -> bool:
+    """Whether the files that a row reads are known to hold other data than the reference's."""
+    task, configuration = find_task(run.task), setting.configuration(run, profile)
+    stored = reference.data.get(task.source(configuration))
+    place = (setting.data, setting.store.root)
+    known = task.known_fingerprints(reference.dataset, configuration, *place)
+    return None not in (known, stored) and known != stored
 
 
 def _plain(reference: Reference) -> dict[str, Any]:
@@ -216,5 +181,11 @@ def _reference(content: Mapping[str, Any]) -> Reference:
     }
     verdicts = {name: Verdict.from_json(item) for name, item in content["verdicts"].items()}
     return Reference(
-        **{**content, "seeds": tuple(content["seeds"]), "rows": rows, "verdicts": verdicts}
+        **{
+            **content,
+            "seeds": tuple(content["seeds"]),
+            "rows": rows,
+            "verdicts": verdicts,
+            "renewals": tuple(content.get("renewals", ())),
+        }
     )

@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 from filelock import FileLock, Timeout
 
-from posekit.machine.storage import atomic_path, storage_error
+from posekit.machine.storage import atomic_path, storage_error, write_json
 
 RUN_FILES = ("config.json", "metrics.json", "per_clip.npz", "log.csv", "weights.safetensors")
 
@@ -32,12 +32,11 @@ RUN_FILES = ("config.json", "metrics.json", "per_clip.npz", "log.csv", "weights.
 _TEMPORARY = re.compile(r"^\..+\.[a-z0-9_]{8}(\.\w+)?$")
 
 
-def run_id(config: Mapping[str, Any]) -> str:
+def run_id(label: str, config: Mapping[str, Any]) -> str:
     """Readable name and hash of a configuration: equal configurations, equal id."""
     text = json.dumps(config, sort_keys=True, separators=(",", ":"))
     digest = hashlib.sha256(text.encode()).hexdigest()[:12]
-    parts = (config["dataset"], config["model"], f"{config['options']['frames']}f")
-    return "-".join((*parts, config["keypoints"], f"s{config['seed']}", digest))
+    return "-".join((config["dataset"], label, f"s{config['seed']}", digest))
 
 
 @dataclass(frozen=True)
@@ -131,7 +130,7 @@ class RunStore:
     def finish(self, run: str, folder: Path) -> None:
         """Give the working folder its final name; a damaged earlier run makes room.
 
-        What only an unfinished run needs, its checkpoint, is dropped.
+        What only an unfinished run needs, its snapshot, is dropped.
 
         Raises:
             StorageError: the folder of runs cannot be written.
@@ -175,16 +174,6 @@ class RunStore:
             yield
         finally:
             lock.release()
-
-
-def write_json(path: Path, content: Any) -> None:
-    """Write a JSON file, whole or not at all.
-
-    Raises:
-        StorageError: the folder cannot be written, or the disk is full.
-    """
-    with atomic_path(path) as temporary:
-        temporary.write_text(json.dumps(content, indent=1, sort_keys=True) + "\n")
 
 
 def write_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:

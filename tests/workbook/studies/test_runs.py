@@ -12,10 +12,13 @@ import numpy as np
 import pytest
 
 from posekit.errors import StorageError
-from posekit.workbook.studies.execution import Job, execute, load_split
-from posekit.workbook.studies.runs import RUN_FILES, RunStore, run_id, write_arrays, write_json
+from posekit.machine.storage import write_json
+from posekit.workbook.studies.execution import Job, execute
+from posekit.workbook.studies.runs import RUN_FILES, RunStore, run_id, write_arrays
+from posekit.workbook.tasks.data import load_split
 
 CONFIG = {
+    "task": "lifting",
     "dataset": "synthetic",
     "size": "smoke",
     "one_frame_in": 1,
@@ -27,7 +30,7 @@ CONFIG = {
         "hypotheses": None,
         "iterations": None,
         "cameras": 1,
-        "protocol": "mixste",
+        "protocol": "MixSTE",
         "optimise": None,
     },
     "seed": 3,
@@ -69,7 +72,7 @@ def execute_saying(job, output):
 
 
 def job_in(folder, config, **options):
-    return Job(run_id(config), config, folder, Path("unused"), "cpu", **options)
+    return Job(run_id("mixste-9f-gt", config), config, folder, Path("unused"), "cpu", **options)
 
 
 def finished_run(store, name="run"):
@@ -86,9 +89,9 @@ def finished_run(store, name="run"):
 
 def test_equal_configurations_have_equal_names():
     again = json.loads(json.dumps(CONFIG))
-    assert run_id(CONFIG) == run_id(dict(reversed(again.items())))
-    assert run_id(CONFIG) != run_id({**CONFIG, "seed": 4})
-    assert run_id(CONFIG).startswith("synthetic-mixste-9f-gt-s3-")
+    assert run_id("any", CONFIG) == run_id("any", dict(reversed(again.items())))
+    assert run_id("any", CONFIG) != run_id("any", {**CONFIG, "seed": 4})
+    assert run_id("mixste-9f-gt", CONFIG).startswith("synthetic-mixste-9f-gt-s3-")
 
 
 def test_a_finished_run_is_read_back(tmp_path):
@@ -127,10 +130,10 @@ def test_a_damaged_run_makes_room_for_a_whole_one(tmp_path):
 def test_half_written_files_of_a_killed_process_are_removed(tmp_path):
     store = RunStore(tmp_path)
     with store.working_folder("run") as folder:
-        (folder / ".checkpoint.pt.ab12cd_3.pt").write_bytes(b"half")
-        (folder / "checkpoint.pt").write_bytes(b"whole")
+        (folder / ".snapshot.pt.ab12cd_3.pt").write_bytes(b"half")
+        (folder / "snapshot.pt").write_bytes(b"whole")
     with store.working_folder("run") as folder:
-        assert [path.name for path in folder.iterdir()] == ["checkpoint.pt"]
+        assert [path.name for path in folder.iterdir()] == ["snapshot.pt"]
 
 
 def test_a_folder_that_cannot_be_written_is_one_line(tmp_path):
@@ -154,29 +157,29 @@ def test_a_full_disk_is_one_line_and_leaves_nothing(tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
-def _checkpoints(folder):
-    """When the last checkpoint below a folder was written, 0 for none."""
+def _snapshots(folder):
+    """When the last snapshot below a folder was written, 0 for none."""
     times = [0]
     with contextlib.suppress(FileNotFoundError):  # one that takes the place of another just now
-        times += [path.stat().st_mtime_ns for path in folder.rglob("checkpoint.pt")]
+        times += [path.stat().st_mtime_ns for path in folder.rglob("snapshot.pt")]
     return max(times)
 
 
 def test_killed_runs_end_with_the_same_numbers(tmp_path, config, processes):
-    # A few hundred steps; a checkpoint after nearly every one of them.
-    whole = job_in(tmp_path / "whole", config, checkpoint_seconds=0.05)
+    # A few hundred steps; a snapshot after nearly every one of them.
+    whole = job_in(tmp_path / "whole", config, snapshot_seconds=0.05)
     process = processes(whole)
     process.join(60)
     assert process.exitcode == 0
 
-    broken = job_in(tmp_path / "broken", config, checkpoint_seconds=0.05)
+    broken = job_in(tmp_path / "broken", config, snapshot_seconds=0.05)
     moments = random.Random()
     killed = 0
     for _ in range(3):
-        before = _checkpoints(broken.runs)
+        before = _snapshots(broken.runs)
         process = processes(broken)
         # By progress and not by the clock: other work on the machine stretches the start alone.
-        while process.is_alive() and _checkpoints(broken.runs) <= before:
+        while process.is_alive() and _snapshots(broken.runs) <= before:
             process.join(0.005)
         process.join(moments.uniform(0.0, 0.2))
         killed += process.is_alive()
@@ -192,7 +195,7 @@ def test_killed_runs_end_with_the_same_numbers(tmp_path, config, processes):
 
 
 def test_runs_that_differ_in_their_evaluation_share_a_training(tmp_path, config):
-    other = {**config, "evaluation": {**config["evaluation"], "protocol": "videopose3d"}}
+    other = {**config, "evaluation": {**config["evaluation"], "protocol": "VideoPose3D"}}
     first, second = (execute(job_in(tmp_path, each)) for each in (config, other))
     assert first.id != second.id
     assert len(list((tmp_path / ".trainings").iterdir())) == 1

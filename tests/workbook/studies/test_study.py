@@ -7,19 +7,22 @@ from dataclasses import replace
 import pytest
 
 from posekit.datasets import DATASETS
+from posekit.datasets.selection import downsample
 from posekit.datasets.standins.files import synthetic_takes
 from posekit.datasets.standins.humaneva import write_layout
 from posekit.errors import InvalidData, InvalidParameter, RunFailedError
 from posekit.evaluation import evaluate
-from posekit.evaluation.protocols import PROTOCOLS, downsample
+from posekit.evaluation.protocols import PROTOCOLS
 from posekit.geometry.skeletons import HUMANEVA_15
 from posekit.workbook.notebooks.paper_tables import comparison_table, verdict_table
 from posekit.workbook.papers.claims import CONTRADICTED, NOT_ASSESSED, REPRODUCED, UNDECIDED
 from posekit.workbook.papers.profiles import PROFILES
-from posekit.workbook.studies import pool, references
-from posekit.workbook.studies.execution import execute, load_split, scored_part, training_id
-from posekit.workbook.studies.references import read_references, write_reference
-from posekit.workbook.studies.study import Study, _merged
+from posekit.workbook.studies import Study, pool, references, setting, update_reference
+from posekit.workbook.studies import study as studies
+from posekit.workbook.studies.execution import execute, training_id
+from posekit.workbook.studies.measured import Measured, merged
+from posekit.workbook.studies.references import read_references
+from posekit.workbook.tasks.data import load_split
 
 TINY = replace(
     PROFILES["smoke"],
@@ -77,7 +80,7 @@ def test_rows_that_optimise_share_the_training_of_the_row_that_does_not(runs):
     rows = [row for name in tables for row in study.paper.table(f"table-{name}").rows if row.run]
     jobs = [study.job(row, 0) for row in rows]
     assert len({job.id for job in jobs}) > 10
-    assert len({training_id(job.config) for job in jobs}) == 1
+    assert len({training_id(job) for job in jobs}) == 1
 
 
 def test_finished_runs_are_not_executed_again(study, monkeypatch):
@@ -107,13 +110,13 @@ def test_a_table_shows_what_the_runs_hold(study):
 
 def test_the_figure_is_the_mean_over_clips_that_verdicts_use(study):
     row = study.paper.row("kpa-tpa/neither")
-    paired = study._read(row.path, "mpjpe")
-    assert paired.values @ paired.weights == pytest.approx(study.measured(row)["mpjpe"].values)
+    paired = study.measured.read(row.path, "mpjpe")
+    assert paired.values @ paired.weights == pytest.approx(study.figures(row)["mpjpe"].values)
 
 
 def test_the_trained_network_is_handed_out_with_its_log(study):
     (first, _) = study.run("kpa-tpa/both")
-    lifter = study.lifter("kpa-tpa/both")
+    lifter = study.network("kpa-tpa/both")
     test = downsample(load_split("synthetic", "test", "cpn", "smoke", study.data), 3)
     found = evaluate(lifter, test, protocol=PROTOCOLS["MixSTE"], device="cpu").metrics["mpjpe"]
     stored = first.metrics["estimates"]["prediction"]["aggregate"]["mpjpe"]
@@ -130,8 +133,8 @@ def test_the_protocol_card_says_what_was_scored(study):
 
 
 def test_a_card_of_several_protocols_names_them_all():
-    merged = _merged([{"Flip": "yes", "Root": "free"}, {"Flip": "no", "Root": "free", "K": "2"}])
-    assert merged == {"Flip": "yes; no", "Root": "free", "K": "2"}
+    found = merged([{"Flip": "yes", "Root": "free"}, {"Flip": "no", "Root": "free", "K": "2"}])
+    assert found == {"Flip": "yes; no", "Root": "free", "K": "2"}
 
 
 def test_rows_that_cannot_run_say_why(study):
@@ -143,7 +146,7 @@ def test_rows_that_cannot_run_say_why(study):
 
 
 def test_verdicts_come_from_complete_runs_only(study, monkeypatch):
-    monkeypatch.setattr(references, "read_references", lambda paper: {})
+    monkeypatch.setattr(studies, "read_references", lambda paper: {})
     verdicts = {verdict.claim: verdict for verdict in study.verdicts()}
     assert verdicts["kpa-helps"].verdict in (REPRODUCED, CONTRADICTED, UNDECIDED)
     assert verdicts["kpa-helps"].basis == "this run (synthetic, tiny, 2 seeds)"
@@ -153,12 +156,12 @@ def test_verdicts_come_from_complete_runs_only(study, monkeypatch):
     assert verdicts["diffusion-oracle"].reason.startswith("oracle")
 
 
-def test_a_profile_without_verdicts_gives_none_of_its_own(study, runs):
+def test_a_profile_without_verdicts_gives_none_of_its_own(study, runs, monkeypatch):
     assert not PROFILES["smoke"].verdicts
     assert not PROFILES["quick"].verdicts
-    again = Study("ktpformer", "synthetic", "tiny", seeds=study.seeds, runs=runs, device="cpu")
     for carries in (True, False):
-        again.profile = replace(again.profile, verdicts=carries)
+        monkeypatch.setitem(PROFILES, "tiny", replace(TINY, verdicts=carries))
+        again = Study("ktpformer", "synthetic", "tiny", seeds=study.seeds, runs=runs, device="cpu")
         verdicts = {verdict.claim: verdict for verdict in again.verdicts()}
         assert ("this run" in verdicts["kpa-helps"].basis) is carries
 
@@ -189,7 +192,7 @@ def test_hypotheses_are_read_at_their_iteration(study, tmp_path):
         f"{name}@{step}" for name in ("j_best", "p_best", "p_agg", "j_agg") for step in (1, 2)
     }
     row = again.paper.row(path)
-    assert again.measured(row)["mpjpe"].value == estimates["j_agg@1"]["aggregate"]["mpjpe"]
+    assert again.figures(row)["mpjpe"].value == estimates["j_agg@1"]["aggregate"]["mpjpe"]
     card = again.results("d3dp-3dhp-aggregation").protocol
     assert (card["Sampling iterations"], card["Frames"]) == ("2", "one in 3")
     assert card["Predicted root"] == "set to the origin before scoring"
@@ -201,7 +204,7 @@ def test_hypotheses_are_read_at_their_iteration(study, tmp_path):
 def test_a_change_of_code_asks_for_another_run(study, monkeypatch):
     row = study.paper.row("kpa-tpa/both")
     before = study.job(row, 0).id
-    monkeypatch.setattr(study, "code", lambda run: "changed")
+    monkeypatch.setattr(setting, "code_version", lambda *modules: "changed")
     assert study.job(row, 0).id != before
 
 
@@ -255,8 +258,8 @@ def test_windows_longer_than_the_longest_clip_are_found_before_training(tmp_path
     monkeypatch.setitem(PROFILES, "long", replace(TINY, frames_divisor=1, frame_rate_divisor=1))
     study = Study("ktpformer", "synthetic", "long", runs=tmp_path, device="cpu")
     with pytest.raises(InvalidParameter, match=r"has 120 frames; choose a smaller profile"):
-        study.check_windows()
-    Study("ktpformer", "synthetic", "tiny", runs=tmp_path, device="cpu").check_windows()
+        study.check()
+    Study("ktpformer", "synthetic", "tiny", runs=tmp_path, device="cpu").check()
 
 
 def test_workers_compute_what_one_process_computes(study, tmp_path):
@@ -281,28 +284,20 @@ def test_unknown_names_are_refused():
         Study("ktp", device="cpu")
 
 
-def test_a_scaled_profile_scores_one_view_of_every_take():
-    test = load_split("synthetic", "test", "cpn", "smoke", None)
-    views = tuple(replace(clip, camera_name=name) for clip in test.clips for name in "ab")
-    part = scored_part(replace(test, clips=views), cameras=1)
-    assert [(c.subject, c.take) for c in part.clips] == [(c.subject, c.take) for c in test.clips]
-    assert {clip.camera_name for clip in part.clips} == {"a", "b"}
-    assert scored_part(test, cameras=None) is test
-
-
 @pytest.fixture
-def only_kpa_tpa(study, monkeypatch):
+def only_kpa_tpa(study):
     """The paper reduced to the table whose runs the fixture has."""
-    keep = {row.path: row for row in study.paper.rows if row.table == "kpa-tpa"}
-    paper = replace(study.paper, tables=(study.paper.table("kpa-tpa"),), _rows=keep)
-    claims = tuple(c for c in paper.claims if c.table == "kpa-tpa")
-    monkeypatch.setattr(study, "paper", replace(paper, claims=claims))
+    table = study.paper.table("kpa-tpa")
+    claims = tuple(claim for claim in study.paper.claims if claim.table == "kpa-tpa")
+    paper = study.paper.model_copy(update={"tables": (table,), "claims": claims})
+    study.setting = replace(study.setting, paper=paper)
+    study.measured = Measured(study.setting)
     return study
 
 
 def test_reference_results_are_written_and_read_back(only_kpa_tpa, tmp_path, monkeypatch):
     study = only_kpa_tpa
-    path = write_reference(study, tmp_path)
+    path = update_reference(study, tmp_path)
     reference = read_references("ktpformer", tmp_path)["synthetic"]
     assert reference.seeds == (0, 1)
     assert reference.command == (
@@ -310,15 +305,15 @@ def test_reference_results_are_written_and_read_back(only_kpa_tpa, tmp_path, mon
     )
     row = study.paper.row("kpa-tpa/both")
     assert reference.rows[row.path].figures["mpjpe"] == pytest.approx(
-        study.measured(row)["mpjpe"].values, abs=1e-3
+        study.figures(row)["mpjpe"].values, abs=1e-3
     )
     assert reference.verdict("kpa-helps").basis.startswith("reference run (synthetic, tiny")
-    assert not references.is_stale(reference, study)
+    assert not references.is_stale(reference, study.setting)
     with monkeypatch.context() as change:
         change.setitem(PROFILES, "tiny", replace(TINY, steps=3))
-        assert references.is_stale(reference, study)
-    monkeypatch.setattr(study, "code", lambda run: "changed")
-    assert references.is_stale(reference, study)
+        assert references.is_stale(reference, study.setting)
+    monkeypatch.setattr(setting, "code_version", lambda *modules: "changed")
+    assert references.is_stale(reference, study.setting)
     assert reference.verdict("kpa-helps", stale=True).basis.startswith("stale")
     text = json.dumps(json.loads(path.read_text()))
     assert str(tmp_path) not in text
@@ -327,10 +322,10 @@ def test_reference_results_are_written_and_read_back(only_kpa_tpa, tmp_path, mon
 
 def test_reference_results_need_a_whole_study_that_carries_verdicts(study, tmp_path):
     with pytest.raises(InvalidParameter, match="runs are missing"):
-        write_reference(study, tmp_path)
+        update_reference(study, tmp_path)
     smoke = Study("ktpformer", profile="smoke", runs=tmp_path, device="cpu")
     with pytest.raises(InvalidParameter, match="carries no verdicts"):
-        write_reference(smoke, tmp_path)
+        update_reference(smoke, tmp_path)
 
 
 def test_a_torn_reference_file_is_one_line(tmp_path):
@@ -350,13 +345,14 @@ def humaneva(tmp_path_factory):
 
 def test_a_table_takes_the_detections_and_the_joints_that_a_data_set_has(humaneva, tmp_path):
     study = Study("ktpformer", "humaneva", "smoke", data=humaneva, runs=tmp_path)
-    asked = {row.run.keypoints for row in study.paper.rows if row.run}
-    assert {name: study.input(name) for name in asked} == {"cpn": "mrcnn", "gt": "gt"}
+    asked = {row.run.settings["keypoints"] for row in study.paper.rows if row.run}
+    inputs = {name: study.task.input("humaneva", name) for name in asked}
+    assert inputs == {"cpn": "mrcnn", "gt": "gt"}
     (run,) = study.run("kpa-tpa/both")
     card = run.metrics["card"]
     assert (card["2D input"], card["Skeleton"]) == ("mrcnn", "humaneva-15")
     assert len(run.metrics["estimates"]["prediction"]["per_joint"]["mpjpe"]) == 15
-    assert study.lifter("kpa-tpa/both").skeleton is HUMANEVA_15
+    assert study.network("kpa-tpa/both").skeleton is HUMANEVA_15
     assert study.load("test", "cpn").keypoints == "mrcnn"
 
 
@@ -369,7 +365,7 @@ def test_where_there_are_no_detections_the_truth_stands_for_them():
 def test_rows_of_humaneva_are_run_there_and_fill_its_columns(humaneva, tmp_path):
     study = Study("ktpformer", "humaneva", "smoke", data=humaneva, runs=tmp_path)
     (run,) = study.run("humaneva/ktpformer")
-    figures = study.measured(study.paper.row("humaneva/ktpformer"))
+    figures = study.figures(study.paper.row("humaneva/ktpformer"))
     groups = run.metrics["estimates"]["prediction"]["per_action"]
     assert figures["walk_s2"].value == groups["Walking S2"]["mpjpe"]
     assert figures["jog_s1"].value == groups["Jog S1"]["mpjpe"]
@@ -404,6 +400,6 @@ def test_both_inputs_of_gla_gcn_are_run_on_humaneva(humaneva, tmp_path):
         (run,) = study.run(f"table-humaneva/{row}")
         groups = run.metrics["estimates"]["prediction"]["per_action"]
         counted = [groups[name]["p_mpjpe"] for name in groups if not name.startswith("Box")]
-        figure = study.measured(study.paper.row(f"table-humaneva/{row}"))["p_mpjpe"]
+        figure = study.figures(study.paper.row(f"table-humaneva/{row}"))["p_mpjpe"]
         assert figure.value == pytest.approx(sum(counted) / 6)
-        assert study.lifter(f"table-humaneva/{row}").variant == variant
+        assert study.network(f"table-humaneva/{row}").variant == variant

@@ -7,9 +7,9 @@ import json
 from pathlib import Path
 
 from posekit.machine.code_version import code_version
-from posekit.profiling.counting import size_of
+from posekit.machine.storage import write_json
 from posekit.workbook.papers import COST_METRICS, RowRun
-from posekit.workbook.studies.runs import write_json
+from posekit.workbook.tasks import find_task
 
 
 def published_costs(run: RowRun, runs: Path) -> dict[str, float]:
@@ -18,19 +18,19 @@ def published_costs(run: RowRun, runs: Path) -> dict[str, float]:
     ``macs`` counts all matrix products, ``macs_linear`` linear layers and convolutions only, the
     convention of most papers; ``flops`` and ``flops_all`` are twice the linear and twice all
     multiply-accumulates, as HoT prints them. For a diffusion lifter: one denoising step of one
-    hypothesis. Counting takes about a second, so results are remembered.
+    hypothesis. Counting takes about a second, so results are cached.
 
     Args:
-        run: its model and options, as published.
-        runs: folder of runs, where results are remembered.
+        run: a row's, as published.
+        runs: folder of runs, where results are cached.
     """
-    path = _memory(run, runs)
+    path = _cached(run, runs)
     try:
         known = json.loads(path.read_text())
     except (OSError, ValueError):
         known = {}
     if set(known) != set(COST_METRICS):
-        size = size_of(run.model, **run.options)
+        size = find_task(run.task).size(run)
         known = {
             "params": size.parameters / 1e6,
             "macs": size.product_macs / 1e9,
@@ -42,9 +42,7 @@ def published_costs(run: RowRun, runs: Path) -> dict[str, float]:
     return known
 
 
-def _memory(run: RowRun, runs: Path) -> Path:
-    code = code_version(
-        "posekit.profiling.counting", *(f"posekit.models.{model}" for model in sorted(run.models))
-    )
-    text = json.dumps([run.model, dict(run.options), code], sort_keys=True)
+def _cached(run: RowRun, runs: Path) -> Path:
+    code = code_version("posekit.profiling.counting", *find_task(run.task).modules(run))
+    text = json.dumps([run.task, run.model, run.settings, code], sort_keys=True, default=dict)
     return runs / ".costs" / f"{run.model}-{hashlib.sha256(text.encode()).hexdigest()[:16]}.json"

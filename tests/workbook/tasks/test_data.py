@@ -4,9 +4,8 @@ import pytest
 import torch
 
 from posekit.errors import DatasetNotFound
-from posekit.workbook.studies import fingerprints
-from posekit.workbook.studies.execution import load_split
-from posekit.workbook.studies.fingerprints import data_fingerprints, known_fingerprints
+from posekit.workbook.tasks import data
+from posekit.workbook.tasks.data import data_fingerprints, known_fingerprints, load_split
 
 
 def test_a_fingerprint_is_remembered(tmp_path, monkeypatch):
@@ -19,20 +18,20 @@ def test_a_fingerprint_is_remembered(tmp_path, monkeypatch):
     def refuse(*_arguments):
         raise AssertionError("the data set was loaded again")
 
-    monkeypatch.setattr(fingerprints, "load_split", refuse)
+    monkeypatch.setattr(data, "load_split", refuse)
     assert data_fingerprints(*arguments) == found
 
 
 @pytest.mark.parametrize("place", ["", "h36m"])
 def test_a_changed_file_is_another_data_set(tmp_path, place):
     arguments = ("h36m", "gt", "smoke", tmp_path, tmp_path / "runs")
-    before = fingerprints._memory(*arguments)
+    before = data._memory(*arguments)
     (tmp_path / place).mkdir(exist_ok=True)
     file = tmp_path / place / "data_3d_h36m.npz"
     file.write_bytes(b"first")
-    between = fingerprints._memory(*arguments)
+    between = data._memory(*arguments)
     file.write_bytes(b"second, longer")
-    assert len({before, between, fingerprints._memory(*arguments)}) == 3
+    assert len({before, between, data._memory(*arguments)}) == 3
 
 
 def test_a_changed_file_in_a_folder_of_the_data_set_is_seen(tmp_path):
@@ -41,23 +40,23 @@ def test_a_changed_file_in_a_folder_of_the_data_set_is_seen(tmp_path):
     for content in (b"", b"longer"):  # directly in the data folder, without one of the set's own
         (tmp_path / "TS1").mkdir(exist_ok=True)
         (tmp_path / "TS1" / "annot_data.mat").write_bytes(content)
-        found.append(fingerprints._memory(*arguments))
+        found.append(data._memory(*arguments))
     (tmp_path / "runs").mkdir()
     (tmp_path / "runs" / "anything").write_text("of a run")
-    assert len({*found, fingerprints._memory(*arguments)}) == 2
+    assert len({*found, data._memory(*arguments)}) == 2
 
 
 def test_another_processor_may_generate_other_digits(tmp_path, monkeypatch):
     arguments = ("synthetic", "gt", "smoke", tmp_path, tmp_path / "runs")
-    here = fingerprints._memory(*arguments)
+    here = data._memory(*arguments)
     monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: "another")
-    assert fingerprints._memory(*arguments) != here
+    assert data._memory(*arguments) != here
 
 
 def test_a_torn_memory_is_computed_anew(tmp_path):
     arguments = ("synthetic", "gt", "smoke", tmp_path, tmp_path / "runs")
     found = data_fingerprints(*arguments)
-    fingerprints._memory(*arguments).write_text('{"train"')
+    data._memory(*arguments).write_text('{"train"')
     assert data_fingerprints(*arguments) == found
 
 
@@ -68,8 +67,8 @@ def test_data_that_are_missing_are_said(tmp_path):
 
 def test_another_numpy_or_other_code_may_make_other_data(tmp_path, monkeypatch):
     arguments = ("synthetic", "gt", "smoke", tmp_path, tmp_path / "runs")
-    before = fingerprints._memory(*arguments)
-    monkeypatch.setattr(fingerprints.np, "__version__", "0.0")
-    between = fingerprints._memory(*arguments)
-    monkeypatch.setattr(fingerprints, "code_version", lambda *modules: "another")
-    assert len({before, between, fingerprints._memory(*arguments)}) == 3
+    before = data._memory(*arguments)
+    monkeypatch.setattr(data.np, "__version__", "0.0")
+    between = data._memory(*arguments)
+    monkeypatch.setattr(data, "code_version", lambda *modules: "another")
+    assert len({before, between, data._memory(*arguments)}) == 3

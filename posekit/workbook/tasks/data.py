@@ -1,9 +1,9 @@
-"""Fingerprints of data sets without loading them again.
+"""Data sets of a study: loaded once per process, and their fingerprints without loading them again.
 
 A fingerprint is a hash of a data set's contents, and getting it takes as long as loading. It is
-remembered beside the runs, under what it depends on: the code that loads or generates the data,
-its tables, NumPy, the processor's kind (which decides the last digits of what is generated), and
-the names, sizes and dates of the files.
+cached beside the runs, under what it depends on: the code that loads or generates the data, its
+tables, NumPy, the processor's kind (which decides the last digits of what is generated), and the
+names, sizes and dates of the files.
 """
 
 from __future__ import annotations
@@ -11,15 +11,21 @@ from __future__ import annotations
 import hashlib
 import json
 import platform
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from posekit.datasets import DATASETS, SPLITS
+from posekit.datasets import DATASETS, SPLITS, PoseDataset, load_dataset
 from posekit.machine.code_version import code_version
-from posekit.workbook.studies.execution import load_split
-from posekit.workbook.studies.runs import write_json
+from posekit.machine.storage import write_json
+
+
+@lru_cache(maxsize=8)
+def load_split(name: str, split: str, keypoints: str, size: str, root: Path) -> PoseDataset:
+    """``load_dataset``, once per process."""
+    return load_dataset(name, split, root=root, keypoints=keypoints, size=size)
 
 
 def data_fingerprints(

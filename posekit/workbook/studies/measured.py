@@ -1,0 +1,193 @@
+"""What the stored runs of a study say: figures of rows, tables, errors for verdicts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from posekit.workbook.papers import COST_METRICS, Row, RowRun, Table
+from posekit.workbook.papers.claims import PairedErrors, paired_errors
+from posekit.workbook.studies.costs import published_costs
+from posekit.workbook.studies.references import Reference
+from posekit.workbook.studies.runs import StoredRun
+from posekit.workbook.studies.setting import Setting
+from posekit.workbook.tasks import find_task
+
+# What ``published_costs`` counts in, and what tables print in.
+COUNTED_IN = {name: 1e6 if name == "params" else 1e9 for name in COST_METRICS}
+UNITS = {"M": 1e6, "G": 1e9}
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One measured figure: mean over seeds, standard deviation over seeds (None for one seed)."""
+
+    value: float
+    spread: float | None
+    values: tuple[float, ...]
+
+    @classmethod
+    def of(cls, values: Sequence[float]) -> Figure:
+        """The figure that values of several seeds make."""
+        spread = float(np.std(values, ddof=1)) if len(values) > 1 else None
+        return cls(float(np.mean(values)), spread, tuple(values))
+
+
+@dataclass(frozen=True)
+class RowResult:
+    """One row of a table as measured.
+
+    Attributes:
+        row: the published row.
+        reference: metric -> figure of the stored reference run.
+        measured: metric -> figure of this study's runs; empty if they are missing.
+        reference_ran, ran: what was run for each.
+        not_run: why nothing was measured, "" if something was.
+    """
+
+    row: Row
+    reference: Mapping[str, Figure]
+    measured: Mapping[str, Figure]
+    reference_ran: str
+    ran: str
+    not_run: str
+
+    @property
+    def oracle(self) -> bool:
+        """Whether the figure is picked with the help of the truth."""
+        return self.row.oracle
+
+
+@dataclass(frozen=True)
+class TableResult:
+    """One table as measured, with its protocol card."""
+
+    table: Table
+    rows: tuple[RowResult, ...]
+    evidence: str
+    protocol: Mapping[str, str]
+
+
+class Measured:
+    """Reads figures off the runs that are stored; what is missing has none."""
+
+    def __init__(self, setting: Setting) -> None:
+        self.setting = setting
+        self._found: dict[str, tuple[StoredRun, ...] | None] = {}
+
+    def forget(self) -> None:
+        """Look at the disk again: runs have been added."""
+        self._found.clear()
+
+    def stored(self, row: Row) -> tuple[StoredRun, ...] | None:
+        """The stored runs of a row, one per seed, or None if one is missing."""
+        if row.path not in self._found:
+            setting = self.setting
+            runs = [setting.store.load(setting.job(row, seed).id) for seed in setting.seeds]
+            self._found[row.path] = None if None in runs else tuple(run for run in runs if run)
+        return self._found[row.path]
+
+    def scores(self, row: Row) -> list[Mapping[str, Any]]:
+        """Of every seed the reading that the row shows: "aggregate", "per_action", "per_joint"."""
+        if row.run is None:
+            return []
+        estimate = self._estimate(row.run)
+        return [run.metrics["estimates"][estimate] for run in self.stored(row) or ()]
+
+    def figures(self, row: Row) -> dict[str, Figure]:
+        """Metric -> figure of a row's table; errors are missing while runs are.
+
+        Costs are counted at the published size, without a run; every figure is in the unit of its
+        column.
+        """
+        if row.run is None:
+            return {}
+        wanted = self.setting.paper.table(row.table).metric_units
+        figures = {}
+        if set(COST_METRICS) & set(wanted):
+            costs = self.costs(row.run)
+            # A unit such as "M per frame" leaves open what was counted.
+            for name in (name for name in costs if wanted.get(name) in UNITS):
+                value = costs[name] * COUNTED_IN[name] / UNITS[wanted[name]]
+                figures[name] = Figure.of((value,))
+        task = find_task(row.run.task)
+        of_seeds = [task.figures(scores) for scores in self.scores(row)]
+        for name in of_seeds[0] if of_seeds else ():
+            figures[name] = Figure.of([seed[name] for seed in of_seeds])
+        return {name: figure for name, figure in figures.items() if name in wanted}
+
+    def table(self, table_id: str, reference: Reference | None) -> TableResult:
+        """A table with its published, reference and measured figures."""
+        table = self.setting.paper.table(table_id)
+        rows = tuple(self._row(row, table, reference) for row in table.rows)
+        if table.counted:
+            return TableResult(table=table, rows=rows, evidence="", protocol={})
+        runs = [found[0] for row in table.rows if row.run and (found := self.stored(row))]
+        return TableResult(
+            table=table,
+            rows=rows,
+            evidence=runs[0].metrics["evidence"] if runs else "",
+            protocol=self._protocol(table, runs),
+        )
+
+    def costs(self, run: RowRun) -> dict[str, float]:
+        """See ``published_costs``."""
+        return published_costs(run, self.setting.store.root)
+
+    def read(self, path: str, metric: str) -> PairedErrors | float:
+        """What a claim compares: errors of a row per seed and take, or a counted cost."""
+        row = self.setting.paper.row(path)
+        assert row.run is not None
+        if metric in COST_METRICS:
+            return self.costs(row.run)[metric]
+        runs = self.stored(row)
+        assert runs is not None
+        key = f"{self._estimate(row.run)}/{metric}"
+        first = runs[0].per_clip
+        counted = find_task(row.run.task).counted(first["actions"])
+        return paired_errors(
+            first["clips"][counted].tolist(),
+            first["actions"][counted].tolist(),
+            first["frames"][counted],
+            np.stack([run.per_clip[key][counted] for run in runs]),
+            self.setting.seeds,
+        )
+
+    def _estimate(self, run: RowRun) -> str:
+        return find_task(run.task).estimate(run, self.setting.profile)
+
+    def _row(self, row: Row, table: Table, reference: Reference | None) -> RowResult:
+        stored = reference.rows.get(row.path) if reference else None
+        return RowResult(
+            row=row,
+            reference={
+                name: Figure.of(values)
+                for name, values in (stored.figures.items() if stored else ())
+                if name in table.metric_units
+            },
+            measured=self.figures(row),
+            reference_ran=stored.ran if stored else "",
+            ran=self.setting.describe(row.run) if row.run else "",
+            not_run=row.not_run or "",
+        )
+
+    def _protocol(self, table: Table, runs: Sequence[StoredRun]) -> dict[str, str]:
+        setting = self.setting
+        card = merged([run.metrics["card"] for run in runs])
+        tasks = {row.run.task for row in table.rows if row.run is not None}
+        for task in sorted(tasks):
+            card |= find_task(task).card(table.rows, setting.dataset, setting.profile)
+            card["Checkpoint choice"] = "the last step; none is chosen on test data"
+        return card
+
+
+def merged(cards: Sequence[Mapping[str, str]]) -> dict[str, str]:
+    """The protocol cards of several runs as one: where they differ, each value once."""
+    labels = dict.fromkeys(label for card in cards for label in card)
+    return {
+        label: "; ".join(dict.fromkeys(card[label] for card in cards if label in card))
+        for label in labels
+    }

@@ -1,0 +1,76 @@
+"""The runs that tables need, which of them are stored, and how long the others take."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from posekit.workbook.studies.execution import Job, training_id
+from posekit.workbook.studies.pool import estimated_seconds
+from posekit.workbook.studies.setting import Setting
+
+# What a run takes whose network another run has trained, for planning.
+EVALUATION_SECONDS = 2.0
+
+
+@dataclass(frozen=True)
+class PlannedRun:
+    """One run that tables need: which rows show it, whether it is stored, how long it takes."""
+
+    job: Job
+    rows: tuple[str, ...]
+    cached: bool
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All runs of a study or of some of its tables; prints what is to do."""
+
+    runs: tuple[PlannedRun, ...]
+
+    @property
+    def missing(self) -> tuple[PlannedRun, ...]:
+        """The runs that are not stored yet."""
+        return tuple(run for run in self.runs if not run.cached)
+
+    @property
+    def seconds(self) -> float:
+        """Estimated computing time of the missing runs, one after the other."""
+        return sum(run.seconds for run in self.missing)
+
+    def __str__(self) -> str:
+        return (
+            f"{len(self.runs)} runs, {len(self.missing)} of them not stored yet,\n"
+            f"about {self.seconds:.0f} s of computing for those, spread over the cores of this "
+            "machine."
+        )
+
+    __repr__ = __str__
+
+
+def plan_runs(setting: Setting, tables: Iterable[str] | None = None) -> Plan:
+    """The runs that tables need (all by default), longest first; counted tables need none."""
+    paper = setting.paper
+    wanted = [paper.table(name) for name in tables] if tables else paper.tables
+    rows: dict[str, list[str]] = {}
+    jobs: dict[str, Job] = {}
+    for row in (row for table in wanted if not table.counted for row in table.rows if row.run):
+        for seed in setting.seeds:
+            job = setting.job(row, seed)
+            jobs[job.id] = job
+            rows.setdefault(job.id, []).append(row.path)
+    planned, trainings = [], set()
+    for name, job in jobs.items():
+        training = training_id(job)
+        planned.append(
+            PlannedRun(
+                job=job,
+                rows=tuple(dict.fromkeys(rows[name])),
+                cached=setting.store.load(name) is not None,
+                # Of runs that share a training, the first trains.
+                seconds=EVALUATION_SECONDS if training in trainings else estimated_seconds(job),
+            )
+        )
+        trainings.add(training)
+    return Plan(tuple(sorted(planned, key=lambda run: -run.seconds)))

@@ -1,0 +1,164 @@
+"""What a study is of: a paper on one data set at one scale, and the run that each row needs."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from posekit.datasets import DATASETS
+from posekit.errors import InvalidParameter
+from posekit.machine.code_version import code_version
+from posekit.machine.devices import choose_device
+from posekit.machine.storage import data_root, runs_root
+from posekit.workbook.papers import COST_METRICS, Paper, Row, RowRun, load_paper
+from posekit.workbook.papers.profiles import Profile, resolve_profile
+from posekit.workbook.studies.execution import Job
+from posekit.workbook.studies.runs import RunStore, run_id
+from posekit.workbook.tasks import Task, find_task
+
+EXECUTION = "posekit.workbook.studies.execution"
+
+
+@dataclass(frozen=True, eq=False)
+class Setting:
+    """A paper on one data set at one scale, and where things lie.
+
+    Attributes:
+        paper: as it can be run on the data set.
+        dataset: a key of ``posekit.datasets.DATASETS``.
+        profile: the scale; ``asked_profile`` is its name as asked for, perhaps "auto".
+        seeds: training seeds.
+        device: where runs compute.
+        data: folder of data sets.
+        store: folder of runs.
+    """
+
+    paper: Paper
+    dataset: str
+    profile: Profile
+    asked_profile: str
+    seeds: tuple[int, ...]
+    device: torch.device
+    data: Path
+    store: RunStore
+
+    @property
+    def title(self) -> str:
+        """Paper, data set and profile, for print."""
+        return f"{self.paper.key} on {self.dataset}, profile {self.profile.name}"
+
+    @property
+    def basis(self) -> str:
+        """What this study's figures are for, beside a verdict."""
+        count = len(self.seeds)
+        return f"{self.dataset}, {self.profile.name}, {count} seed{'s' * (count != 1)}"
+
+    @property
+    def task(self) -> Task:
+        """The task of the paper's first row that can be run."""
+        return find_task(next(row.run.task for row in self.paper.rows if row.run is not None))
+
+    def configuration(self, run: RowRun, profile: Profile | None = None) -> dict[str, Any]:
+        """What to run for a row on this data set at this scale, or at that of another profile."""
+        return find_task(run.task).configuration(run, self.dataset, profile or self.profile)
+
+    def describe(self, run: RowRun, profile: Profile | None = None) -> str:
+        """The same, for print beside a figure."""
+        return find_task(run.task).describe(self.configuration(run, profile))
+
+    def code(self, run: RowRun) -> str:
+        """Version of the code that decides the numbers of a row."""
+        task = find_task(run.task)
+        return self._training_code(run, *task.evaluation_modules(run))
+
+    def _training_code(self, run: RowRun, *more: str) -> str:
+        modules = find_task(run.task).modules(run)
+        return code_version(EXECUTION, DATASETS[self.dataset].module, *modules, *more)
+
+    def job(self, row: Row, seed: int) -> Job:
+        """The run of a row with one seed.
+
+        Raises:
+            InvalidParameter: the row is published only.
+            DatasetNotFound: the data set is not on disk.
+        """
+        run = row.run
+        if run is None:
+            raise InvalidParameter(f"{row.path} cannot be run here: {row.not_run}.")
+        task, configuration = find_task(run.task), self.configuration(run)
+        if only_evaluated := task.evaluation_modules(run):
+            # Of the evaluation alone, so that rows which differ in it share a training.
+            configuration["evaluation"]["code"] = code_version(*only_evaluated)
+        config = {
+            "task": run.task,
+            "dataset": self.dataset,
+            **configuration,
+            "seed": seed,
+            "data": task.fingerprints(self.dataset, configuration, self.data, self.store.root),
+            "code": self._training_code(run),
+        }
+        name = run_id(task.label(configuration), config)
+        return Job(name, config, self.store.root, self.data, str(self.device))
+
+
+def choose_setting(
+    paper: str,
+    dataset: str,
+    profile: str,
+    *,
+    seeds: int | Sequence[int] | None,
+    device: str,
+    data: str | os.PathLike[str] | None,
+    runs: str | os.PathLike[str] | None,
+) -> Setting:
+    """The setting of these names; see ``Study`` for the arguments.
+
+    Raises:
+        InvalidParameter: an unknown paper, data set, profile, task or device, or a claim on a
+            metric that the task keeps no errors of.
+    """
+    known = load_paper(paper)
+    if dataset not in DATASETS:
+        raise InvalidParameter(
+            f"unknown data set {dataset!r}; choose one of: {', '.join(DATASETS)}."
+        )
+    _check_claims(known)
+    place = choose_device(device)
+    chosen = resolve_profile(profile, dataset, place, known.scaling)
+    return Setting(
+        paper=known.on_dataset(dataset),
+        dataset=dataset,
+        profile=chosen,
+        asked_profile=profile,
+        seeds=_seeds(seeds, chosen.seeds),
+        device=place,
+        data=Path(data_root(data)),
+        store=RunStore(Path(runs_root(runs))),
+    )
+
+
+def _check_claims(paper: Paper) -> None:
+    for claim in paper.claims:
+        for condition in claim.comparison:
+            tasks = {paper.row(path).run.task for path in condition.rows}
+            for task in tasks:
+                valid = (*find_task(task).paired_metrics, *COST_METRICS)
+                if condition.metric not in valid:
+                    raise InvalidParameter(
+                        f"{paper.key}: claim {claim.id} compares {condition.metric}; verdicts "
+                        f"need one of {', '.join(valid)}."
+                    )
+
+
+def _seeds(wanted: int | Sequence[int] | None, default: tuple[int, ...]) -> tuple[int, ...]:
+    if not wanted:
+        return default
+    seeds = tuple(range(wanted)) if isinstance(wanted, int) else tuple(wanted)
+    if any(seed < 0 for seed in seeds) or len(set(seeds)) < len(seeds):
+        raise InvalidParameter(f"seeds are {seeds}; give different numbers of 0 or more.")
+    return seeds

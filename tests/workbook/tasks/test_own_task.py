@@ -1,0 +1,101 @@
+"""A toy image task goes through study, cache, kill and resume, tables and verdicts.
+
+Its module and its YAML stand in a folder of ``POSEKIT_PAPERS``; nothing of posekit knows of it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+OWN = Path(__file__).parents[2] / "own_papers" / "stick_figures"
+
+STUDY = """
+import json, sys
+from dataclasses import replace
+from posekit.workbook.notebooks.paper_tables import comparison_table, verdict_table
+from posekit.workbook.papers.profiles import PROFILES
+from posekit.workbook.studies import Study
+from posekit.workbook.studies.execution import execute
+
+PROFILES["tiny"] = replace(
+    PROFILES["smoke"], name="tiny", seeds=(0, 1), verdicts=True, steps=int(sys.argv[3]),
+    learning_rate=1e-3,
+)
+study = Study("stick_figures", "synthetic", "tiny", runs=sys.argv[2], device="cpu")
+if sys.argv[1] == "execute":
+    job = study.job(study.paper.row("width/wide"), 0)
+    print(execute(replace(job, snapshot_seconds=0.0)).folder)
+else:
+    before = len(study.plan().missing)
+    study.run_all(workers=1)
+    table = comparison_table(study, "width")
+    print(json.dumps({
+        "missing": [before, len(study.plan().missing)],
+        "table": table.to_text(),
+        "html": table.to_html(),
+        "differences": table.differences("pixel_error", "measured"),
+        "verdicts": verdict_table(study).rows,
+        "runs": [run.job.id for run in study.plan().runs],
+    }))
+"""
+
+
+def start(mode: str, runs: Path, steps: int = 60) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-c", STUDY, mode, str(runs), str(steps)],
+        env={**os.environ, "POSEKIT_PAPERS": str(OWN)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def finish(process: subprocess.Popen[str]) -> str:
+    out, err = process.communicate(timeout=120)
+    assert process.returncode == 0, err
+    return out.strip().splitlines()[-1]
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("runs")
+
+
+def test_rows_are_run_cached_shown_and_judged(runs: Path) -> None:
+    first, again = (json.loads(finish(start("study", runs))) for _ in range(2))
+    assert first["missing"] == [4, 0]
+    assert again["missing"] == [0, 0]
+    assert all(name.startswith("synthetic-joint_regressor-4c-s") for name in first["runs"])
+    assert "pixel_error (px) this run" in first["table"]
+    assert "Hardly trained" in first["html"]
+    assert first["differences"]["Wide"] < -1.0  # the trained network is pixels better
+    (verdict,) = first["verdicts"]
+    assert verdict[1] == "reproduced"
+    assert again["differences"] == first["differences"]
+
+
+def test_a_killed_run_ends_with_the_same_numbers(tmp_path: Path) -> None:
+    whole = Path(finish(start("execute", tmp_path / "whole", 400)))
+    broken = tmp_path / "broken"
+    process = start("execute", broken, 400)
+    while not list(broken.rglob("snapshot.pt")) and process.poll() is None:
+        time.sleep(0.005)
+    process.kill()
+    process.communicate()
+    assert list(broken.rglob("snapshot.pt"))
+    resumed = Path(finish(start("execute", broken, 400)))
+    for name in ("metrics.json", "per_clip.npz", "weights.safetensors"):
+        assert (whole / name).read_bytes() == (resumed / name).read_bytes()
+
+
+def test_an_unknown_task_is_one_line() -> None:
+    code = "from posekit.workbook.tasks import find_task; find_task('juggling')"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert "unknown task 'juggling'; it needs a module juggling.py" in done.stderr
