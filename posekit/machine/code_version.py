@@ -18,6 +18,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from posekit.machine.storage import paper_folders
+
 # What a run uses and what cannot change a number. The registries of models and data sets are left
 # out as well: a run names the module of its own network and data as a root, and that of test-time
 # optimisation where it optimises.
@@ -30,6 +32,9 @@ NOT_DECISIVE = (
     "posekit.models.releases",
     "posekit.workbook.studies.runs",
 )
+
+# Packages that folders of the reader's own papers extend.
+EXTENDED = ("posekit.models", "posekit.workbook.tasks")
 
 ANNOTATIONS = ("annotation", "returns")
 
@@ -246,19 +251,22 @@ def _imported(node: ast.Import | ast.ImportFrom) -> Scope:
 
 @cache
 def _path(module: str) -> Path | None:
-    """The file of a module of posekit, found without importing it."""
-    parent, _, name = module.rpartition(".")
+    """The file of a module of posekit, found without importing it.
+
+    A network or a task may also stand in a folder of the reader's own papers.
+    """
     if not module.startswith("posekit"):
         return None
+    parent, _, name = module.rpartition(".")
+    bases = [Path(__file__).parents[1]]
     if parent:
         folder = _path(parent)
         if folder is None or folder.name != "__init__.py":
             return None
-        base = folder.parent / name
-    else:
-        base = Path(__file__).parents[1]
-    candidates = (base.with_suffix(".py"), base / "__init__.py")
-    return next((path for path in candidates if path.is_file()), None)
+        own = paper_folders() if parent in EXTENDED else ()
+        bases = [place / name for place in (folder.parent, *own)]
+    files = (file for base in bases for file in (base.with_suffix(".py"), base / "__init__.py"))
+    return next((file for file in files if file.is_file()), None)
 
 
 def _hash(name: str, module: str, statement: ast.stmt) -> str:

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import fields
 from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from posekit.errors import InvalidParameter
@@ -35,6 +36,14 @@ MODELS: tuple[str, ...] = tuple(
     sorted(module.name for module in pkgutil.iter_modules(__path__) if _holds_network(module))
 )
 """Names that ``build`` and ``network`` know."""
+
+
+def __getattr__(name: str) -> ModuleType:
+    """``models.ktpformer`` and the like: modules of this folder, imported when asked for."""
+    try:
+        return import_module(f"{__name__}.{name}")
+    except ModuleNotFoundError as error:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}") from error
 
 
 def network(name: str) -> type[Lifter]:
