@@ -13,6 +13,7 @@ from acclaim import write_subject
 
 from posekit.datasets import cmu, load_dataset
 from posekit.datasets.checks import projection_mismatch
+from posekit.datasets.clips import fingerprint
 from posekit.errors import DatasetNotFound, InvalidData
 from posekit.geometry.skeletons import HUMAN36M_17
 from posekit.machine.storage import repository_root
@@ -61,6 +62,8 @@ def test_converted_takes_give_clips_in_four_cameras(converted: Path) -> None:
     assert dataset.subjects == ("S02", "X")
     assert dataset.evidence == "motion capture"
     assert cmu.ACKNOWLEDGEMENT in dataset.notes
+    options = {"dataset": "cmu", "split": "train", "keypoints": "gt", "size": "standard"}
+    assert dataset.fingerprint == fingerprint(dataset.clips, options)
     assert max(projection_mismatch(clip) for clip in dataset.clips) < 0.01
     assert load_dataset("cmu", "test", root=converted).subjects == ("S01",)
 
