@@ -13,7 +13,7 @@ from posekit.evaluation.protocols import PROTOCOLS, Protocol, scored_on
 from posekit.models.layers import Lifter
 from posekit.workbook.papers import RowRun
 from posekit.workbook.studies import Study
-from posekit.workbook.tables import Card, Grid, card
+from posekit.workbook.tables import Card, Grid
 from posekit.workbook.tasks.lifting import Settings
 
 INPUTS = ("cpn", "gt")
@@ -22,7 +22,7 @@ SHOWN = ("mpjpe", "p_mpjpe", "n_mpjpe", "mpjve")
 
 def identity_card(identity: Identity) -> Card:
     """What the file is: network, size, what it was trained on as far as it tells, odd keys."""
-    return card(f"Checkpoint {identity.file}", dict(identity.rows()))
+    return Card(f"Checkpoint {identity.file}", dict(identity.rows()))
 
 
 def checkpoint_table(loaded: LoadedCheckpoint, study: Study) -> Grid:

@@ -11,7 +11,12 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from posekit.errors import InvalidParameter
 from posekit.machine.storage import repository_root
 from posekit.workbook.reports import running
-from posekit.workbook.reports.running import available_notebooks, reports_folder, run_notebook
+from posekit.workbook.reports.running import (
+    available_notebooks,
+    notebook_files,
+    reports_folder,
+    run_notebook,
+)
 
 
 @pytest.fixture
@@ -36,7 +41,7 @@ def test_notebooks_are_those_of_the_repository_and_of_the_readers_folders(papers
 
 def test_a_notebook_of_the_repository_goes_before_one_of_the_same_name(papers: Path) -> None:
     (papers / "hot.ipynb").touch()
-    assert running._notebooks()["hot"] == repository_root() / "notebooks" / "hot.ipynb"
+    assert notebook_files()["hot"] == repository_root() / "notebooks" / "hot.ipynb"
 
 
 @pytest.mark.parametrize(
