@@ -44,12 +44,11 @@ def load(split: str, *, root: Path, keypoints: str, size: str) -> Reading:
         keypoints: "gt", "cpn", "detectron", or what follows ``data_2d_h36m_`` in a file's name.
         size: as for ``load_dataset``.
     """
-    poses_path, keypoints_path = locate(root, keypoints)
+    paths = poses_path, keypoints_path = locate(root, keypoints)
     poses = read_poses(poses_path)
     detections, layout = read_keypoints(keypoints_path, "h36m")
     subjects = present_subjects(poses, SUBJECTS[split], split, poses_path)
     cameras = {subject: human36m_cameras(subject) for subject in subjects}
-    paths = (poses_path, keypoints_path)
     views = [
         view
         for subject in subjects
