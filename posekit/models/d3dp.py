@@ -19,7 +19,7 @@ from posekit.errors import InvalidParameter
 from posekit.geometry.skeletons import Skeleton, mirror_points
 from posekit.models import ktpformer, mixste
 from posekit.models.ktpformer import KTPFormer
-from posekit.models.layers import HostedLifter, SamplingLifter
+from posekit.models.layers import HostedLifter, Options, SamplingLifter
 from posekit.models.mixste import AlternatingLifter, MixSTE, reference_options
 from posekit.models.releases import Description, renamed
 
@@ -123,7 +123,7 @@ def sampling_steps(timesteps: int, iterations: int) -> list[int]:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config:
+class Config(Options):
     """Options of D3DP besides its denoiser's.
 
     Attributes:

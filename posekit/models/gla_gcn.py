@@ -16,7 +16,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, ClassVar, Literal, get_args
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
@@ -134,7 +134,6 @@ class GLAGCN(Lifter):
         super().__init__(config.frames, config.skeleton, "frame", config.in_channels)
         joints, dim, kernel = config.skeleton.joints, config.embed_dim, config.temporal_kernel
         stages = count_stages(config.frames)
-        _check_choices(head=config.head, variant=config.variant)
         if kernel % 2 == 0:
             raise InvalidParameter(
                 f"temporal_kernel is {kernel}; it needs a middle: choose an odd number."
@@ -317,14 +316,6 @@ def released_bones(skeleton: Skeleton, variant: Variant) -> tuple[tuple[int, int
             f"{skeleton.joints}; choose variant 'standard'."
         )
     return bones
-
-
-def _check_choices(*, head: str, variant: str) -> None:
-    for name, value, valid in (("head", head, Head), ("variant", variant, Variant)):
-        if value not in get_args(valid):
-            raise InvalidParameter(
-                f"{name} is {value!r}; choose one of {', '.join(get_args(valid))}."
-            )
 
 
 def describe(state: Mapping[str, Tensor]) -> Description | None:

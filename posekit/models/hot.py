@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import ModuleType
-from typing import Any, ClassVar, Literal, NamedTuple, get_args
+from typing import Any, ClassVar, Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -27,7 +27,14 @@ from posekit.errors import InvalidParameter
 from posekit.geometry.skeletons import Skeleton, mirror_points
 from posekit.metrics.losses import SequenceLoss
 from posekit.models import ktpformer, mhformer, mixste, motionagformer, motionbert
-from posekit.models.layers import Attention, Criterion, CrossAttention, HostedLifter, SteppedLifter
+from posekit.models.layers import (
+    Attention,
+    Criterion,
+    CrossAttention,
+    HostedLifter,
+    Options,
+    SteppedLifter,
+)
 from posekit.models.pruning import (
     attention_scores,
     gather_frames,
@@ -45,8 +52,6 @@ Pipeline = Literal["sequence", "frame"]
 Prune = Literal["tpc", "uniform", "motion", "attention"]
 Recover = Literal["tra", "nearest", "linear"]
 
-ReadOptions = Callable[[Mapping[str, Any]], dict[str, Any]]
-
 
 @dataclass(frozen=True)
 class Host:
@@ -61,7 +66,7 @@ class Host:
 
     module: ModuleType
     published: Mapping[Pipeline, tuple[int, int]]
-    reference_options: ReadOptions | None
+    reference_options: Callable[[Mapping[str, Any]], dict[str, Any]] | None
 
 
 # As HoT's copy of MixSTE calls its arguments.
@@ -93,21 +98,6 @@ PRINTED: dict[Pipeline, str] = {"sequence": "HoT", "frame": "TPC"}
 """What the paper calls the two pipelines."""
 
 
-def _published_sizes() -> dict[str, dict[str, Any]]:
-    """Name in print -> options of every published plug-in, HoT before TPC."""
-    return {
-        f"{printed} w. {host.module.NETWORK.__name__}": {
-            "host": name,
-            "pipeline": pipeline,
-            "prune_at": host.published[pipeline][0],
-            "tokens": host.published[pipeline][1],
-        }
-        for pipeline, printed in PRINTED.items()
-        for name, host in HOSTS.items()
-        if pipeline in host.published
-    }
-
-
 OWN_NAMES = ("pos_embed_token", "x_token", "cross_attention.")  # all other names are the host's
 HOST = "host."  # in front of the host's parameter names inside the module, not in its state
 
@@ -131,7 +121,7 @@ class Lifted(NamedTuple):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config:
+class Config(Options):
     """Options of HoT besides its host's; the defaults are HoT w. MixSTE.
 
     Attributes:
@@ -167,13 +157,19 @@ class Hourglass(HostedLifter):
     Config = Config
     hosts: ClassVar = {name: host.module.NETWORK for name, host in HOSTS.items()}
     checked_with_host = frozenset({"prune_at", "pipeline", "prune", "recover"})
-    published = _published_sizes()
+    published: ClassVar = {
+        f"{printed} w. {host.module.NETWORK.__name__}": {
+            "host": name,
+            "pipeline": pipeline,
+            **dict(zip(("prune_at", "tokens"), host.published[pipeline], strict=True)),
+        }
+        for pipeline, printed in PRINTED.items()
+        for name, host in HOSTS.items()
+        if pipeline in host.published
+    }
     release_protocol = "HoT"
 
     def __init__(self, host: SteppedLifter, config: Config) -> None:
-        _check_choice("pipeline", config.pipeline, Pipeline)
-        _check_choice("prune", config.prune, Prune)
-        _check_choice("recover", config.recover, Recover)
         _check_host(host, config)
         pipeline, prune_at, tokens = config.pipeline, config.prune_at, config.tokens
         super().__init__(host.frames, host.skeleton, pipeline, host.in_channels)
@@ -370,13 +366,6 @@ def _add_host_prefix(
     for name in list(state):
         if name.startswith(prefix) and not name.startswith(own):
             state[prefix + HOST + name.removeprefix(prefix)] = state.pop(name)
-
-
-def _check_choice(name: str, value: object, choices: object) -> None:
-    if value not in get_args(choices):
-        raise InvalidParameter(
-            f"hot: {name} is {value!r}; choose one of {', '.join(get_args(choices))}."
-        )
 
 
 def _check_host(host: SteppedLifter, config: Config) -> None:

@@ -8,7 +8,7 @@ joint's track.
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal, Self, get_args, get_origin, get_type_hints
 
 import torch
 from torch import Tensor, nn
@@ -25,7 +25,25 @@ Criterion = Callable[[Tensor, Tensor], SequenceLoss]
 
 
 @dataclass(frozen=True, kw_only=True)
-class LifterConfig:
+class Options:
+    """Base of every ``Config``: its fields are the options, and each has a default.
+
+    Raises:
+        InvalidParameter: a value that is not among those of an option's ``Literal``.
+    """
+
+    def __post_init__(self) -> None:
+        for name, kind in get_type_hints(type(self)).items():
+            value, choices = getattr(self, name), get_args(kind)
+            if get_origin(kind) is Literal and value not in choices:
+                raise InvalidParameter(
+                    f"{model_name(type(self))}: {name} is {value!r}; choose one of "
+                    f"{', '.join(choices)}."
+                )
+
+
+@dataclass(frozen=True, kw_only=True)
+class LifterConfig(Options):
     """Options that every lifter has; each network's ``Config`` adds its own.
 
     Attributes:
@@ -37,6 +55,11 @@ class LifterConfig:
     frames: int = 243
     skeleton: Skeleton = HUMAN36M_17
     in_channels: int = 2
+
+
+def model_name(part: type) -> str:
+    """The name of the network whose module defines ``part``."""
+    return part.__module__.rpartition(".")[2]
 
 
 class Lifter(nn.Module):
@@ -60,7 +83,7 @@ class Lifter(nn.Module):
         in_channels: channels per keypoint.
     """
 
-    Config: ClassVar[type] = LifterConfig
+    Config: ClassVar[type[Options]] = LifterConfig
     published: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
     release_protocol: ClassVar[str] = "MixSTE"
     predicts_scale: ClassVar[bool] = False
@@ -90,7 +113,7 @@ class Lifter(nn.Module):
         Raises:
             InvalidParameter: an unknown option, or a value of the wrong type.
         """
-        check_options(cls._model_name(), options, option_defaults(cls.Config))
+        check_options(model_name(cls), options, option_defaults(cls.Config))
         return cls(cls.Config(skeleton=skeleton, **options))
 
     @classmethod
@@ -112,10 +135,6 @@ class Lifter(nn.Module):
         if "depth" not in options:
             return ""
         return f"{options['depth'] + cls.prior_blocks} {cls.block_name}"
-
-    @classmethod
-    def _model_name(cls) -> str:
-        return cls.__module__.rpartition(".")[2]
 
     @property
     def tiled_windows(self) -> bool:
@@ -236,7 +255,7 @@ class HostedLifter(Lifter):
         name = options.get("host", next(iter(cls.hosts)))
         if name not in cls.hosts:
             raise InvalidParameter(
-                f"{cls._model_name()}: host is {name!r}; choose one of {', '.join(cls.hosts)}."
+                f"{model_name(cls)}: host is {name!r}; choose one of {', '.join(cls.hosts)}."
             )
         return cls.hosts[name]
 
@@ -251,7 +270,7 @@ class HostedLifter(Lifter):
         own = option_defaults(cls.Config)
         known = {**option_defaults(network.Config), **own, "host": ""}
         given = {name: options[name] for name in options if name not in cls.checked_with_host}
-        check_options(cls._model_name(), given, known)
+        check_options(model_name(cls), given, known)
         mine = {name: options[name] for name in options if name in own}
         others = {name: options[name] for name in options if name not in {*own, "host"}}
         return cls(network(network.Config(skeleton=skeleton, **others)), cls.Config(**mine))
@@ -270,6 +289,19 @@ class HostedLifter(Lifter):
 Step = Callable[[Tensor], Tensor]
 
 
+@dataclass(frozen=True, kw_only=True)
+class SteppedConfig(LifterConfig):
+    """Options that every lifter of steps has.
+
+    Attributes:
+        embed_dim: channels of a token.
+        heads: attention heads.
+    """
+
+    embed_dim: int = 512
+    heads: int = 8
+
+
 class SteppedLifter(Lifter):
     """A lifter that carries tokens through a row of equal steps, so that plug-ins can act between.
 
@@ -284,10 +316,15 @@ class SteppedLifter(Lifter):
         pipelines: whether the host can answer all frames, or one frame, once some are left out.
     """
 
-    embed_dim: int
-    heads: int
     qkv_bias: bool = True
     pipelines: ClassVar[tuple[str, ...]] = ("sequence", "frame")
+
+    def __init__(
+        self, config: SteppedConfig, output: Literal["sequence", "frame"] = "sequence"
+    ) -> None:
+        super().__init__(config.frames, config.skeleton, output, config.in_channels)
+        self.embed_dim = config.embed_dim
+        self.heads = config.heads
 
     @classmethod
     def scaled(cls, options: Mapping[str, Any], scale: Scale) -> dict[str, Any]:

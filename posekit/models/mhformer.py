@@ -23,8 +23,8 @@ from posekit.models.layers import (
     Criterion,
     CrossAttention,
     DropPath,
-    LifterConfig,
     Step,
+    SteppedConfig,
     SteppedLifter,
     drop_path_rates,
 )
@@ -38,22 +38,39 @@ EMBEDDING_DROPOUT = 0.25
 LONG_WINDOW = 27  # longer windows are embedded without batch norm
 
 
-class CoordinateEncoder(nn.Module):
-    """Transformer over the coordinates of all joints, each a token that holds its whole track.
+@dataclass(frozen=True, kw_only=True)
+class Config(SteppedConfig):
+    """Options of MHFormer; published with 27, 81, 243 and 351 frames.
 
-    Args:
-        tokens: joints times channels per keypoint.
-        frames: width of a token.
-        depth: blocks.
-        heads: attention heads.
+    Attributes:
+        frames: frames of a window, a multiple of ``encoder_heads``.
+        embed_dim: channels of one hypothesis.
+        heads: attention heads over frames.
+        refinements: refinement blocks, in front of the one interaction block.
+        hidden: width of the MLPs over the three hypotheses.
+        encoder_depth: blocks of each encoder over coordinates.
+        encoder_heads: attention heads of these.
+        output: "frame" answers the middle frame, "sequence" all frames.
     """
 
-    def __init__(self, tokens: int, frames: int, depth: int, heads: int) -> None:
+    frames: int = 351
+    refinements: int = 2
+    hidden: int = 1024
+    encoder_depth: int = 4
+    encoder_heads: int = 9
+    output: Literal["frame", "sequence"] = "frame"
+
+
+class CoordinateEncoder(nn.Module):
+    """Transformer over the coordinates of all joints, each a token that holds its whole track."""
+
+    def __init__(self, config: Config) -> None:
         super().__init__()
+        frames, tokens = config.frames, config.skeleton.joints * config.in_channels
         self.pos_embed = nn.Parameter(torch.zeros(1, tokens, frames))
         self.blocks = nn.ModuleList(
-            Block(frames, heads, 2.0, rate, axis="joints", dropout=DROPOUT)
-            for rate in drop_path_rates(DROP_PATH, depth)
+            Block(frames, config.encoder_heads, 2.0, rate, axis="joints", dropout=DROPOUT)
+            for rate in drop_path_rates(DROP_PATH, config.encoder_depth)
         )
         self.norm = nn.LayerNorm(frames, eps=1e-6)
 
@@ -69,15 +86,15 @@ class HypothesisBlock(nn.Module):
     """What refinement and interaction share: an MLP over the three hypotheses side by side.
 
     Args:
-        dim: channels of one hypothesis.
-        hidden: hidden width of the MLP.
+        config: sizes.
         drop_path: rate of stochastic depth in training.
     """
 
-    def __init__(self, dim: int, hidden: int, drop_path: float) -> None:
+    def __init__(self, config: Config, drop_path: float) -> None:
         super().__init__()
-        self.norm2 = nn.LayerNorm(3 * dim, eps=1e-6)
-        self.mlp = MLP(3 * dim, hidden, DROPOUT)
+        width = 3 * config.embed_dim
+        self.norm2 = nn.LayerNorm(width, eps=1e-6)
+        self.mlp = MLP(width, config.hidden, DROPOUT)
         self.drop_path = DropPath(drop_path, "frames")
 
     def attend(self, streams: list[Tensor]) -> list[Tensor]:
@@ -93,8 +110,9 @@ class HypothesisBlock(nn.Module):
 class RefinementBlock(HypothesisBlock):
     """Self-hypothesis refinement (SHR): every hypothesis attends to itself."""
 
-    def __init__(self, dim: int, heads: int, hidden: int, drop_path: float) -> None:
-        super().__init__(dim, hidden, drop_path)
+    def __init__(self, config: Config, drop_path: float) -> None:
+        super().__init__(config, drop_path)
+        dim, heads = config.embed_dim, config.heads
         for number in HYPOTHESES:
             self.add_module(f"norm1_{number}", nn.LayerNorm(dim, eps=1e-6))
             self.add_module(f"attn_{number}", Attention(dim, heads, "frames", dropout=DROPOUT))
@@ -116,8 +134,9 @@ class RefinementBlock(HypothesisBlock):
 class InteractionBlock(HypothesisBlock):
     """Cross-hypothesis interaction (CHI): every hypothesis is rebuilt from the two others."""
 
-    def __init__(self, dim: int, heads: int, hidden: int, drop_path: float) -> None:
-        super().__init__(dim, hidden, drop_path)
+    def __init__(self, config: Config, drop_path: float) -> None:
+        super().__init__(config, drop_path)
+        dim, heads = config.embed_dim, config.heads
         for number in HYPOTHESES:
             for part in (1, 2, 3):
                 self.add_module(f"norm3_{number}{part}", nn.LayerNorm(dim, eps=1e-6))
@@ -144,17 +163,15 @@ class InteractionBlock(HypothesisBlock):
 class HypothesisTransformer(nn.Module):
     """Refinement blocks, one interaction block, and the norm behind them."""
 
-    def __init__(self, frames: int, dim: int, refinements: int, heads: int, hidden: int) -> None:
+    def __init__(self, config: Config) -> None:
         super().__init__()
         for number in HYPOTHESES:
-            code = nn.Parameter(torch.zeros(1, frames, dim))
+            code = nn.Parameter(torch.zeros(1, config.frames, config.embed_dim))
             self.register_parameter(f"pos_embed_{number}", code)
-        *refining, interacting = drop_path_rates(DROP_PATH, refinements + 1)
-        self.SHR_blocks = nn.ModuleList(
-            RefinementBlock(dim, heads, hidden, rate) for rate in refining
-        )
-        self.CHI_blocks = nn.ModuleList([InteractionBlock(dim, heads, hidden, interacting)])
-        self.norm = nn.LayerNorm(3 * dim, eps=1e-6)
+        *refining, interacting = drop_path_rates(DROP_PATH, config.refinements + 1)
+        self.SHR_blocks = nn.ModuleList(RefinementBlock(config, rate) for rate in refining)
+        self.CHI_blocks = nn.ModuleList([InteractionBlock(config, interacting)])
+        self.norm = nn.LayerNorm(3 * config.embed_dim, eps=1e-6)
 
     def code(self, streams: Sequence[Tensor]) -> Tensor:
         """Three hypotheses (B, F, C) -> tokens (B, F, 1, 3 C) with what tells frames apart."""
@@ -163,31 +180,6 @@ class HypothesisTransformer(nn.Module):
             [stream + code for stream, code in zip(streams, codes, strict=True)], dim=-1
         )
         return functional.dropout(tokens, DROPOUT, self.training).unsqueeze(2)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Config(LifterConfig):
-    """Options of MHFormer; published with 27, 81, 243 and 351 frames.
-
-    Attributes:
-        frames: frames of a window, a multiple of ``encoder_heads``.
-        embed_dim: channels of one hypothesis.
-        refinements: refinement blocks, in front of the one interaction block.
-        heads: attention heads over frames.
-        hidden: width of the MLPs over the three hypotheses.
-        encoder_depth: blocks of each encoder over coordinates.
-        encoder_heads: attention heads of these.
-        output: "frame" answers the middle frame, "sequence" all frames.
-    """
-
-    frames: int = 351
-    embed_dim: int = 512
-    refinements: int = 2
-    heads: int = 8
-    hidden: int = 1024
-    encoder_depth: int = 4
-    encoder_heads: int = 9
-    output: Literal["frame", "sequence"] = "frame"
 
 
 class MHFormer(SteppedLifter):
@@ -203,26 +195,19 @@ class MHFormer(SteppedLifter):
     pipelines = ("frame",)
 
     def __init__(self, config: Config) -> None:
-        super().__init__(config.frames, config.skeleton, config.output, config.in_channels)
+        super().__init__(config, config.output)
         frames, dim, joints = config.frames, config.embed_dim, config.skeleton.joints
         if frames % config.encoder_heads:
             raise InvalidParameter(
                 f"mhformer: frames is {frames}; choose a multiple of its {config.encoder_heads} "
                 f"heads over coordinates."
             )
-        self.embed_dim = dim
-        self.heads = config.heads
         coordinates = joints * config.in_channels
         for number in HYPOTHESES:
-            encoder = CoordinateEncoder(
-                coordinates, frames, config.encoder_depth, config.encoder_heads
-            )
             self.add_module(f"norm_{number}", nn.LayerNorm(frames))
-            self.add_module(f"Transformer_encoder_{number}", encoder)
+            self.add_module(f"Transformer_encoder_{number}", CoordinateEncoder(config))
             self.add_module(f"embedding_{number}", _embedding(coordinates, dim, frames))
-        self.Transformer_hypothesis = HypothesisTransformer(
-            frames, dim, config.refinements, config.heads, config.hidden
-        )
+        self.Transformer_hypothesis = HypothesisTransformer(config)
         self.regression = nn.Sequential(nn.BatchNorm1d(3 * dim), nn.Conv1d(3 * dim, 3 * joints, 1))
 
     @classmethod

@@ -16,8 +16,8 @@ from torch import Tensor, nn
 from posekit.models.layers import (
     Attention,
     Block,
-    LifterConfig,
     Step,
+    SteppedConfig,
     SteppedLifter,
     drop_path_rates,
 )
@@ -25,20 +25,16 @@ from posekit.models.releases import Description, renamed
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config(LifterConfig):
+class Config(SteppedConfig):
     """Options of MixSTE; published with 243, 81 and 27 frames.
 
     Attributes:
-        embed_dim: channels of a token.
         depth: pairs of a spatial and a temporal block.
-        heads: attention heads.
         mlp_ratio: hidden width of the MLPs over ``embed_dim``.
         drop_path: stochastic depth of the last pair; it rises linearly from 0 in the first.
     """
 
-    embed_dim: int = 512
     depth: int = 8
-    heads: int = 8
     mlp_ratio: float = 2.0
     drop_path: float = 0.1
 
@@ -58,9 +54,8 @@ class AlternatingLifter(SteppedLifter):
     Config = Config
 
     def __init__(self, config: Config, rates: list[float]) -> None:
-        super().__init__(config.frames, config.skeleton, "sequence", config.in_channels)
-        self.embed_dim = dim = config.embed_dim
-        self.heads = config.heads
+        super().__init__(config)
+        dim = config.embed_dim
         block = partial(Block, dim, config.heads, config.mlp_ratio)
         self.STEblocks = nn.ModuleList(block(rate, axis="joints") for rate in rates)
         self.TTEblocks = nn.ModuleList(block(rate, axis="frames") for rate in rates)

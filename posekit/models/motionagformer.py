@@ -24,8 +24,8 @@ from posekit.models.layers import (
     MLP,
     Attention,
     Axis,
-    LifterConfig,
     Step,
+    SteppedConfig,
     blend,
     full_precision,
     stream_fusion,
@@ -136,59 +136,20 @@ class GraphMixer(nn.Module):
             self.graph = chain_graph(nodes).to(device)
 
 
-class MixerBlock(nn.Module):
-    """Pre-norm block: a mixer, then an MLP, each on a residual branch with a scale per channel.
-
-    Args:
-        mixer: attention or graph convolution.
-        dim: channels of a token.
-        mlp_ratio: hidden width of the MLP over ``dim``.
-        layer_scale: scale the branches, by 1e-5 at the start.
-        norm_eps: of both LayerNorms.
-    """
-
-    def __init__(
-        self,
-        mixer: Attention | GraphMixer,
-        dim: int,
-        mlp_ratio: float,
-        layer_scale: bool,
-        norm_eps: float,
-    ) -> None:
-        super().__init__()
-        self.norm1 = nn.LayerNorm(dim, eps=norm_eps)
-        self.mixer = mixer
-        self.norm2 = nn.LayerNorm(dim, eps=norm_eps)
-        self.mlp = MLP(dim, int(dim * mlp_ratio))
-        self.layer_scale = layer_scale
-        if layer_scale:
-            self.layer_scale_1 = nn.Parameter(torch.full((dim,), 1e-5))
-            self.layer_scale_2 = nn.Parameter(torch.full((dim,), 1e-5))
-
-    def forward(self, tokens: Tensor) -> Tensor:
-        """tokens (B, F, J, dim) -> the same shape."""
-        mixed = self.mixer(self.norm1(tokens))
-        tokens = tokens + (self.layer_scale_1 * mixed if self.layer_scale else mixed)
-        mixed = self.mlp(self.norm2(tokens))
-        return tokens + (self.layer_scale_2 * mixed if self.layer_scale else mixed)
-
-
 @dataclass(frozen=True, kw_only=True)
-class Config(LifterConfig):
+class Config(SteppedConfig):
     """Options of MotionAGFormer; the defaults are HoT's host.
 
     The releases of MotionAGFormer have ``heads`` 8 and ``neighbours`` 2, with ``embed_dim`` 64,
     64, 128, 128 and ``depth`` 12, 26, 16, 26 for the sizes XS (27 frames), S (81), B and L (243).
 
     Attributes:
-        embed_dim: channels of a token.
         depth: layers.
-        heads: attention heads.
         mlp_ratio: hidden width of the MLPs over ``embed_dim``.
         neighbours: edges per frame of the graph over frames.
         representation: channels of the motion representation in front of the last layer.
         qkv_bias: give queries, keys and values a bias.
-        layer_scale: scale every residual branch per channel.
+        layer_scale: scale every residual branch per channel, by 1e-5 at the start.
         adaptive_fusion: blend the streams by learned weights; without, take their mean.
         temporal_similarity: link frames by likeness; without, each to itself and the next.
         norm_eps: of every LayerNorm.
@@ -208,19 +169,41 @@ class Config(LifterConfig):
     norm_eps: float = 1e-5
 
 
+class MixerBlock(nn.Module):
+    """Pre-norm block: a mixer, then an MLP, each on a residual branch with a scale per channel.
+
+    Args:
+        mixer: attention or graph convolution.
+        config: sizes.
+    """
+
+    def __init__(self, mixer: Attention | GraphMixer, config: Config) -> None:
+        super().__init__()
+        dim = config.embed_dim
+        self.norm1 = nn.LayerNorm(dim, eps=config.norm_eps)
+        self.mixer = mixer
+        self.norm2 = nn.LayerNorm(dim, eps=config.norm_eps)
+        self.mlp = MLP(dim, int(dim * config.mlp_ratio))
+        self.layer_scale = config.layer_scale
+        if config.layer_scale:
+            self.layer_scale_1 = nn.Parameter(torch.full((dim,), 1e-5))
+            self.layer_scale_2 = nn.Parameter(torch.full((dim,), 1e-5))
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """tokens (B, F, J, dim) -> the same shape."""
+        mixed = self.mixer(self.norm1(tokens))
+        tokens = tokens + (self.layer_scale_1 * mixed if self.layer_scale else mixed)
+        mixed = self.mlp(self.norm2(tokens))
+        return tokens + (self.layer_scale_2 * mixed if self.layer_scale else mixed)
+
+
 class DualLayer(nn.Module):
     """An attention stream and a graph stream on the same tokens, blended at the end."""
 
     def __init__(self, config: Config) -> None:
         super().__init__()
         dim, skeleton, neighbours = config.embed_dim, config.skeleton, config.neighbours
-        block = partial(
-            MixerBlock,
-            dim=dim,
-            mlp_ratio=config.mlp_ratio,
-            layer_scale=config.layer_scale,
-            norm_eps=config.norm_eps,
-        )
+        block = partial(MixerBlock, config=config)
         attention = partial(Attention, dim, config.heads, qkv_bias=config.qkv_bias)
         chain = None if config.temporal_similarity else chain_graph(config.frames)
         bones = spatial_graph(skeleton)
@@ -244,9 +227,8 @@ class MotionAGFormer(RescaledSteppedLifter):
     published: ClassVar = {"MotionAGFormer": {}}
 
     def __init__(self, config: Config) -> None:
-        super().__init__(config.frames, config.skeleton, "sequence", config.in_channels)
-        self.embed_dim = dim = config.embed_dim
-        self.heads = config.heads
+        super().__init__(config)
+        dim = config.embed_dim
         self.qkv_bias = config.qkv_bias
         self.joints_embed = nn.Linear(config.in_channels, dim)
         self.pos_embed = nn.Parameter(torch.zeros(1, config.skeleton.joints, dim))

@@ -8,7 +8,7 @@ names are those of its checkpoints. Shapes: B batch, F frames, J joints, C chann
 
 import math
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, ClassVar, Literal
@@ -23,8 +23,8 @@ from posekit.models.layers import (
     MLP,
     Attention,
     Criterion,
-    LifterConfig,
     Step,
+    SteppedConfig,
     SteppedLifter,
     blend,
     stream_fusion,
@@ -55,38 +55,58 @@ class RescaledSteppedLifter(SteppedLifter):
         return rescaled
 
 
+@dataclass(frozen=True, kw_only=True)
+class Config(SteppedConfig):
+    """Options of MotionBERT; the defaults are the sizes of HoT's host and of MotionBERT-Lite.
+
+    Trained from scratch it has ``embed_dim`` 512 and ``mlp_ratio`` 2.
+
+    Attributes:
+        depth: pairs of blocks.
+        mlp_ratio: hidden width of the MLPs over ``embed_dim``.
+        representation: channels of the motion representation in front of the last layer.
+        max_frames: frames that have a code, of which the first ``frames`` are used, so that a
+            checkpoint of longer windows can be loaded; 0 for as many as ``frames``.
+        qkv_bias: give queries, keys and values a bias.
+        adaptive_fusion: blend the streams by learned weights; without, take their mean.
+        norm_eps: of every LayerNorm.
+        initial_std: standard deviation of the initial weights of linear layers.
+    """
+
+    in_channels: int = 3
+    embed_dim: int = 256
+    depth: int = 5
+    mlp_ratio: float = 4.0
+    representation: int = 512
+    max_frames: int = 0
+    qkv_bias: bool = True
+    adaptive_fusion: bool = True
+    norm_eps: float = 1e-6
+    initial_std: float = 0.02
+
+
 class DualBlock(nn.Module):
     """One attention over joints and one over frames, each followed by an MLP of its own.
 
     Args:
-        dim: channels of a token.
-        heads: attention heads.
-        mlp_ratio: hidden width of the MLPs over ``dim``.
+        config: sizes.
         order: which of the two attentions comes first.
-        qkv_bias: give queries, keys and values a bias.
-        norm_eps: of every LayerNorm.
     """
 
-    def __init__(
-        self,
-        dim: int,
-        heads: int,
-        mlp_ratio: float,
-        order: Order,
-        *,
-        qkv_bias: bool,
-        norm_eps: float,
-    ) -> None:
+    def __init__(self, config: Config, order: Order) -> None:
         super().__init__()
+        dim, hidden = config.embed_dim, int(config.embed_dim * config.mlp_ratio)
+        norm = partial(nn.LayerNorm, dim, eps=config.norm_eps)
+        attention = partial(Attention, dim, config.heads, qkv_bias=config.qkv_bias)
         self.order = order
-        self.norm1_s = nn.LayerNorm(dim, eps=norm_eps)
-        self.norm1_t = nn.LayerNorm(dim, eps=norm_eps)
-        self.attn_s = Attention(dim, heads, "joints", qkv_bias=qkv_bias)
-        self.attn_t = Attention(dim, heads, "frames", qkv_bias=qkv_bias)
-        self.norm2_s = nn.LayerNorm(dim, eps=norm_eps)
-        self.norm2_t = nn.LayerNorm(dim, eps=norm_eps)
-        self.mlp_s = MLP(dim, int(dim * mlp_ratio))
-        self.mlp_t = MLP(dim, int(dim * mlp_ratio))
+        self.norm1_s = norm()
+        self.norm1_t = norm()
+        self.attn_s = attention("joints")
+        self.attn_t = attention("frames")
+        self.norm2_s = norm()
+        self.norm2_t = norm()
+        self.mlp_s = MLP(dim, hidden)
+        self.mlp_t = MLP(dim, hidden)
 
     def forward(self, tokens: Tensor) -> Tensor:
         """tokens (B, F, J, dim) -> the same shape."""
@@ -103,39 +123,6 @@ class DualBlock(nn.Module):
         return tokens + self.mlp_t(self.norm2_t(tokens))
 
 
-@dataclass(frozen=True, kw_only=True)
-class Config(LifterConfig):
-    """Options of MotionBERT; the defaults are the sizes of HoT's host and of MotionBERT-Lite.
-
-    Trained from scratch it has ``embed_dim`` 512 and ``mlp_ratio`` 2.
-
-    Attributes:
-        embed_dim: channels of a token.
-        depth: pairs of blocks.
-        heads: attention heads.
-        mlp_ratio: hidden width of the MLPs over ``embed_dim``.
-        representation: channels of the motion representation in front of the last layer.
-        max_frames: frames that have a code, of which the first ``frames`` are used, so that a
-            checkpoint of longer windows can be loaded; 0 for as many as ``frames``.
-        qkv_bias: give queries, keys and values a bias.
-        adaptive_fusion: blend the streams by learned weights; without, take their mean.
-        norm_eps: of every LayerNorm.
-        initial_std: standard deviation of the initial weights of linear layers.
-    """
-
-    in_channels: int = 3
-    embed_dim: int = 256
-    depth: int = 5
-    heads: int = 8
-    mlp_ratio: float = 4.0
-    representation: int = 512
-    max_frames: int = 0
-    qkv_bias: bool = True
-    adaptive_fusion: bool = True
-    norm_eps: float = 1e-6
-    initial_std: float = 0.02
-
-
 class MotionBERT(RescaledSteppedLifter):
     """DSTformer as a lifter."""
 
@@ -143,8 +130,8 @@ class MotionBERT(RescaledSteppedLifter):
     published: ClassVar = {"MotionBERT, 256 wide": {}}
 
     def __init__(self, config: Config) -> None:
-        super().__init__(config.frames, config.skeleton, "sequence", config.in_channels)
-        frames, dim, depth, eps = config.frames, config.embed_dim, config.depth, config.norm_eps
+        super().__init__(config)
+        frames, dim, depth = config.frames, config.embed_dim, config.depth
         max_frames = config.max_frames or frames
         if frames > max_frames:
             raise InvalidParameter(
@@ -152,23 +139,13 @@ class MotionBERT(RescaledSteppedLifter):
                 f"choose max_frames >= {frames}."
             )
         self.initial_std = config.initial_std
-        self.embed_dim = dim
-        self.heads = config.heads
         self.qkv_bias = config.qkv_bias
         self.joints_embed = nn.Linear(config.in_channels, dim)
         self.pos_embed = nn.Parameter(torch.zeros(1, config.skeleton.joints, dim))
         self.temp_embed = nn.Parameter(torch.zeros(1, max_frames, 1, dim))
-        block: Callable[[Order], DualBlock] = partial(
-            DualBlock,
-            dim,
-            config.heads,
-            config.mlp_ratio,
-            qkv_bias=config.qkv_bias,
-            norm_eps=eps,
-        )
-        self.blocks_st = nn.ModuleList(block("joints first") for _ in range(depth))
-        self.blocks_ts = nn.ModuleList(block("frames first") for _ in range(depth))
-        self.norm = nn.LayerNorm(dim, eps=eps)
+        self.blocks_st = nn.ModuleList(DualBlock(config, "joints first") for _ in range(depth))
+        self.blocks_ts = nn.ModuleList(DualBlock(config, "frames first") for _ in range(depth))
+        self.norm = nn.LayerNorm(dim, eps=config.norm_eps)
         representing = [("fc", nn.Linear(dim, config.representation)), ("act", nn.Tanh())]
         self.pre_logits = nn.Sequential(OrderedDict(representing))
         self.head = nn.Linear(config.representation, 3)

@@ -77,3 +77,8 @@ def test_mhformer_normalises_short_windows_only():
 def test_mhformer_refuses_windows_that_its_heads_do_not_divide():
     with pytest.raises(InvalidParameter, match="frames is 10; choose a multiple of its 9 heads"):
         MHFormer(Config(frames=10))
+
+
+def test_mhformer_refuses_an_output_that_it_does_not_have():
+    with pytest.raises(InvalidParameter, match="output is 'both'; choose one of frame, sequence"):
+        build("mhformer", skeleton=HUMAN36M_17, output="both")
