@@ -118,9 +118,9 @@ def posekit() -> None:
 
     \b
     posekit report                      run all notebooks, write reports/html/index.html
-    posekit report ktpformer --dataset cmu --profile standard
+    posekit report PAPER --dataset cmu --profile standard
     posekit data status                 which data sets are here, how to get the others
-    posekit plan ktpformer              the runs that a report needs, and which are stored
+    posekit plan PAPER                  the runs that a report needs, and which are stored
     """
 
 
@@ -140,7 +140,7 @@ def report(papers: tuple[str, ...], checkpoint: str, update_reference: bool, **s
 
     \b
     posekit report
-    posekit report ktpformer --profile standard --seeds 3 --update-reference
+    posekit report PAPER --profile standard --seeds 3 --update-reference
     """
     from posekit.workbook.papermill_engine import forget_abandoned_cells
     from posekit.workbook.reports.index import build_index
@@ -236,8 +236,8 @@ def bench(model: str | None, every: bool, **options: Any) -> None:
     """Measure a network's speed, memory and share of the machine's matrix-product rate.
 
     \b
-    posekit bench ktpformer
-    posekit bench mixste --frames 27 --width 64 --depth 4 --batch 32
+    posekit bench MODEL
+    posekit bench MODEL --frames 27 --width 64 --depth 4 --batch 32
     posekit bench --all
     """
     from posekit.profiling.timing import describe_machine
@@ -366,7 +366,7 @@ def standin(name: str, root: Path | None, motion: str, size: str) -> None:
 
     \b
     posekit data standin h36m --root /tmp/standin
-    POSEKIT_DATA=/tmp/standin posekit report ktpformer --dataset h36m --profile smoke
+    POSEKIT_DATA=/tmp/standin posekit report PAPER --dataset h36m --profile smoke
     """
     from posekit.datasets import DATASETS
     from posekit.machine.storage import data_root

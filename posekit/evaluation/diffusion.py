@@ -26,7 +26,7 @@ AGGREGATIONS = ("j_best", "p_best", "p_agg", "j_agg")
 
 @torch.inference_mode()
 def evaluate_hypotheses(
-    d3dp: SamplingLifter,
+    lifter: SamplingLifter,
     dataset: PoseDataset,
     *,
     hypotheses: int,
@@ -43,7 +43,7 @@ def evaluate_hypotheses(
     oracles choose (of P-Agg, the mean pose), so oracles choose other hypotheses than for MPJPE.
 
     Args:
-        d3dp: the diffusion lifter.
+        lifter: one that draws hypotheses.
         dataset: clips with true poses and cameras (J-Agg needs the true root).
         hypotheses: N (published tables: 20).
         iterations: K (published tables: 10).
@@ -62,22 +62,22 @@ def evaluate_hypotheses(
     """
     _check_hypotheses_protocol(protocol)
     place = choose_device(device)
-    bank = ClipBank(downsample(dataset, protocol.downsample), place, d3dp.in_channels)
+    bank = ClipBank(downsample(dataset, protocol.downsample), place, lifter.in_channels)
     bank.check_metres("making hypotheses one")
     if bank.pose is None:
         raise InvalidData(f"{dataset.name} holds clips without true poses; they cannot be scored.")
-    windows = evaluation_windows(bank.lengths, d3dp.frames, protocol.windows).to(place)
+    windows = evaluation_windows(bank.lengths, lifter.frames, protocol.windows).to(place)
     generator = torch.Generator(place).manual_seed(seed)
     sampling = {"hypotheses": hypotheses, "iterations": iterations, "generator": generator}
-    was_training = d3dp.training
-    d3dp.to(place).eval()
-    poses, aligned_errors = _aggregated_samples(d3dp, bank, windows, protocol, batch, sampling)
-    d3dp.train(was_training)
+    was_training = lifter.training
+    lifter.to(place).eval()
+    poses, aligned_errors = _aggregated_samples(lifter, bank, windows, protocol, batch, sampling)
+    lifter.train(was_training)
     whole = Predictions(
         bank=bank,
         windows=windows,
         rule=protocol.windows,
-        frames=d3dp.frames,
+        frames=lifter.frames,
         downsample=protocol.downsample,
         plain=poses,
         flipped=None,
@@ -100,7 +100,7 @@ def evaluate_hypotheses(
 
 
 def _aggregated_samples(
-    d3dp: SamplingLifter,
+    lifter: SamplingLifter,
     bank: ClipBank,
     windows: Windows,
     protocol: Protocol,
@@ -118,7 +118,7 @@ def _aggregated_samples(
     with Progress("sampling hypotheses", len(parts)) as progress:
         for part in parts:
             own = windows[part]
-            predictions = d3dp.sample(bank.keypoints[own.inputs], **sampling) / d3dp.scale
+            predictions = lifter.sample(bank.keypoints[own.inputs], **sampling) / lifter.scale
             if protocol.root == "zeroed":
                 predictions[..., bank.skeleton.root, :] = 0.0
             for index, result in enumerate(_aggregate(predictions, bank, own, align=False)):

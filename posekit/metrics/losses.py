@@ -47,7 +47,7 @@ def sequence_loss(
     With w the joint weights and d the difference of consecutive frames: position is the mean of
     w |p - g|, consistency the mean of w (d p)^2 over joints and coordinates, velocity the mean of
     |d p - d g|, and total = position + 0.5 consistency + 2 velocity (MixSTE equations 5 to 8;
-    KTPFormer ``run_ktpformer.py``). D3DP trains on plain MPJPE: no weights, both factors 0.
+    KTPFormer its ``run_*.py``). D3DP trains on plain MPJPE: no weights, both factors 0.
 
     Args:
         prediction: (batch, frames, joints, 3), metres.

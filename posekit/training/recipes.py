@@ -17,7 +17,7 @@ SCHEDULES = ("exponential", "cosine", "cosine by epoch")
 class Recipe:
     """How to train: optimizer, schedule, batches, augmentation, loss, precision.
 
-    The defaults are KTPFormer's released run on Human3.6M (``run_ktpformer.py``).
+    The defaults are KTPFormer's released run on Human3.6M (its ``run_*.py``).
 
     Attributes:
         optimizer: "adamw"; "adam" with amsgrad (MHFormer, UAO); or "ranger" (GLA-GCN).

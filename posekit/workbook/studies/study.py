@@ -1,6 +1,6 @@
 """A study: the runs behind a paper's tables, cached, and what they say.
 
-``Study("ktpformer", dataset="synthetic", profile="quick")`` knows which runs each table needs,
+``Study(paper, dataset="synthetic", profile="quick")`` knows which runs each table needs,
 executes those that are missing and reads tables and verdicts off all of them. A run is identified
 by its configuration, the fingerprints of its data and the version of the code that decides its
 numbers; rows of different tables that ask for the same run share it.

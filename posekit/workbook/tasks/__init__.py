@@ -92,7 +92,7 @@ class Task(ABC):
 
     @abstractmethod
     def label(self, configuration: Configuration) -> str:
-        """Short words for the name of a run, such as ``ktpformer-9f-cpn``."""
+        """Short words for the name of a run, such as ``<network>-9f-cpn``."""
 
     @abstractmethod
     def modules(self, run: RowRun) -> tuple[str, ...]:
