@@ -13,7 +13,7 @@ from click.testing import CliRunner
 
 from posekit import cli
 from posekit.errors import InvalidData
-from posekit.workbook import papermill_engine
+from posekit.workbook import papermill_engine, papers
 from posekit.workbook.reports import index, page, running
 
 
@@ -113,6 +113,19 @@ def test_list_names_papers() -> None:
     result = CliRunner().invoke(cli.posekit, ["list"])
     assert "ktpformer" in result.output
     assert "CVPR 2024" in result.output
+
+
+def test_list_names_the_notebook_of_a_paper_of_ones_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paper = (Path(papers.__file__).parent / "uao.yaml").read_text("utf-8")
+    (tmp_path / "own.yaml").write_text(paper.replace("key: uao", "key: own", 1))
+    (tmp_path / "own.ipynb").touch()
+    monkeypatch.setenv("POSEKIT_PAPERS", str(tmp_path))
+    lines = CliRunner().invoke(cli.posekit, ["list"]).output.splitlines()
+    shown = {line.split()[0]: line.split()[-1] for line in lines}
+    assert shown["own"] == str(tmp_path / "own.ipynb")
+    assert shown["uao"] == "notebooks/uao.ipynb"
 
 
 def test_status_names_what_is_missing_and_how_to_get_it(
