@@ -17,10 +17,28 @@ from posekit.workbook.reports.formulas import FORMULA, formulas_to_mathml
 TAGS = {"parameters", HIDE_INPUT, SHOW_INPUT}
 KERNEL = {"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"}
 LONGEST_CELL = 20
+MOST_IMPORTS = 5
+
+# Lines that stand in every notebook, by what follows the paper in the id of their cell. A slice
+# leaves out the headings and remarks that are the paper's own.
+SHARED = {
+    "settings": slice(None),
+    "parameters": slice(1, None),
+    "data-status": slice(None),
+    "protocol": slice(5),
+    "checkpoint-about": slice(1, 4),
+    "runs": slice(5),
+    "tables": slice(6),
+    "effects-about": slice(4),
+    "verdicts-about": slice(5),
+    "viewer-about": slice(-1, None),
+    "provenance-about": slice(None),
+}
 _ID = re.compile(r"^[a-z0-9]+(-[a-z0-9]+)+$")
 _RANDOM_ID = re.compile(r"^[0-9a-f]{8}(-[0-9a-f]{4}){0,3}")
 _MAGIC = re.compile(r"^\s*[%!]|^\s*\w+\s*=\s*[%!]|\?\s*$", re.MULTILINE)
 _PATH = re.compile(r"""^(\.{0,2}/|~|[A-Za-z]:[\\/])|\.\./|\\\\""")
+_TIME = re.compile(r"^(\| `\w+` \|.*\|).*\|$", re.MULTILINE)
 _PARAMETER = re.compile(r"^(\w+) = (.+?)  # type: (\w+),? (\S.+)$")
 
 
@@ -46,8 +64,33 @@ def problems(path: Path) -> list[str]:
         found.append(f"{len(tagged)} cells tagged parameters: exactly one is needed")
     for cell in tagged:
         found += parameter_problems(cell.source)
+    names = imported_names(code)
+    if len(names) > MOST_IMPORTS:
+        found.append(f"imports {', '.join(names)}: at most {MOST_IMPORTS} names")
     for cell in notebook.cells:
         found += [f"{cell.id}: {problem}" for problem in cell_problems(cell)]
+    return found
+
+
+def imported_names(code: list[NotebookNode]) -> list[str]:
+    """Every name that the code cells import."""
+    return [
+        alias.asname or alias.name
+        for cell in code
+        if not _MAGIC.search(cell.source)
+        for node in ast.walk(ast.parse(cell.source))
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for alias in node.names
+    ]
+
+
+def shared_text(path: Path) -> dict[str, str]:
+    """What a notebook says as all others do, by cell: its key and its times are left out."""
+    cells = {cell.id.partition("-")[2]: cell.source for cell in nbformat.read(path, 4).cells}
+    found = {}
+    for name, lines in SHARED.items():
+        text = "\n".join(cells.get(name, "no such cell").splitlines()[lines])
+        found[name] = _TIME.sub(r"\1", text.replace(path.name, "paper.ipynb"))
     return found
 
 

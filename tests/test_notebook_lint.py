@@ -9,7 +9,7 @@ import nbformat
 import pytest
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
-from notebook_rules import KERNEL, problems
+from notebook_rules import KERNEL, SHARED, problems, shared_text
 
 NOTEBOOKS = sorted((Path(__file__).resolve().parents[1] / "notebooks").glob("*.ipynb"))
 
@@ -42,6 +42,31 @@ def test_notebook_follows_the_rules(path: Path) -> None:
     assert problems(path) == []
 
 
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_prose_that_is_the_same_on_purpose_is_the_same(path: Path) -> None:
+    assert shared_text(path) == shared_text(NOTEBOOKS[0])
+
+
+def test_shared_prose_is_there_and_leaves_out_key_and_times() -> None:
+    texts = shared_text(NOTEBOOKS[0])
+    assert set(texts) == set(SHARED)
+    assert "no such cell" not in texts.values()
+    assert "papermill notebooks/paper.ipynb" in texts["settings"]
+    assert "minute" not in texts["settings"]
+
+
+def test_another_word_in_shared_prose_is_found(tmp_path: Path) -> None:
+    notebook = nbformat.read(NOTEBOOKS[0], as_version=4)
+    path = tmp_path / NOTEBOOKS[0].name
+    cell = next(cell for cell in notebook.cells if cell.id.endswith("-verdicts-about"))
+    cell.source += "\nA remark of the paper's own."
+    nbformat.write(notebook, path)
+    assert shared_text(path) == shared_text(NOTEBOOKS[0])
+    cell.source = cell.source.replace("95 %", "90 %")
+    nbformat.write(notebook, path)
+    assert shared_text(path) != shared_text(NOTEBOOKS[0])
+
+
 def test_there_is_a_notebook() -> None:
     assert "ktpformer" in [path.stem for path in NOTEBOOKS]
 
@@ -58,6 +83,9 @@ BREACHES: dict[str, Callable[[NotebookNode], object]] = {
     "shell": lambda nb: nb.cells[2].update(source="!pip install torch"),
     "a path: '../data": lambda nb: nb.cells[2].update(source="open('../data/x')"),
     "a path: '/root": lambda nb: nb.cells[2].update(source="open('/root/x')"),
+    "at most 5 names": lambda nb: nb.cells[2].update(
+        source="import math\nfrom math import sin, cos, tan, exp, log as ln"
+    ),
     "longer than": lambda nb: nb.cells[2].update(source="x = 1\n" * 21),
     "level 1": lambda nb: nb.cells[0].update(source="## Title"),
     "unknown tags": lambda nb: nb.cells[2].metadata.update(tags=["hide_input"]),

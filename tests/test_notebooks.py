@@ -17,9 +17,8 @@ from types import SimpleNamespace
 import pytest
 from papermill_runs import NOTEBOOKS, execute, smoke_run
 
-from posekit.errors import DatasetNotFound, InvalidData
-from posekit.workbook.notebooks import opening as notebooks
-from posekit.workbook.notebooks.settings import PARAMETERS, parameters
+from posekit.errors import DatasetNotFound
+from posekit.workbook.notebooks.settings import PARAMETERS
 from posekit.workbook.reports import RESULTS_MIME
 from posekit.workbook.reports.page import results
 
@@ -140,32 +139,6 @@ def test_papermill_explains_the_parameters() -> None:
         assert re.search(rf"{name}: {kind.__name__}", text), name
 
 
-def cell(folder: Path, **changes: object) -> dict[str, object]:
-    """The globals of a notebook whose parameters cell has run."""
-    values = {name: default for name, (_, default) in PARAMETERS.items()}
-    return {**values, "output_dir": str(folder), **changes}
-
-
-def test_old_results_are_gone_once_a_run_has_begun(tmp_path: Path) -> None:
-    settings = parameters(cell(tmp_path), "ktpformer")
-    notebooks.export(settings, {"title": "old"})
-    assert json.loads(settings.results_file.read_text())["title"] == "old"
-    parameters(cell(tmp_path), "ktpformer")
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_results_without_value_are_refused(tmp_path: Path) -> None:
-    settings = parameters(cell(tmp_path), "ktpformer")
-    with pytest.raises(InvalidData, match="cannot be written as JSON"):
-        notebooks.export(settings, {"mpjpe": math.nan})
-    assert list(tmp_path.iterdir()) == []
-
-
 def test_errors_show_no_traceback_in_a_notebook() -> None:
     error = DatasetNotFound("nothing here.")
     assert error._render_traceback_() == ["DatasetNotFound: nothing here."]
-
-
-def test_unknown_evidence_is_refused() -> None:
-    with pytest.raises(InvalidData, match="unknown evidence"):
-        notebooks.evidence_note("real")

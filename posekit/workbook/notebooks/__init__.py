@@ -1,12 +1,14 @@
 """What paper notebooks call."""
 
-from posekit.profiling import benchmark, benchmark_optimisation
+from posekit.datasets.selection import some_views
+from posekit.profiling import benchmark, benchmark_optimisation, size_of
 from posekit.workbook.notebooks.checkpoint_report import lifter_to_examine
 from posekit.workbook.notebooks.examining import (
     effects_of_choices,
     error_per_joint,
     finish,
     learning_curves,
+    show_source,
     show_speeds,
 )
 from posekit.workbook.notebooks.opening import (
@@ -17,7 +19,7 @@ from posekit.workbook.notebooks.opening import (
     study,
 )
 from posekit.workbook.notebooks.paper_tables import action_table, comparison_table, verdict_table
-from posekit.workbook.notebooks.trade_offs import trade_offs
+from posekit.workbook.notebooks.trade_offs import error_against_cost
 from posekit.workbook.notebooks.widgets import explore_trade_off, view_clips
 from posekit.workbook.tables import Grid
 
@@ -31,15 +33,18 @@ __all__ = [
     "clips_to_view",
     "comparison_table",
     "effects_of_choices",
+    "error_against_cost",
     "error_per_joint",
     "explore_trade_off",
     "finish",
     "learning_curves",
     "lifter_to_examine",
     "parameters",
+    "show_source",
     "show_speeds",
+    "size_of",
+    "some_views",
     "study",
-    "trade_offs",
     "verdict_table",
     "view_clips",
 ]

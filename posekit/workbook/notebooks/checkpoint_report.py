@@ -81,14 +81,17 @@ def lifter_to_examine(
         loaded: the checkpoint that the notebook was given, None for none.
         row: ``table/row`` of a deterministic lifter.
     """
+    rate = study.profile.frame_rate_divisor
     if loaded is None:
         protocol = PROTOCOLS[Settings.of(study.paper.row(row).run).protocol]
-        rate = study.profile.frame_rate_divisor
         protocol = replace(scored_on(protocol, study.dataset), downsample=rate)
         # Moved here and not first in an evaluation, which would make its weights such as no
         # gradient passes.
         return study.network(row).to(study.device), protocol
-    return loaded.network, _protocol(loaded, study)
+    protocol = _protocol(loaded, study)
+    if loaded.network.frames == 1:  # frames are lifted alone, so every n-th tells as much
+        protocol = replace(protocol, downsample=rate)
+    return loaded.network, protocol
 
 
 def _protocol(loaded: LoadedCheckpoint, study: Study) -> Protocol:

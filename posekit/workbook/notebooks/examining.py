@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import inspect
+from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any
 
 import plotly.graph_objects as go
+from matplotlib.figure import Figure
 
 from posekit.datasets import PoseDataset
 from posekit.evaluation import Predictions, Protocol, evaluate, protocol_effects
@@ -23,26 +24,39 @@ from posekit.workbook.studies.runs import StoredRun
 from posekit.workbook.tables import Card, Grid
 
 
-def learning_curves(runs: Mapping[str, StoredRun], **options: Any) -> go.Figure:
+def show_source(*functions: Callable[..., object], docstrings: bool = True) -> None:
+    """Print the source of functions, the very lines that run.
+
+    Args:
+        functions: or classes, each with a docstring where these are to be left out.
+        docstrings: whether to print these; otherwise three dots stand in their place.
+    """
+    for function in functions:
+        source = inspect.getsource(function)
+        print(source if docstrings else source.replace(function.__doc__ or "", "..."))
+
+
+def learning_curves(
+    runs: Mapping[str, StoredRun], *, label: str = "weighted position error (m)"
+) -> Figure:
     """Position error over the steps of training, a curve for each run.
 
     Args:
         runs: name -> run, see ``Study.runs_of``.
-        options: of ``figures.learning_curves``.
+        label: of the vertical axis, with its unit.
     """
     curves = {
         name: (run.log_column("step"), run.log_column("position")) for name, run in runs.items()
     }
-    return figures.learning_curves(curves, **options)
+    return figures.learning_curves(curves, label=label)
 
 
 def error_per_joint(runs: Mapping[str, StoredRun], skeleton: Skeleton) -> go.Figure:
     """MPJPE of every joint, a group of bars for each run of a deterministic lifter."""
-    errors = {}
-    for name, run in runs.items():
-        of_joints = run.metrics["estimates"]["prediction"]["per_joint"]["mpjpe"]
-        # By name: a protocol may leave a joint out, and the order is the run's own.
-        errors[name] = [of_joints[joint] for joint in skeleton.joint_names if joint in of_joints]
+    errors = {
+        name: list(run.metrics["estimates"]["prediction"]["per_joint"]["mpjpe"].values())
+        for name, run in runs.items()
+    }
     return figures.error_per_joint(errors, skeleton)
 
 
@@ -65,12 +79,13 @@ def effects_of_choices(
             error in millimetres that is known already.
     """
     effects = dict(protocol_effects(predictions, protocol))
+    start = next(iter(effects))
     for label, other in others.items():
         if isinstance(other, PoseDataset):
             scored = evaluate(lifter, other, protocol=protocol, device=str(study.device))
             other = scored.metrics["mpjpe"]
         effects[label] = other
-    return figures.protocol_effects(effects, start=next(iter(effects)))
+    return figures.effect_bars(effects, start=start)
 
 
 def show_speeds(study: Study, measured: Mapping[str, Measurement]) -> Grid:
@@ -82,7 +97,14 @@ def show_speeds(study: Study, measured: Mapping[str, Measurement]) -> Grid:
 def finish(
     settings: Settings, study: Study, clips: Mapping[str, Motion], skeleton: Skeleton
 ) -> Card:
-    """Write the results of the notebook, with a picture of the first clip; shows provenance."""
+    """Write the results of the notebook, with a picture of the first clip; gives provenance.
+
+    Args:
+        settings: checked parameters, which name the results file.
+        study: finished.
+        clips: clip -> (prediction, truth), each (frames, joints, 3), metres.
+        skeleton: of the clips.
+    """
     prediction, _ = next(iter(clips.values()))
     export(settings, study_content(study, picture=figures.pose_strip(prediction, skeleton)))
     return provenance_card(study)

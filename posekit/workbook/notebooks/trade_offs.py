@@ -10,7 +10,7 @@ from posekit.workbook.figures.trade_offs import TradeOff
 from posekit.workbook.studies import Study
 
 
-def trade_offs(study: Study, paths: Iterable[str]) -> list[TradeOff]:
+def error_against_cost(study: Study, paths: Iterable[str]) -> list[TradeOff]:
     """What rows cost at the size at which they ran, and their error.
 
     FLOPs are counted and times measured for one window of 17 joints on the study's device. Rows

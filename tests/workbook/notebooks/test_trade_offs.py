@@ -20,7 +20,7 @@ def study(tmp_path):
 
 
 def test_no_run_no_point(study):
-    assert trade_offs.trade_offs(study, PATHS) == []
+    assert trade_offs.error_against_cost(study, PATHS) == []
 
 
 def test_a_point_is_what_ran_at_the_size_at_which_it_ran(study, monkeypatch):
@@ -29,7 +29,7 @@ def test_a_point_is_what_ran_at_the_size_at_which_it_ran(study, monkeypatch):
     )
     for path in PATHS[:2]:
         study.run(path)
-    host, pruned = trade_offs.trade_offs(study, PATHS)
+    host, pruned = trade_offs.error_against_cost(study, PATHS)
     options = study.configuration(study.paper.row(PATHS[1]).run)["options"]
     assert (host.prune_at, host.tokens, host.seconds) == (None, options["frames"], 2.0)
     assert (pruned.prune_at, pruned.tokens) == (options["prune_at"], options["tokens"])

@@ -1,0 +1,77 @@
+"""Figures of a study as notebooks show them and as results files keep them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from posekit.workbook.notebooks import paper_tables
+from posekit.workbook.studies import Study
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory: pytest.TempPathFactory) -> Study:
+    """A study of which one row was run."""
+    study = Study("uao", profile="smoke", runs=tmp_path_factory.mktemp("runs"), device="cpu")
+    study.run("table-h36m-readme/gumlp")
+    return study
+
+
+def error(study: Study) -> float:
+    (run,) = study.stored(study.paper.row("table-h36m-readme/gumlp"))
+    return run.metrics["estimates"]["prediction"]["aggregate"]["mpjpe"]
+
+
+def test_a_comparison_holds_published_and_measured_figures(study: Study) -> None:
+    table = paper_tables.comparison_table(study, "table-h36m-readme")
+    rows = {row.name: row for row in table.rows}
+    names = paper_tables.row_names(study.paper.table("table-h36m-readme"))
+    row = rows[names["gumlp"]]
+    assert row.published["mpjpe"] == 49.4
+    assert row.measured["mpjpe"].value == error(study)
+    assert table.baseline == row.name
+    assert table.evidence == "synthetic"
+    assert "compare the differences between rows" in table.note
+
+
+@pytest.mark.parametrize("paper", ["ktpformer", "hot", "gla_gcn", "uao"])
+def test_names_of_rows_are_unique_in_their_table(paper: str, tmp_path: Path) -> None:
+    for table in Study(paper, profile="smoke", runs=tmp_path, device="cpu").paper.tables:
+        names = paper_tables.row_names(table)
+        assert len(set(names.values())) == len(table.rows), table.id
+
+
+def test_actions_are_measured_where_the_row_has_run(study: Study) -> None:
+    measured = paper_tables.action_table(study, "table-h36m-readme/gumlp", "mpjpe")
+    assert all(row[2] > 0 for row in measured.rows)
+    assert measured.label == "synthetic"
+    missing = paper_tables.action_table(study, "table-h36m-readme/gumlp-uao", "mpjpe")
+    assert [row[2] for row in missing.rows] == [None] * 15
+
+
+def test_every_claim_gets_a_verdict(study: Study) -> None:
+    rows = paper_tables.verdict_table(study).rows
+    assert len(rows) == len(study.paper.claims)
+    for row, claim in zip(rows, study.paper.claims, strict=True):
+        assert row[0].startswith(claim.text)
+
+
+def test_provenance_counts_runs_and_names_what_they_read(study: Study) -> None:
+    card = paper_tables.provenance_card(study)
+    assert card.entries["runs"] == "1"
+    assert card.entries["profile and seeds"] == "smoke, 0"
+    for split in ("train", "test"):
+        assert f" {split} " in card.entries["data fingerprints"]
+
+
+def test_what_is_handed_over_is_plain_and_whole(study: Study) -> None:
+    content = paper_tables.study_content(study, picture="<svg/>")
+    json.dumps(content, allow_nan=False)
+    assert json.loads(json.dumps(content["tables"])) == content["tables"]
+    assert list(content["tables"]) == [table.id for table in study.paper.tables]
+    (row,) = (row for row in content["tables"]["table-h36m-readme"] if row["row"] == "gumlp")
+    assert row["measured"]["mpjpe"] == [error(study)]
+    assert content["scale"] == {"profile": "smoke", "seeds": [0]}
+    assert len(content["verdicts"]) == len(study.paper.claims)
