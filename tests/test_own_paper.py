@@ -1,4 +1,4 @@
-"""A paper is one YAML file, one notebook and one module: README's example, written into a folder.
+"""A paper is one YAML file, one notebook, one module and one of figures: README's example, written into a folder.
 
 Nothing else is changed, and posekit lists, plans, runs and reports it like its own.
 """
@@ -37,6 +37,10 @@ notebooks.banner(study, test)""",
     "train": 'study.run_all()\nruns = study.runs_of("width")',
     "curves": 'figures.show(notebooks.learning_curves(runs), alt="Error over steps.")',
     "table": 'notebooks.comparison_table(study, "width")',
+    "own-figure": """\
+from posekit.workbook.figures import bars_of_widths
+
+figures.show(bars_of_widths.draw(study), alt="Error of each width.")""",
     "verdicts": "notebooks.verdict_table(study)",
     "viewer": """\
 lifter, protocol = notebooks.lifter_to_examine(study, None, "width/wide")
@@ -45,6 +49,13 @@ clips = notebooks.clips_to_view(predictions)
 notebooks.view_clips(clips, test.skeleton, alt="Skeletons over time.")""",
     "provenance": "notebooks.finish(settings, study, clips, test.skeleton)",
 }
+FIGURES = """\
+import plotly.graph_objects as go
+
+def draw(study):
+    rows = study.results("width").rows
+    return go.Figure(go.Bar(x=[r.row.name for r in rows], y=[r.measured["mpjpe"].value for r in rows]))
+"""
 REPORT = """
 import json, sys
 from pathlib import Path
@@ -70,12 +81,13 @@ print(json.dumps({
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder that holds README's example and its notebook, and nothing else."""
+    """A folder that holds README's example, its notebook and its figures, and nothing else."""
     folder = tmp_path_factory.mktemp("papers")
     section = README.partition("## Add a paper")[2].partition("\n## ")[0]
     blocks = dict(re.findall(r"```(\w+)\n(.*?)```", section, re.DOTALL))
     (folder / "wide.yaml").write_text(blocks["yaml"])
     (folder / "perceptron.py").write_text(blocks["python"])
+    (folder / "bars_of_widths.py").write_text(FIGURES)
     cells = []
     for name, source in CELLS.items():
         make = nbformat.v4.new_markdown_cell if name == "title" else nbformat.v4.new_code_cell

@@ -3,6 +3,7 @@
 They take plain values, so that anything can fill them, and give plotly's or matplotlib's Figure.
 """
 
+from posekit.machine.storage import paper_folders
 from posekit.workbook.figures.charts import effect_bars, error_per_joint
 from posekit.workbook.figures.curves import learning_curves
 from posekit.workbook.figures.heat_maps import heat_map_grid, topology_heat_map
@@ -14,6 +15,9 @@ from posekit.workbook.figures.style import show
 from posekit.workbook.figures.trade_offs import TradeOff, trade_off
 from posekit.workbook.figures.uncertainty import optimisation_idea, scale_against_error
 from posekit.workbook.figures.windows import frame_chain, strided_pyramid
+
+# Figures of a reader's own paper are a module beside its YAML file.
+__path__ += [str(folder) for folder in paper_folders()]
 
 __all__ = [
     "TradeOff",
