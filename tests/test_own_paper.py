@@ -1,5 +1,6 @@
-"""A paper is one YAML file, one notebook, one module and one of figures: README's example, written into a folder.
+"""A paper is one YAML file, one notebook, one module and one of figures.
 
+README's example is written into a folder with a notebook and a figure.
 Nothing else is changed, and posekit lists, plans, runs and reports it like its own.
 """
 
@@ -54,7 +55,8 @@ import plotly.graph_objects as go
 
 def draw(study):
     rows = study.results("width").rows
-    return go.Figure(go.Bar(x=[r.row.name for r in rows], y=[r.measured["mpjpe"].value for r in rows]))
+    errors = [item.measured["mpjpe"].value for item in rows]
+    return go.Figure(go.Bar(x=[item.row.name for item in rows], y=errors))
 """
 REPORT = """
 import json, sys
