@@ -130,10 +130,11 @@ def posekit() -> None:
 @click.option("--checkpoint", default="", help="A file of the authors to evaluate as well.")
 @click.option(
     "--update-reference",
+    "keep",
     is_flag=True,
     help="Keep the results as the stored reference run (profile standard or larger).",
 )
-def report(papers: tuple[str, ...], checkpoint: str, update_reference: bool, **scale: Any) -> None:
+def report(papers: tuple[str, ...], checkpoint: str, keep: bool, **scale: Any) -> None:
     """Execute paper notebooks and write their HTML reports (all of them by default).
 
     A notebook that fails is kept with its error and linked; the others go on.
@@ -146,8 +147,9 @@ def report(papers: tuple[str, ...], checkpoint: str, update_reference: bool, **s
     from posekit.workbook.reports.index import build_index
     from posekit.workbook.reports.page import build_report
     from posekit.workbook.reports.running import reports_folder, run_notebook
+    from posekit.workbook.studies import Study, update_reference
 
-    if update_reference:
+    if keep:
         _check_reference(scale["profile"], checkpoint)
     forget_abandoned_cells()
     folder = reports_folder()
@@ -161,9 +163,9 @@ def report(papers: tuple[str, ...], checkpoint: str, update_reference: bool, **s
         click.echo(f"{paper}: {state} after {run.seconds:.0f} s, see {page}")
         if run.error:
             failed[paper] = run.error
-        elif update_reference and paper in _papers():
+        elif keep and paper in _papers():
             try:
-                kept = _update_reference(paper, scale)
+                kept = update_reference(Study(paper, **scale))
             except PosekitError as error:
                 failed[paper] = str(error)
             else:
@@ -187,12 +189,6 @@ def _check_reference(profile: str, checkpoint: str) -> None:
         )
     if checkpoint:
         raise click.UsageError("--update-reference trains; leave out --checkpoint.")
-
-
-def _update_reference(paper: str, scale: Mapping[str, Any]) -> Path:
-    from posekit.workbook.studies import Study, update_reference
-
-    return update_reference(Study(paper, **scale))
 
 
 @posekit.command(short_help="The runs that reports need, and which are stored.")
