@@ -1,4 +1,4 @@
-"""MotionBERT's pickle of Human3.6M: units, windows, scoring, and every way to err."""
+"""MotionBERT's pickle of Human3.6M: units, confidences, and every way to err."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import os
 import pickle
 import shutil
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +20,9 @@ from posekit.datasets.archives import load_pickle
 from posekit.datasets.h36m_motionbert import FILE
 from posekit.datasets.status import data_status
 from posekit.errors import DatasetNotFound, InvalidData, InvalidParameter
-from posekit.evaluation import evaluate_hypotheses
 from posekit.evaluation.prediction import predict
-from posekit.evaluation.protocols import MIXSTE, MOTIONBERT, Protocol, scored_on
+from posekit.evaluation.protocols import MOTIONBERT
 from posekit.evaluation.scoring import score
-from posekit.geometry.skeletons import HUMAN36M_17
-from posekit.models import build
 
 GOLDEN = Path(__file__).parents[1] / "goldens" / "protocol-motionbert-mini.pkl"
 
@@ -83,61 +79,6 @@ def test_the_truth_is_what_the_released_evaluation_compares_with(root: Path) -> 
     after = loaded(root).clips[0]
     relative = [clip.pose - clip.pose[:, :1] for clip in (before, after)]
     torch.testing.assert_close(relative[1], 1.01 * relative[0], atol=1e-5, rtol=0)
-
-
-def test_a_true_prediction_scores_nothing_and_units_survive_downsampling(root: Path) -> None:
-    dataset = loaded(root)
-    protocol = replace(MOTIONBERT, downsample=2)
-    predictions = predict(TinyLifter(frames=5), dataset, protocol=protocol, device="cpu")
-    truth = predictions.bank.pose[predictions.windows.outputs]
-    exact = replace(predictions, plain=truth, flipped=truth)
-    assert score(exact, protocol, names=()).metrics["mpjpe"] == 0.0
-    # One unit beside the truth is half the picture's width times the frame's factor.
-    beside = truth.clone()
-    beside[..., 1:, 0] += 1.0
-    found = score(replace(predictions, plain=beside, flipped=beside), protocol, names=())
-    unit = predictions.bank.metres_per_unit[predictions.windows.outputs[0, 0]]
-    assert found.per_frame["mpjpe"][0] == pytest.approx(1000 * float(unit) * 16 / 17, rel=1e-5)
-
-
-def test_damaged_takes_are_not_scored(root: Path) -> None:
-    dataset = loaded(root)
-    predictions = predict(TinyLifter(), dataset, protocol=MOTIONBERT, device="cpu")
-    assert "S9/act_05_subact_02/54138969" not in score(predictions, MOTIONBERT).clips
-    everything = score(predictions, replace(MOTIONBERT, excluded=()))
-    assert "S9/act_05_subact_02/54138969" in everything.clips
-
-
-def test_a_study_lays_whole_windows_and_keeps_the_flip() -> None:
-    protocol = scored_on(MIXSTE, "h36m_motionbert")
-    assert (protocol.windows, protocol.root, protocol.flip) == ("whole", "zeroed", True)
-    assert protocol.excluded == MOTIONBERT.excluded
-    assert scored_on(MIXSTE, "h36m") is MIXSTE
-
-
-@pytest.mark.parametrize(("protocol", "stride"), [(MIXSTE, 3), (MOTIONBERT, 0)])
-def test_a_stride_belongs_to_whole_windows(protocol: Protocol, stride: int) -> None:
-    with pytest.raises(InvalidParameter, match=f"stride is {stride} with windows"):
-        replace(protocol, stride=stride)
-
-
-def test_frames_of_several_windows_count_once(root: Path) -> None:
-    protocol = replace(MOTIONBERT, stride=3, excluded=())
-    predictions = predict(TinyLifter(), loaded(root), protocol=protocol, device="cpu")
-    found = score(predictions, protocol)
-    assert found.clip_frames.tolist() == [21, 18, 18, 27, 9]
-    errors = found.per_frame["mpjpe"][found.frame_clips == 0]
-    numbers = found.frame_numbers[found.frame_clips == 0]
-    by_frame = [errors[numbers == number].mean() for number in range(21)]
-    assert found.per_clip["mpjpe"][0] == pytest.approx(np.mean(by_frame), rel=1e-5)
-    assert len(errors) > len(by_frame)
-
-
-def test_hypotheses_are_not_aggregated_in_image_units(root: Path) -> None:
-    options = {"frames": 9, "embed_dim": 16, "depth": 1, "heads": 2}
-    network = build("d3dp", skeleton=HUMAN36M_17, **options)
-    with pytest.raises(InvalidData, match="image units"):
-        evaluate_hypotheses(network, loaded(root), hypotheses=1, iterations=1, seed=0, device="cpu")
 
 
 def test_confidence_may_be_missing_or_have_an_axis_more(root: Path) -> None:

@@ -1,4 +1,4 @@
-"""Prediction and scoring under protocols."""
+"""Scoring under protocols."""
 
 from dataclasses import replace
 
@@ -6,34 +6,12 @@ import numpy as np
 import pytest
 import tiny
 import torch
-from torch import nn
 
 from posekit import metrics
 from posekit.errors import InvalidData, InvalidParameter
-from posekit.evaluation import evaluate, evaluate_hypotheses, predict, protocol_effects, score
-from posekit.evaluation.optimisation import Optimisation
-from posekit.evaluation.prediction import predict_optimised
-from posekit.evaluation.protocols import (
-    D3DP_PROTOCOL,
-    DAMAGED_TAKES,
-    HOT_SEQUENCE,
-    MHFORMER,
-    MIXSTE,
-    PROTOCOLS,
-    VIDEOPOSE3D,
-    Protocol,
-)
+from posekit.evaluation import evaluate, predict, score
+from posekit.evaluation.protocols import MHFORMER, MIXSTE, MOTIONBERT
 from posekit.geometry.skeletons import HUMAN36M_17, mirror_points
-from posekit.metrics.hypotheses import j_best, p_agg
-from posekit.models import build
-
-ONE_ACTION = (tiny.clip(40, "S9", "Walking 1"), tiny.clip(25, "S11", "Walking 1"))
-
-
-@pytest.fixture(scope="module")
-def lifter():
-    torch.manual_seed(3)
-    return tiny.TinyLifter().eval()
 
 
 def _frame_errors(lifter, clip, *, zeroed=False):
@@ -140,103 +118,7 @@ def test_invalid_frames_are_not_scored(lifter):
     assert np.isfinite(list(evaluation.metrics.values())).all()
 
 
-def test_choice_of_clips(lifter):
-    dataset = tiny.dataset(
-        tiny.clip(20, "S9", "Sitting 1"),
-        tiny.clip(21, "S9", "SittingDown 1"),
-        tiny.clip(22, "S11", "Walking 1"),
-    )
-    predictions = predict(lifter, dataset, protocol=MIXSTE, device="cpu")
-    sitting = score(predictions, replace(MIXSTE, actions=("Sitting",)))
-    assert set(sitting.per_action) == {"Sitting", "SittingDown"}
-    kept = score(predictions, replace(MIXSTE, excluded=DAMAGED_TAKES))
-    assert kept.clips == ("S9/Sitting 1/0", "S11/Walking 1/0")
-    with pytest.raises(InvalidData, match="scores none of the 3 clips"):
-        score(predictions, replace(MIXSTE, subjects=("S5",)))
-
-
-def test_sequence_lifter_scored_at_the_middle_frame(lifter):
-    class Position(tiny.TinyLifter):
-        """Predicts its frame's place in the window."""
-
-        def forward(self, keypoints):
-            places = torch.arange(self.frames).float()[None, :, None, None]
-            return places.expand(len(keypoints), -1, 17, 3)
-
-    for rule, place in (("centred", 4), ("causal", 8)):
-        protocol = replace(VIDEOPOSE3D, windows=rule, flip=False)
-        predictions = predict(Position(), tiny.dataset(), protocol=protocol, device="cpu")
-        assert predictions.plain.shape == (72, 1, 17, 3)
-        assert (predictions.plain == place).all()
-
-
-def test_batch_size_and_precision(lifter):
-    results = [
-        evaluate(
-            lifter,
-            tiny.dataset(),
-            protocol=HOT_SEQUENCE,
-            device="cpu",
-            batch_size=batch,
-            precision=precision,
-        ).metrics["mpjpe"]
-        for batch, precision in ((1, "float32"), (None, "float32"), (None, "bf16"))
-    ]
-    assert results[1] == pytest.approx(results[0], rel=1e-6)
-    assert results[2] != results[1]
-    assert results[2] == pytest.approx(results[1], abs=2.0)
-
-
-def test_evaluation_leaves_the_mode_and_the_random_state_alone(lifter):
-    state = torch.get_rng_state()
-    lifter.train()
-    evaluate(lifter, tiny.dataset(), protocol=MIXSTE, device="cpu")
-    assert lifter.training
-    lifter.eval()
-    assert torch.equal(torch.get_rng_state(), state)
-
-
-def test_effects_name_what_moves_the_number(lifter):
-    dataset = tiny.dataset(
-        tiny.clip(40, "S9", "Greeting"),
-        tiny.clip(7, "S9", "Posing"),
-        tiny.clip(20, "S11", "Posing"),
-    )
-    predictions = predict(lifter, dataset, protocol=MIXSTE, device="cpu")
-    effects = dict(protocol_effects(predictions, MIXSTE))
-    assert list(effects) == [
-        "protocol of MixSTE, KTPFormer",
-        "root zeroed",
-        "root joint left out",
-        "padding not counted",
-        "overlap counted once",
-        "average over frames",
-        "without flip averaging",
-        "damaged S9 takes left out",
-    ]
-    without = score(predictions, replace(MIXSTE, excluded=DAMAGED_TAKES))
-    assert effects["damaged S9 takes left out"] == without.metrics["mpjpe"]
-    exact = tiny.dataset(tiny.clip(18, "S9", "Posing"))
-    predictions = predict(lifter, exact, protocol=MIXSTE, device="cpu")
-    labels = [label for label, _ in protocol_effects(predictions, MIXSTE)]
-    assert "padding not counted" not in labels
-    assert "overlap counted once" not in labels
-    assert "damaged S9 takes left out" not in labels
-
-
 def test_refusals(lifter):
-    class Broken(tiny.TinyLifter):
-        def forward(self, keypoints):
-            return torch.full((*keypoints.shape[:3], 3), torch.nan)
-
-    with pytest.raises(InvalidData, match=r"NaN or infinity .* first in S9/Walking 1/0"):
-        predict(Broken(), tiny.dataset(), protocol=MIXSTE, device="cpu")
-    with pytest.raises(InvalidParameter, match="one frame per window"):
-        predict(tiny.TinyLifter(output="frame"), tiny.dataset(), protocol=MIXSTE, device="cpu")
-    with pytest.raises(InvalidParameter, match="float32, bf16"):
-        predict(lifter, tiny.dataset(), protocol=MIXSTE, device="cpu", precision="half")
-    with pytest.raises(InvalidParameter, match="choose one of"):
-        Protocol("mine", windows="sequence", root="fixed")
     plain = predict(lifter, tiny.dataset(), protocol=replace(MIXSTE, flip=False), device="cpu")
     with pytest.raises(InvalidParameter, match="hold none"):
         score(plain, MIXSTE)
@@ -247,12 +129,6 @@ def test_refusals(lifter):
         evaluate(lifter, blind, protocol=MIXSTE, device="cpu")
 
 
-def test_cards_are_complete():
-    labels = [[label for label, _ in protocol.describe()] for protocol in PROTOCOLS.values()]
-    assert all(own == labels[0] for own in labels)
-    assert dict(D3DP_PROTOCOL.describe())["Predicted root"].startswith("set to the origin")
-
-
 def test_one_frame_clips_have_no_velocity(lifter):
     evaluation = evaluate(
         tiny.TinyLifter(frames=1).eval(), tiny.dataset(tiny.clip(1)), protocol=MIXSTE, device="cpu"
@@ -261,71 +137,34 @@ def test_one_frame_clips_have_no_velocity(lifter):
     assert np.isfinite(evaluation.metrics["mpjpe"])
 
 
-@pytest.fixture(scope="module")
-def d3dp():
-    torch.manual_seed(0)
-    lifter = build("d3dp", skeleton=HUMAN36M_17, frames=9, embed_dim=16, depth=1, heads=2)
-    nn.init.normal_(lifter.pose_estimator.head[1].weight, std=0.1)
-    return lifter
+def test_a_true_prediction_scores_nothing_and_units_survive_downsampling(image_units):
+    protocol = replace(MOTIONBERT, downsample=2)
+    predictions = predict(tiny.TinyLifter(frames=5), image_units, protocol=protocol, device="cpu")
+    truth = predictions.bank.pose[predictions.windows.outputs]
+    exact = replace(predictions, plain=truth, flipped=truth)
+    assert score(exact, protocol, names=()).metrics["mpjpe"] == 0.0
+    # One unit beside the truth is half the picture's width times the frame's factor.
+    beside = truth.clone()
+    beside[..., 1:, 0] += 1.0
+    found = score(replace(predictions, plain=beside, flipped=beside), protocol, names=())
+    unit = predictions.bank.metres_per_unit[predictions.windows.outputs[0, 0]]
+    assert found.per_frame["mpjpe"][0] == pytest.approx(1000 * float(unit) * 16 / 17, rel=1e-5)
 
 
-def test_hypotheses_against_aggregation_by_hand(d3dp):
-    clip = tiny.clip(9)
-    found = evaluate_hypotheses(
-        d3dp, tiny.dataset(clip), hypotheses=3, iterations=2, seed=5, device="cpu"
-    )
-    assert len(found) == 8
-    generator = torch.Generator().manual_seed(5)
-    with torch.no_grad():
-        poses = d3dp.sample(clip.keypoints[None], hypotheses=3, iterations=2, generator=generator)
-    poses[..., 0, :] = 0
-    target = (clip.pose - clip.pose[:, :1])[None]
-    for name, aggregate in (("j_best", j_best), ("p_agg", p_agg)):
-        for metric, align in (("mpjpe", False), ("p_mpjpe", True)):
-            errors = aggregate(poses, target, align=align).errors.mean((0, 2, 3))
-            for step in (1, 2):
-                assert found[name, step].metrics[metric] == pytest.approx(
-                    1000 * float(errors[step - 1]), rel=1e-4
-                )
-    assert "by the true pose" in dict(found["j_best", 1].card)["Oracle choices"]
-    assert dict(found["j_agg", 1].card)["Oracle choices"] == "none"
+def test_damaged_takes_are_not_scored(image_units):
+    predictions = predict(tiny.TinyLifter(), image_units, protocol=MOTIONBERT, device="cpu")
+    assert "S9/act_05_subact_02/54138969" not in score(predictions, MOTIONBERT).clips
+    everything = score(predictions, replace(MOTIONBERT, excluded=()))
+    assert "S9/act_05_subact_02/54138969" in everything.clips
 
 
-def test_oracles_bound_and_p_best_falls_with_the_batch(d3dp):
-    dataset = tiny.dataset(tiny.clip(36, "S9", "Walking 1"), tiny.clip(20, "S11", "Sitting 1"))
-    by_batch = {
-        batch: evaluate_hypotheses(
-            d3dp, dataset, hypotheses=4, iterations=1, seed=0, batch=batch, device="cpu"
-        )
-        for batch in (1, 4)
-    }
-    for found in by_batch.values():
-        errors = {name: evaluation.metrics["mpjpe"] for (name, _), evaluation in found.items()}
-        assert errors["j_best"] <= min(errors.values())
-    assert dict(by_batch[4]["p_best", 1].card)["Windows per mini-batch"] == "4"
-    with pytest.raises(InvalidParameter, match="without flip averaging"):
-        evaluate_hypotheses(
-            d3dp, dataset, hypotheses=1, iterations=1, seed=0, protocol=MIXSTE, device="cpu"
-        )
-
-
-def test_optimised_predictions_of_no_iterations_are_the_flip_average(lifter):
-    plain = score(predict(lifter, tiny.dataset(), protocol=MHFORMER), MHFORMER)
-    none = Optimisation(iterations=0)
-    kept = predict_optimised(lifter, tiny.dataset(), none, protocol=MHFORMER)
-    assert score(kept, MHFORMER).metrics["mpjpe"] == pytest.approx(plain.metrics["mpjpe"])
-
-
-def test_optimising_the_pose_itself_fits_clean_keypoints(lifter):
-    before = evaluate(lifter, tiny.dataset(), protocol=MHFORMER).metrics["mpjpe"]
-    settings = Optimisation(
-        target="pose", iterations=60, learning_rate=0.02, weight_uncertainty=0.0
-    )
-    fitted = predict_optimised(lifter, tiny.dataset(), settings, protocol=MHFORMER)
-    assert score(fitted, MHFORMER).metrics["mpjpe"] < 0.8 * before
-
-
-def test_a_given_root_needs_the_truth(lifter):
-    blind = tiny.dataset(replace(tiny.clip(40), pose=None))
-    with pytest.raises(InvalidData, match="optimise with root 'fitted'"):
-        predict_optimised(lifter, blind, Optimisation(), protocol=MHFORMER)
+def test_frames_of_several_windows_count_once(image_units):
+    protocol = replace(MOTIONBERT, stride=3, excluded=())
+    predictions = predict(tiny.TinyLifter(), image_units, protocol=protocol, device="cpu")
+    found = score(predictions, protocol)
+    assert found.clip_frames.tolist() == [21, 18, 18, 27, 9]
+    errors = found.per_frame["mpjpe"][found.frame_clips == 0]
+    numbers = found.frame_numbers[found.frame_clips == 0]
+    by_frame = [errors[numbers == number].mean() for number in range(21)]
+    assert found.per_clip["mpjpe"][0] == pytest.approx(np.mean(by_frame), rel=1e-5)
+    assert len(errors) > len(by_frame)

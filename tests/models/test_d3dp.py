@@ -1,13 +1,10 @@
-"""D3DP: schedule, sampling and what is made of its hypotheses."""
+"""D3DP: schedule, sampling, training."""
 
 import pytest
 import torch
 
 from posekit.errors import InvalidData, InvalidParameter
-from posekit.geometry.cameras import human36m_cameras
 from posekit.geometry.skeletons import HUMAN36M_17, mirror_points
-from posekit.metrics import p_mpjpe
-from posekit.metrics.hypotheses import j_agg, j_best, p_agg, p_best
 from posekit.models import build, mixste
 from posekit.models.d3dp import (
     D3DP,
@@ -153,64 +150,7 @@ def test_gradient_of_a_training_step_reaches_the_time_code(lifter):
         assert bool(lifter.pose_estimator.time_mlp[layer].weight.grad.any())
 
 
-def test_one_hypothesis_leaves_nothing_to_choose():
-    target, predictions = poses(2, 5, seed=1), poses(2, 3, 1, 5, seed=2)
-    camera, trajectory = human36m_cameras("S1")["54138969"], torch.tensor([0.0, 0.0, 4.0])
-    trajectory = trajectory.expand(2, 5, 1, 3)
-    keypoints = camera.project(target + trajectory)
-    for align in (False, True):
-        one = p_agg(predictions, target, align=align)
-        for other in (
-            j_best(predictions, target, align=align),
-            p_best(predictions, target, align=align),
-            j_agg(predictions, target, keypoints, camera, trajectory, align=align),
-        ):
-            torch.testing.assert_close(other.pose, one.pose)
-            torch.testing.assert_close(other.errors, one.errors)
-        torch.testing.assert_close(one.errors, (one.pose - target[:, None]).norm(dim=-1))
-
-
-def test_oracles_bound_what_needs_no_truth():
-    target, predictions = poses(2, 5, seed=1), poses(2, 3, 6, 5, seed=2)
-    best_joint = j_best(predictions, target).errors
-    best_pose = p_best(predictions, target).errors.mean(dim=(0, 2, 3))
-    plain = (predictions - target[:, None, None]).norm(dim=-1)
-    torch.testing.assert_close(best_joint, plain.amin(dim=2))
-    torch.testing.assert_close(best_pose, plain.mean(dim=(0, 3, 4)).amin(dim=1))
-
-
-def test_best_pose_depends_on_what_is_scored_together():
-    target, predictions = poses(4, 5, seed=1), poses(4, 1, 6, 5, seed=2)
-    together = p_best(predictions, target).errors.mean()
-    apart = [p_best(predictions[i : i + 1], target[i : i + 1]).errors.mean() for i in range(4)]
-    assert torch.stack(apart).mean() < together
-
-
-def test_reprojection_finds_the_joints_that_fit_the_picture():
-    target = poses(2, 5, seed=1)
-    trajectory = torch.tensor([0.1, -0.2, 4.5]).expand(2, 5, 1, 3)
-    camera = human36m_cameras("S1")["54138969"]
-    keypoints = camera.project(target + trajectory)
-    predictions = target[:, None, None].repeat(1, 1, 3, 1, 1, 1)
-    predictions[:, :, 0, ..., ::2, :2] += 0.1  # hypothesis 0 is wrong in even joints,
-    predictions[:, :, 1, ..., 1::2, :2] += 0.1  # 1 in odd ones,
-    predictions[:, :, 2, ..., :2] += 0.05  # 2 everywhere
-    chosen = j_agg(predictions, target, keypoints, camera, trajectory)
-    torch.testing.assert_close(chosen.pose, target[:, None])
-    assert p_agg(predictions, target).errors.mean() > 0.01
-
-
-def test_mean_is_taken_before_alignment():
-    target, predictions = poses(2, 5, seed=1), poses(2, 3, 6, 5, seed=2)
-    mean = predictions.mean(dim=2)
-    aligned = p_agg(predictions, target, align=True).errors.mean(dim=(0, 2, 3))
-    for iteration in range(3):
-        torch.testing.assert_close(aligned[iteration], p_mpjpe(mean[:, iteration], target))
-
-
 def test_bad_arguments_are_refused():
-    with pytest.raises(InvalidData, match="hypotheses of shape"):
-        j_best(poses(2, 6, 5, seed=1), poses(2, 5, seed=1))
     with pytest.raises(InvalidData, match=r"\(batch, 4, 17, 2\)"):
         build("d3dp", skeleton=HUMAN36M_17, **SMALL)(draw(1, 4, 17, 3))
     with pytest.raises(InvalidParameter, match="choose one of mixste, ktpformer"):
