@@ -13,7 +13,7 @@ from click.testing import CliRunner
 
 from posekit import cli
 from posekit.errors import InvalidData
-from posekit.workbook import papermill_engine, papers
+from posekit.workbook import papermill_engine, papers, studies
 from posekit.workbook.reports import index, page, running
 
 
@@ -159,33 +159,46 @@ def test_plan_as_json_has_one_object_per_run(
     assert any("kpa-tpa/both" in run["rows"] for run in runs)
 
 
-def test_report_goes_on_after_a_failure_and_names_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    ran = []
+@pytest.fixture
+def reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, object]]:
+    """What ``posekit report`` asks papermill for, which runs nothing and fails with "alpha"."""
+    ran: list[tuple[str, object]] = []
 
     def execute(paper: str, values: dict[str, object], folder: Path) -> running.NotebookRun:
         ran.append((paper, values["dataset"]))
         error = "InvalidData: broken." if paper == "alpha" else ""
         return running.NotebookRun(paper, "cmu", folder / f"{paper}-cmu.ipynb", error, 1.0)
 
-    monkeypatch.setattr(running, "available_notebooks", lambda: ("alpha", "beta"))
+    monkeypatch.setattr(running, "available_notebooks", lambda: ("alpha", "beta", "uao"))
     monkeypatch.setattr(running, "reports_folder", lambda: tmp_path)
-    monkeypatch.setattr("posekit.workbook.reports.running.run_notebook", execute)
-    monkeypatch.setattr(
-        "posekit.workbook.reports.page.build_report", lambda notebook, target: target
-    )
-    monkeypatch.setattr(
-        "posekit.workbook.reports.index.build_index", lambda executed, target: target
-    )
+    monkeypatch.setattr(running, "run_notebook", execute)
+    monkeypatch.setattr(page, "build_report", lambda notebook, target: target)
+    monkeypatch.setattr(index, "build_index", lambda executed, target: target)
+    return ran
+
+
+def test_report_goes_on_after_a_failure_and_names_it(
+    reported: list[tuple[str, object]], monkeypatch: pytest.MonkeyPatch
+) -> None:
     quiet = []
     monkeypatch.setattr(papermill_engine, "forget_abandoned_cells", lambda: quiet.append(True))
     result = CliRunner().invoke(cli.posekit, ["report", "--dataset", "cmu"])
     assert quiet == [True]
-    assert ran == [("alpha", "cmu"), ("beta", "cmu")]
+    assert reported == [("alpha", "cmu"), ("beta", "cmu"), ("uao", "cmu")]
     assert result.exit_code == cli.FAILED
     assert "failed: alpha: InvalidData: broken." in result.output
     assert "beta: done" in result.output
+
+
+def test_results_of_papers_are_kept_as_reference(
+    reported: list[tuple[str, object]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(studies, "update_reference", lambda study: tmp_path / study.paper.key)
+    options = ["--profile", "standard", "--update-reference"]
+    result = CliRunner().invoke(cli.posekit, ["report", "beta", "uao", *options])
+    assert result.exit_code == cli.OK
+    assert f"uao: reference results in {tmp_path / 'uao'}" in result.output
+    assert "beta: reference" not in result.output
 
 
 @pytest.mark.parametrize(
