@@ -9,7 +9,7 @@ from reprlib import repr as shortened
 import yaml
 from pydantic import ValidationError
 
-from posekit.errors import InvalidData, InvalidParameter
+from posekit.errors import InvalidData, InvalidParameter, unknown
 from posekit.machine.storage import paper_folders
 from posekit.workbook.papers.schema import USUAL_TASK, Paper
 
@@ -33,7 +33,7 @@ def load_paper(key: str) -> Paper:
     """
     files = _files()
     if key not in files:
-        raise InvalidParameter(f"unknown paper {key!r}; choose one of: {', '.join(sorted(files))}.")
+        raise InvalidParameter(unknown("paper", key, sorted(files)))
     paper = _read_once(files[key])
     if paper.key != key:
         raise InvalidData(

@@ -22,7 +22,7 @@ from typing import Any
 
 import torch
 
-from posekit.errors import InvalidParameter
+from posekit.errors import InvalidParameter, unknown
 from posekit.models.scaling import Scale
 
 WITHOUT_LICENCE_FORM = ("synthetic", "cmu")
@@ -181,7 +181,5 @@ def resolve_profile(
         else:
             name = "paper" if torch.device(device).type == "cuda" else "quick"
     if name not in PROFILES:
-        raise InvalidParameter(
-            f"unknown profile {name!r}; choose one of: auto, {', '.join(PROFILES)}."
-        )
+        raise InvalidParameter(unknown("profile", name, ("auto", *PROFILES)))
     return replace(PROFILES[name], **scaling.get(name, {}))

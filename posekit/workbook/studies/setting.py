@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from posekit.datasets import DATASETS
-from posekit.errors import InvalidParameter
+from posekit.errors import InvalidParameter, unknown
 from posekit.machine.code_version import code_version
 from posekit.machine.devices import choose_device
 from posekit.machine.storage import data_root, runs_root
@@ -124,9 +124,7 @@ def choose_setting(
     """
     known = load_paper(paper)
     if dataset not in DATASETS:
-        raise InvalidParameter(
-            f"unknown data set {dataset!r}; choose one of: {', '.join(DATASETS)}."
-        )
+        raise InvalidParameter(unknown("data set", dataset, DATASETS))
     _check_claims(known)
     place = choose_device(device)
     chosen = resolve_profile(profile, dataset, place, known.scaling)

@@ -19,7 +19,7 @@ import numpy as np
 import torch
 
 from posekit.datasets import DATASETS, PoseDataset
-from posekit.errors import InvalidParameter
+from posekit.errors import InvalidParameter, unknown
 from posekit.evaluation.protocols import PROTOCOLS
 from posekit.geometry.skeletons import HUMAN36M_17, HUMANEVA_15
 from posekit.models import build, network
@@ -87,9 +87,7 @@ class Settings:
             if name not in there:
                 raise InvalidParameter(f"a run of {run.model} lacks {name!r}; add it to the YAML.")
         if own.get("protocol", cls.protocol) not in PROTOCOLS:
-            raise InvalidParameter(
-                f"unknown protocol {own['protocol']!r}; choose one of: {', '.join(PROTOCOLS)}."
-            )
+            raise InvalidParameter(unknown("protocol", own["protocol"], PROTOCOLS))
         return cls(options=options, **own)
 
 
