@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from posekit.workbook.notebooks import paper_tables
+from posekit.workbook.papers.claims import REPRODUCED
 from posekit.workbook.studies import Study
 
 
@@ -75,3 +76,25 @@ def test_what_is_handed_over_is_plain_and_whole(study: Study) -> None:
     assert row["measured"]["mpjpe"] == [error(study)]
     assert content["scale"] == {"profile": "smoke", "seeds": [0]}
     assert len(content["verdicts"]) == len(study.paper.claims)
+
+
+def test_a_verdict_says_what_of_its_claim_is_judged(tmp_path: Path) -> None:
+    study = Study("hot", profile="smoke", runs=tmp_path, device="cpu")
+    rows = {row[0]: row[1] for row in paper_tables.verdict_table(study).rows}
+    (speed,) = (text for text in rows if "frames per second rise clearly" in text)
+    assert "Judged here: Parameters only" in speed
+    assert rows[speed] == REPRODUCED
+
+
+def test_a_table_says_whether_the_paper_has_it_and_what_input_stands_for_its_own(
+    tmp_path: Path,
+) -> None:
+    made = Study("uao", profile="smoke", runs=tmp_path, device="cpu")
+    assert (
+        "paper has this table: not verified"
+        in paper_tables.comparison_table(made, "table-iterations").note
+    )
+    hosts = Study("hot", profile="smoke", runs=tmp_path, device="cpu")
+    assert (
+        "2D input of this run: cpn" in paper_tables.comparison_table(hosts, "table-main-h36m").note
+    )

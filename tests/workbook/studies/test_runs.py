@@ -1,78 +1,14 @@
-"""Run folders: whole or missing, resumable after SIGKILL, safe between processes."""
+"""Run folders: whole or missing."""
 
-import contextlib
 import errno
 import json
-import multiprocessing
-import os
-import random
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 from posekit.errors import StorageError
 from posekit.machine.storage import write_json
-from posekit.workbook.studies.execution import Job, execute
 from posekit.workbook.studies.runs import RUN_FILES, RunStore, run_id, write_arrays
-from posekit.workbook.tasks.data import load_split
-
-CONFIG = {
-    "task": "lifting",
-    "dataset": "synthetic",
-    "size": "smoke",
-    "one_frame_in": 1,
-    "keypoints": "gt",
-    "model": "mixste",
-    "options": {"frames": 9, "embed_dim": 8, "depth": 1, "heads": 1},
-    "recipe": {"learning_rate": 1e-3, "decay": 0.9, "epochs": 4, "batch_size": 12},
-    "evaluation": {
-        "hypotheses": None,
-        "iterations": None,
-        "cameras": 1,
-        "protocol": "MixSTE",
-        "optimise": None,
-    },
-    "seed": 3,
-    "code": "test",
-}
-
-
-@pytest.fixture(scope="module")
-def config():
-    data = {
-        split: load_split("synthetic", split, "gt", "smoke", Path("unused")).fingerprint
-        for split in ("train", "test")
-    }
-    return {**CONFIG, "data": data}
-
-
-@pytest.fixture(scope="module")
-def processes():
-    """Starts a function in a new process that has imported posekit already."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["posekit.workbook.studies.execution", "posekit.models.mixste"])
-
-    # The server imports posekit once; timings in the tests begin after that.
-    first = context.Process(target=int)
-    first.start()
-    first.join()
-
-    def start(job, output=os.devnull):
-        process = context.Process(target=execute_saying, args=(job, output))
-        process.start()
-        return process
-
-    return start
-
-
-def execute_saying(job, output):
-    with open(output, "w") as file, contextlib.redirect_stdout(file):
-        execute(job)
-
-
-def job_in(folder, config, **options):
-    return Job(run_id("mixste-9f-gt", config), config, folder, Path("unused"), "cpu", **options)
 
 
 def finished_run(store, name="run"):
@@ -87,11 +23,11 @@ def finished_run(store, name="run"):
     return store.folder(name)
 
 
-def test_equal_configurations_have_equal_names():
-    again = json.loads(json.dumps(CONFIG))
-    assert run_id("any", CONFIG) == run_id("any", dict(reversed(again.items())))
-    assert run_id("any", CONFIG) != run_id("any", {**CONFIG, "seed": 4})
-    assert run_id("mixste-9f-gt", CONFIG).startswith("synthetic-mixste-9f-gt-s3-")
+def test_equal_configurations_have_equal_names(configuration):
+    again = json.loads(json.dumps(configuration))
+    assert run_id("any", configuration) == run_id("any", dict(reversed(again.items())))
+    assert run_id("any", configuration) != run_id("any", {**configuration, "seed": 4})
+    assert run_id("mixste-9f-gt", configuration).startswith("synthetic-mixste-9f-gt-s3-")
 
 
 def test_a_finished_run_is_read_back(tmp_path):
@@ -155,68 +91,3 @@ def test_a_full_disk_is_one_line_and_leaves_nothing(tmp_path, monkeypatch):
     with pytest.raises(StorageError, match="the disk is full"):
         write_arrays(tmp_path / "per_clip.npz", {})
     assert list(tmp_path.iterdir()) == []
-
-
-def _snapshots(folder):
-    """When the last snapshot below a folder was written, 0 for none."""
-    times = [0]
-    with contextlib.suppress(FileNotFoundError):  # one that takes the place of another just now
-        times += [path.stat().st_mtime_ns for path in folder.rglob("snapshot.pt")]
-    return max(times)
-
-
-def test_killed_runs_end_with_the_same_numbers(tmp_path, config, processes):
-    # A few hundred steps; a snapshot after nearly every one of them.
-    whole = job_in(tmp_path / "whole", config, snapshot_seconds=0.05)
-    process = processes(whole)
-    process.join(60)
-    assert process.exitcode == 0
-
-    broken = job_in(tmp_path / "broken", config, snapshot_seconds=0.05)
-    moments = random.Random()
-    killed = 0
-    for _ in range(3):
-        before = _snapshots(broken.runs)
-        process = processes(broken)
-        # By progress and not by the clock: other work on the machine stretches the start alone.
-        while process.is_alive() and _snapshots(broken.runs) <= before:
-            process.join(0.005)
-        process.join(moments.uniform(0.0, 0.2))
-        killed += process.is_alive()
-        process.kill()
-        process.join()
-    assert killed
-    process = processes(broken)
-    process.join(60)
-    assert process.exitcode == 0
-    for name in ("config.json", "metrics.json", "per_clip.npz", "weights.safetensors"):
-        first, second = ((job.runs / job.id / name).read_bytes() for job in (whole, broken))
-        assert first == second, f"{name} differs after {killed} kills"
-
-
-def test_runs_that_differ_in_their_evaluation_share_a_training(tmp_path, config):
-    other = {**config, "evaluation": {**config["evaluation"], "protocol": "VideoPose3D"}}
-    first, second = (execute(job_in(tmp_path, each)) for each in (config, other))
-    assert first.id != second.id
-    assert len(list((tmp_path / ".trainings").iterdir())) == 1
-    for name in ("weights.safetensors", "log.csv"):
-        assert (first.folder / name).read_bytes() == (second.folder / name).read_bytes()
-    windows = [run.metrics["card"]["Windows"] for run in (first, second)]
-    assert windows[0] != windows[1]
-    execute(job_in(tmp_path, {**config, "seed": 9}))
-    assert len(list((tmp_path / ".trainings").iterdir())) == 2
-
-
-def test_a_second_process_waits_and_says_so(tmp_path, config, processes):
-    job = job_in(tmp_path / "runs", {**config, "seed": 4})
-    outputs = [tmp_path / "first", tmp_path / "second"]
-    for process in [processes(job, output) for output in outputs]:
-        process.join(60)
-        assert process.exitcode == 0
-    said = [output.read_text() for output in outputs]
-    assert sorted(said)[0] == ""
-    assert sorted(said)[1] == f"another process computes run {job.id}; waiting for it.\n"
-    run = RunStore(job.runs).load(job.id)
-    assert run is not None
-    assert run.config["seed"] == 4
-    assert {path.name for path in job.runs.iterdir()} == {".locks", ".trainings", job.id}

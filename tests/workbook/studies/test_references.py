@@ -1,0 +1,55 @@
+"""Reference results: read, stale, renewed."""
+
+from dataclasses import replace
+
+import pytest
+
+from posekit.errors import InvalidData
+from posekit.workbook.papers.profiles import PROFILES
+from posekit.workbook.studies import references, update_reference
+from posekit.workbook.studies.references import read_references
+
+
+def test_a_torn_reference_file_is_one_line(tmp_path):
+    (tmp_path / "ktpformer.json").write_text('{"results": {"synthetic": {}}}')
+    with pytest.raises(InvalidData, match=r"ktpformer.json .* restore it with git") as caught:
+        read_references("ktpformer", tmp_path)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.fixture
+def reference(only_kpa_tpa, tmp_path):
+    update_reference(only_kpa_tpa, tmp_path)
+    return read_references("ktpformer", tmp_path)["synthetic"]
+
+
+def of_older_code(reference):
+    """The same figures, as they would have been stored before the code was rewritten."""
+    rows = {path: replace(row, code=f"old-{path}") for path, row in reference.rows.items()}
+    return replace(reference, rows=rows)
+
+
+def test_a_renewed_reference_is_not_stale_and_tells_the_evidence(only_kpa_tpa, reference, tmp_path):
+    old = of_older_code(reference)
+    assert references.is_stale(old, only_kpa_tpa.setting)
+    found = references.renewed(old, only_kpa_tpa.setting, "equal to the last bit")
+    assert not references.is_stale(found, only_kpa_tpa.setting)
+    assert found == replace(reference, renewals=("equal to the last bit",))
+    again = references.renewed(found, only_kpa_tpa.setting, "and once more")
+    assert again.renewals == ("equal to the last bit", "and once more")
+    references.write_references({"synthetic": again}, "ktpformer", tmp_path / "ktpformer.json")
+    assert read_references("ktpformer", tmp_path)["synthetic"] == again
+
+
+def test_no_evidence_renews_a_reference_of_another_scale(only_kpa_tpa, reference, monkeypatch):
+    old = of_older_code(reference)
+    monkeypatch.setitem(PROFILES, "tiny", replace(PROFILES["tiny"], steps=3))
+    found = references.renewed(old, only_kpa_tpa.setting, "equal to the last bit")
+    assert references.is_stale(found, only_kpa_tpa.setting)
+
+
+def test_a_reference_of_a_row_that_is_gone_is_stale(only_kpa_tpa, reference):
+    (_, row) = reference.rows.popitem()
+    assert not references.is_stale(reference, only_kpa_tpa.setting)
+    reference.rows["kpa-tpa/gone"] = row
+    assert references.is_stale(reference, only_kpa_tpa.setting)

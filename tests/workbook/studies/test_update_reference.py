@@ -1,0 +1,44 @@
+"""A finished study is kept as the reference results on its data set."""
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from posekit.errors import InvalidParameter
+from posekit.workbook.papers.profiles import PROFILES
+from posekit.workbook.studies import Study, references, setting, update_reference
+from posekit.workbook.studies.references import read_references
+
+
+def test_reference_results_are_written_and_read_back(only_kpa_tpa, tmp_path, monkeypatch):
+    study = only_kpa_tpa
+    path = update_reference(study, tmp_path)
+    reference = read_references("ktpformer", tmp_path)["synthetic"]
+    assert reference.seeds == (0, 1)
+    assert reference.command == (
+        "posekit report ktpformer --dataset synthetic --profile tiny --seeds 2 --update-reference"
+    )
+    row = study.paper.row("kpa-tpa/both")
+    assert reference.rows[row.path].figures["mpjpe"] == pytest.approx(
+        study.figures(row)["mpjpe"].values, abs=1e-3
+    )
+    assert reference.verdict("kpa-helps").basis.startswith("reference run (synthetic, tiny")
+    assert not references.is_stale(reference, study.setting)
+    with monkeypatch.context() as change:
+        change.setitem(PROFILES, "tiny", replace(PROFILES["tiny"], steps=3))
+        assert references.is_stale(reference, study.setting)
+    monkeypatch.setattr(setting, "code_version", lambda *modules: "changed")
+    assert references.is_stale(reference, study.setting)
+    assert reference.verdict("kpa-helps", stale=True).basis.startswith("stale")
+    text = json.dumps(json.loads(path.read_text()))
+    assert str(tmp_path) not in text
+    assert len(text) < 20_000
+
+
+def test_reference_results_need_a_whole_study_that_carries_verdicts(study, tmp_path):
+    with pytest.raises(InvalidParameter, match="runs are missing"):
+        update_reference(study, tmp_path)
+    smoke = Study("ktpformer", profile="smoke", runs=tmp_path, device="cpu")
+    with pytest.raises(InvalidParameter, match="carries no verdicts"):
+        update_reference(smoke, tmp_path)
