@@ -13,12 +13,12 @@ from posekit.workbook.notebooks.examining import (
 )
 from posekit.workbook.notebooks.opening import (
     banner,
-    checkpoint_report,
     clips_to_view,
-    parameters,
+    show_checkpoint,
     study,
 )
 from posekit.workbook.notebooks.paper_tables import action_table, comparison_table, verdict_table
+from posekit.workbook.notebooks.settings import parameters
 from posekit.workbook.notebooks.trade_offs import error_against_cost
 from posekit.workbook.notebooks.widgets import explore_trade_off, view_clips
 from posekit.workbook.tables import Grid
@@ -29,7 +29,6 @@ __all__ = [
     "banner",
     "benchmark",
     "benchmark_optimisation",
-    "checkpoint_report",
     "clips_to_view",
     "comparison_table",
     "effects_of_choices",
@@ -40,6 +39,7 @@ __all__ = [
     "learning_curves",
     "lifter_to_examine",
     "parameters",
+    "show_checkpoint",
     "show_source",
     "show_speeds",
     "size_of",

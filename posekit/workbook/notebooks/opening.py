@@ -18,23 +18,12 @@ from posekit.errors import InvalidData
 from posekit.evaluation.prediction import Predictions
 from posekit.machine.storage import atomic_path
 from posekit.workbook.notebooks.checkpoint_report import checkpoint_table, identity_card
-from posekit.workbook.notebooks.settings import Settings, parameters
+from posekit.workbook.notebooks.settings import Settings
 from posekit.workbook.notebooks.widgets import Motion
 from posekit.workbook.reports import RESULTS_MIME
 from posekit.workbook.studies import Study
 from posekit.workbook.tables import Card
 from posekit.workbook.templates import render
-
-__all__ = [
-    "Settings",
-    "banner",
-    "checkpoint_report",
-    "clips_to_view",
-    "evidence_note",
-    "export",
-    "parameters",
-    "study",
-]
 
 MOST_FRAMES = 240  # of a clip in the viewer
 
@@ -93,7 +82,7 @@ def study(settings: Settings) -> Study:
     return made
 
 
-def checkpoint_report(settings: Settings, study: Study) -> LoadedCheckpoint | None:
+def show_checkpoint(settings: Settings, study: Study) -> LoadedCheckpoint | None:
     """Show the identity card of the checkpoint given and its errors, or say how to give one.
 
     Returns:

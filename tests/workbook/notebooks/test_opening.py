@@ -71,7 +71,7 @@ def test_without_a_checkpoint_a_line_says_how_to_give_one(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     given = settings(tmp_path)
-    assert opening.checkpoint_report(given, opening.study(given)) is None
+    assert opening.show_checkpoint(given, opening.study(given)) is None
     assert "-p checkpoint FILE" in capsys.readouterr().out
 
 
@@ -80,7 +80,7 @@ def test_a_checkpoint_is_shown_and_handed_out(tmp_path: Path, shown: list) -> No
     path = tmp_path / "ktpformer_cpn.bin"
     torch.save({"model_pos": network.state_dict()}, path)
     given = settings(tmp_path, profile="smoke", checkpoint=str(path), device="cpu")
-    loaded = opening.checkpoint_report(given, opening.study(given))
+    loaded = opening.show_checkpoint(given, opening.study(given))
     assert loaded.identity.network == "ktpformer"
     card, table = shown
     assert card.title == f"Checkpoint {path.name}"
