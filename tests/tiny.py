@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from posekit.datasets.clips import Clip, PoseDataset, fingerprint
 from posekit.geometry.cameras import Camera
 from posekit.geometry.skeletons import HUMAN36M_17, Skeleton
-from posekit.models.layers import Lifter
+from posekit.models.lifters import Lifter
 
 
 def camera() -> Camera:

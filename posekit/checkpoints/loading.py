@@ -15,7 +15,7 @@ from posekit.checkpoints.files import CheckpointFile, first_few, read
 from posekit.errors import InvalidCheckpoint, InvalidParameter
 from posekit.geometry.skeletons import HUMAN36M_17, SKELETONS, Skeleton
 from posekit.models import MODELS, build, releases
-from posekit.models.layers import Lifter
+from posekit.models.lifters import Lifter
 from posekit.models.releases import Description
 
 

@@ -19,7 +19,7 @@ from posekit.evaluation.scoring import METRICS, Evaluation, score
 from posekit.machine.devices import choose_device
 from posekit.machine.progress import Progress
 from posekit.metrics.hypotheses import Aggregation, j_agg, j_best, p_agg, p_best
-from posekit.models.layers import SamplingLifter
+from posekit.models.lifters import SamplingLifter
 
 AGGREGATIONS = ("j_best", "p_best", "p_agg", "j_agg")
 

@@ -24,7 +24,7 @@ from posekit.errors import InvalidData, InvalidParameter
 from posekit.geometry.cameras import Camera
 from posekit.geometry.skeletons import Skeleton, mirror_points
 from posekit.metrics.losses import scaled_distance
-from posekit.models.layers import Lifter
+from posekit.models.lifters import Lifter
 
 Uncertainty = Literal["predicted", "uniform"]
 Target = Literal["input", "embedding", "pose", "weights"]

@@ -15,7 +15,7 @@ from posekit.evaluation.optimisation import Optimisation, optimise
 from posekit.evaluation.protocols import Protocol
 from posekit.machine.devices import choose_device
 from posekit.machine.progress import Progress
-from posekit.models.layers import Lifter
+from posekit.models.lifters import Lifter
 
 FRAMES_PER_BATCH = 4096
 

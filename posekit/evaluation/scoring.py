@@ -16,7 +16,7 @@ from posekit.datasets.clips import PoseDataset
 from posekit.errors import InvalidData, InvalidParameter
 from posekit.evaluation.prediction import Predictions, predict
 from posekit.evaluation.protocols import Protocol, scored_clips
-from posekit.models.layers import Lifter
+from posekit.models.lifters import Lifter
 
 MILLIMETRES = 1000.0
 

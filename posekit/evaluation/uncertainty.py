@@ -11,7 +11,7 @@ from torch import Tensor
 from posekit.evaluation.prediction import FRAMES_PER_BATCH, Predictions
 from posekit.evaluation.scoring import Evaluation, clip_average
 from posekit.metrics import joint_errors
-from posekit.models.layers import Lifter
+from posekit.models.lifters import Lifter
 
 RANK_CORRELATION = "rank_correlation"
 

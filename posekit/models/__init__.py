@@ -1,7 +1,7 @@
 """Networks by name.
 
 A network is one module in this folder, or in a folder of ``POSEKIT_PAPERS``: the module's name is
-the network's, and the module binds ``NETWORK`` to its class, a ``posekit.models.layers.Lifter``.
+the network's, and the module binds ``NETWORK`` to its class, a ``posekit.models.lifters.Lifter``.
 The class has its options as ``Config`` and tells what the rest of posekit needs to know of it.
 """
 
@@ -21,7 +21,7 @@ from posekit.machine.storage import paper_folders
 
 if TYPE_CHECKING:
     from posekit.geometry.skeletons import Skeleton
-    from posekit.models.layers import Lifter
+    from posekit.models.lifters import Lifter
 
 __path__ += [str(folder) for folder in paper_folders()]
 

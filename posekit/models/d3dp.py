@@ -19,7 +19,7 @@ from posekit.errors import InvalidParameter
 from posekit.geometry.skeletons import Skeleton, mirror_points
 from posekit.models import ktpformer, mixste
 from posekit.models.ktpformer import KTPFormer
-from posekit.models.layers import HostedLifter, Options, SamplingLifter
+from posekit.models.lifters import HostedLifter, Options, SamplingLifter
 from posekit.models.mixste import AlternatingLifter, MixSTE, reference_options
 from posekit.models.releases import Description, renamed
 

@@ -30,7 +30,7 @@ from posekit.models.adaptive_graphs import (
     embedding_width,
     partitioned_graph,
 )
-from posekit.models.layers import Criterion, Lifter, LifterConfig
+from posekit.models.lifters import Criterion, Lifter, LifterConfig
 from posekit.models.releases import Description, count_modules, renamed
 
 Head = Literal["shared", "unshared", "flat", "pooled"]

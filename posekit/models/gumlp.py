@@ -19,7 +19,8 @@ from torch.nn import functional
 from posekit.errors import InvalidParameter
 from posekit.geometry.skeletons import Skeleton
 from posekit.metrics.losses import SequenceLoss, scaled_distance
-from posekit.models.layers import Criterion, DropPath, Lifter, LifterConfig, drop_path_rates
+from posekit.models.layers import DropPath, drop_path_rates
+from posekit.models.lifters import Criterion, Lifter, LifterConfig
 from posekit.models.releases import Description, renamed
 
 

@@ -27,14 +27,8 @@ from posekit.errors import InvalidParameter
 from posekit.geometry.skeletons import Skeleton, mirror_points
 from posekit.metrics.losses import SequenceLoss
 from posekit.models import ktpformer, mhformer, mixste, motionagformer, motionbert
-from posekit.models.layers import (
-    Attention,
-    Criterion,
-    CrossAttention,
-    HostedLifter,
-    Options,
-    SteppedLifter,
-)
+from posekit.models.layers import Attention, CrossAttention
+from posekit.models.lifters import Criterion, HostedLifter, Options, SteppedLifter
 from posekit.models.pruning import (
     attention_scores,
     gather_frames,

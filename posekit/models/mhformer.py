@@ -16,18 +16,8 @@ from torch.nn import functional
 
 from posekit.errors import InvalidParameter
 from posekit.metrics.losses import SequenceLoss
-from posekit.models.layers import (
-    MLP,
-    Attention,
-    Block,
-    Criterion,
-    CrossAttention,
-    DropPath,
-    Step,
-    SteppedConfig,
-    SteppedLifter,
-    drop_path_rates,
-)
+from posekit.models.layers import MLP, Attention, Block, CrossAttention, DropPath, drop_path_rates
+from posekit.models.lifters import Criterion, Step, SteppedConfig, SteppedLifter
 from posekit.models.releases import Description, count_modules, renamed
 from posekit.models.scaling import Scale
 

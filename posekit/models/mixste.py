@@ -13,14 +13,8 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from posekit.models.layers import (
-    Attention,
-    Block,
-    Step,
-    SteppedConfig,
-    SteppedLifter,
-    drop_path_rates,
-)
+from posekit.models.layers import Attention, Block, drop_path_rates
+from posekit.models.lifters import Step, SteppedConfig, SteppedLifter
 from posekit.models.releases import Description, renamed
 
 

@@ -20,16 +20,8 @@ from torch.nn import functional
 
 from posekit.errors import InvalidParameter
 from posekit.geometry.skeletons import HUMAN36M_17, Skeleton
-from posekit.models.layers import (
-    MLP,
-    Attention,
-    Axis,
-    Step,
-    SteppedConfig,
-    blend,
-    full_precision,
-    stream_fusion,
-)
+from posekit.models.layers import MLP, Attention, Axis, blend, full_precision, stream_fusion
+from posekit.models.lifters import Step, SteppedConfig
 from posekit.models.motionbert import RescaledSteppedLifter
 from posekit.models.releases import Description, count_modules, renamed
 

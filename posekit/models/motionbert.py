@@ -19,16 +19,8 @@ from torch import Tensor, nn
 from posekit.errors import InvalidParameter
 from posekit.metrics import n_mpjpe
 from posekit.metrics.losses import SequenceLoss
-from posekit.models.layers import (
-    MLP,
-    Attention,
-    Criterion,
-    Step,
-    SteppedConfig,
-    SteppedLifter,
-    blend,
-    stream_fusion,
-)
+from posekit.models.layers import MLP, Attention, blend, stream_fusion
+from posekit.models.lifters import Criterion, Step, SteppedConfig, SteppedLifter
 from posekit.models.releases import Description, count_modules, renamed
 from posekit.models.scaling import Scale
 

@@ -13,7 +13,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from posekit.geometry.skeletons import HUMAN36M_17, Skeleton
 from posekit.models import build
-from posekit.models.layers import Lifter
+from posekit.models.lifters import Lifter
 
 Mode = Literal["inference", "training"]
 

@@ -32,7 +32,7 @@ from posekit.machine.provenance import environment
 from posekit.metrics import mpjpe
 from posekit.models import MODELS, build
 from posekit.models import network as network_class
-from posekit.models.layers import Lifter
+from posekit.models.lifters import Lifter
 from posekit.profiling.counting import Mode, Size, count_products, size_of
 
 Precision = Literal["float32", "bf16"]

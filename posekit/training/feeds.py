@@ -21,7 +21,7 @@ from posekit.datasets.windows import (
 )
 from posekit.errors import InvalidData, InvalidParameter
 from posekit.metrics.losses import SequenceLoss, joint_weights, sequence_loss
-from posekit.models.layers import Lifter
+from posekit.models.lifters import Lifter
 from posekit.training.recipes import LiftingRecipe, Recipe
 
 JITTER_DEGREES, JITTER_SCALE = 5.0, 0.05

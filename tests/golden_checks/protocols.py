@@ -21,7 +21,7 @@ from posekit.evaluation.protocols import MIXSTE, VIDEOPOSE3D, Protocol
 from posekit.evaluation.scoring import Evaluation, score
 from posekit.geometry.cameras import Camera
 from posekit.geometry.skeletons import HUMAN36M_17, Skeleton
-from posekit.models.layers import Lifter
+from posekit.models.lifters import Lifter
 
 METRIC_NAMES = {"MPJPE": "mpjpe", "P-MPJPE": "p_mpjpe", "N-MPJPE": "n_mpjpe", "MPJVE": "mpjve"}
 RELATIVE_TOLERANCE = 1e-5

@@ -11,7 +11,7 @@ from posekit.errors import InvalidParameter
 from posekit.geometry.skeletons import HUMAN36M_17, SKELETONS
 from posekit.metrics.losses import sequence_loss
 from posekit.models import MODELS, build, network
-from posekit.models.layers import Lifter
+from posekit.models.lifters import Lifter
 
 TRANSFORMER = {"frames": 4, "embed_dim": 8, "depth": 1, "heads": 2}
 SIZES = {
@@ -74,7 +74,7 @@ def test_names_are_those_of_modules_that_bind_a_network():
 TOY = """
 from torch import nn
 
-from posekit.models.layers import Lifter, LifterConfig
+from posekit.models.lifters import Lifter, LifterConfig
 
 
 class Toy(Lifter):

@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from posekit.geometry.skeletons import HUMAN36M_17
 from posekit.models import build
-from posekit.models.layers import Lifter
+from posekit.models.lifters import Lifter
 from posekit.profiling.counting import count_products, measure_size, size_of
 
 SMALL = {"frames": 9, "embed_dim": 16, "depth": 2, "heads": 2}

@@ -10,7 +10,7 @@ from posekit.datasets.sizes import FRAMES
 from posekit.errors import InvalidCheckpoint
 from posekit.evaluation import Evaluation, evaluate
 from posekit.evaluation.protocols import PROTOCOLS, Protocol, scored_on
-from posekit.models.layers import Lifter
+from posekit.models.lifters import Lifter
 from posekit.workbook.papers import RowRun
 from posekit.workbook.studies import Study
 from posekit.workbook.tables import Card, Grid

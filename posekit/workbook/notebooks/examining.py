@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from posekit.datasets import PoseDataset
 from posekit.evaluation import Predictions, Protocol, evaluate, protocol_effects
 from posekit.geometry.skeletons import Skeleton
-from posekit.models.layers import Lifter
+from posekit.models.lifters import Lifter
 from posekit.profiling import Measurement, describe_machine
 from posekit.workbook import figures
 from posekit.workbook.notebooks.opening import export

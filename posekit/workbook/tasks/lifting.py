@@ -23,7 +23,7 @@ from posekit.errors import InvalidParameter, unknown
 from posekit.evaluation.protocols import PROTOCOLS
 from posekit.geometry.skeletons import HUMAN36M_17, HUMANEVA_15
 from posekit.models import build, network
-from posekit.models.layers import Lifter
+from posekit.models.lifters import Lifter
 from posekit.profiling.counting import Size, size_of
 from posekit.training import LiftingFeed
 from posekit.workbook.papers import PAIRED_METRICS, Row, RowRun

@@ -21,7 +21,7 @@ from posekit.evaluation.scoring import Evaluation, score
 from posekit.evaluation.uncertainty import with_rank_correlation
 from posekit.geometry.skeletons import SKELETONS
 from posekit.models import build
-from posekit.models.layers import Lifter
+from posekit.models.lifters import Lifter
 from posekit.training import LiftingFeed, LiftingRecipe
 from posekit.workbook.tasks import Scored
 from posekit.workbook.tasks.data import load_split
