@@ -56,7 +56,7 @@ def test_a_plugin_is_built_from_its_own_options_and_its_hosts():
     plugin = Plugin.build(skeleton=HUMANEVA_15, frames=4, share=1)
     assert (plugin.host.frames, plugin.host.skeleton, plugin.share) == (4, HUMANEVA_15, 1)
     assert Plugin.scaled({"frames": 4, "share": 0.5}, Scale(2)) == {"frames": 2, "share": 0.5}
-    known = "test_layers has no option 'width'; it takes frames, host, in_channels, share"
+    known = "test_lifters has no option 'width'; it takes frames, host, in_channels, share"
     with pytest.raises(InvalidParameter, match=known):
         Plugin.build(skeleton=HUMANEVA_15, width=4)
     with pytest.raises(InvalidParameter, match="host is 'car'; choose one of toy"):
