@@ -31,6 +31,10 @@ class InvalidParameter(PosekitError):
     """An option, a name or a value that posekit does not know."""
 
 
+class InvalidSnapshot(PosekitError):
+    """The state of an interrupted training that is unreadable, or that of another run."""
+
+
 class StorageError(PosekitError):
     """A folder cannot be written: read-only, full, or locked by another process."""
 

@@ -100,7 +100,7 @@ def fit(
         InvalidParameter: the feed does not fit the network, or an unknown device.
         InvalidData: the feed has nothing to train on.
         TrainingError: the loss is NaN or infinite, or one of several processes failed.
-        InvalidCheckpoint: ``folder`` holds the snapshot of another run.
+        InvalidSnapshot: ``folder`` holds the snapshot of another run.
         StorageError: ``folder`` cannot be written.
         KeyboardInterrupt: Ctrl-C; the snapshot is written first.
     """

@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 
-from posekit.errors import InvalidCheckpoint
+from posekit.errors import InvalidSnapshot
 from posekit.machine.storage import atomic_path
 
 SNAPSHOT_FILE = "snapshot.pt"
@@ -77,7 +77,7 @@ def load_snapshot(folder: Path, identity: Mapping[str, Any]) -> dict[str, Any] |
         identity: what the run is (recipe, seed, data, network); the snapshot must agree.
 
     Raises:
-        InvalidCheckpoint: the file is corrupt, or belongs to another run.
+        InvalidSnapshot: the file is corrupt, or belongs to another run.
     """
     path = folder / SNAPSHOT_FILE
     if not path.is_file():
@@ -86,13 +86,13 @@ def load_snapshot(folder: Path, identity: Mapping[str, Any]) -> dict[str, Any] |
         state = torch.load(path, map_location="cpu", weights_only=True)
         found = state["identity"]
     except Exception as error:
-        raise InvalidCheckpoint(
+        raise InvalidSnapshot(
             f"{path} is no readable training snapshot ({type(error).__name__}); "
             "delete it to start this run again."
         ) from error
     different = [key for key in identity if found.get(key) != identity[key]]
     if different:
-        raise InvalidCheckpoint(
+        raise InvalidSnapshot(
             f"{path} belongs to another run (different {', '.join(different)}); "
             "choose another folder, or delete it to start again."
         )

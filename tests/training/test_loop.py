@@ -10,7 +10,7 @@ import tiny
 import torch
 
 from posekit.datasets.windows import ClipBank, training_windows
-from posekit.errors import InvalidCheckpoint, InvalidParameter, StorageError
+from posekit.errors import InvalidParameter, InvalidSnapshot, StorageError
 from posekit.geometry.skeletons import HUMAN36M_17, mirror_points
 from posekit.metrics.losses import joint_weights, sequence_loss
 from posekit.training import LiftingFeed, LiftingRecipe, TrainingError, epoch_order, fit, seed_torch
@@ -144,10 +144,10 @@ def test_finished_run_is_loaded_and_not_run_again(tmp_path):
 
 def test_snapshot_of_another_run_is_refused(tmp_path):
     fit(_lifter(), LiftingFeed(tiny.dataset(), RECIPE), seed=1, device="cpu", folder=tmp_path)
-    with pytest.raises(InvalidCheckpoint, match="different seed"):
+    with pytest.raises(InvalidSnapshot, match="different seed"):
         fit(_lifter(), LiftingFeed(tiny.dataset(), RECIPE), seed=2, device="cpu", folder=tmp_path)
     (tmp_path / "snapshot.pt").write_bytes(b"no snapshot")
-    with pytest.raises(InvalidCheckpoint, match="no readable"):
+    with pytest.raises(InvalidSnapshot, match="no readable"):
         fit(_lifter(), LiftingFeed(tiny.dataset(), RECIPE), seed=1, device="cpu", folder=tmp_path)
 
 
