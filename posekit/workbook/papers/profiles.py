@@ -18,7 +18,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Literal
 
 import torch
 
@@ -47,8 +47,9 @@ class Profile:
     Attributes:
         name: "smoke", "quick", "standard" or "paper".
         size: how much of the data set is used, see ``posekit.datasets.load_dataset``.
-        seeds: training seeds unless the user names others.
+        seed_count: training seeds, from 0 on, unless the user names others.
         verdicts: whether runs of this profile carry verdicts on claims.
+        rows: "headline" to run what headline claims and controls need, or "all".
         frames_divisor: divides the frames of a window.
         frame_rate_divisor: keeps one frame in so many, in training and in the test.
         width_divisor: divides the width of the network.
@@ -65,8 +66,9 @@ class Profile:
 
     name: str
     size: str
-    seeds: tuple[int, ...]
+    seed_count: int
     verdicts: bool
+    rows: Literal["headline", "all"]
     frames_divisor: int = 1
     frame_rate_divisor: int = 1
     width_divisor: int = 1
@@ -80,9 +82,19 @@ class Profile:
     test_cameras: int | None = None
 
     @property
+    def seeds(self) -> tuple[int, ...]:
+        """The training seeds."""
+        return tuple(range(self.seed_count))
+
+    @property
     def scale(self) -> Scale:
         """How far networks are scaled down."""
         return Scale(self.frames_divisor, self.width_divisor, self.depth_factor)
+
+    def doubled(self) -> Profile:
+        """The same scale with twice the steps, whose differences tell whether they have settled."""
+        assert self.steps is not None
+        return replace(self, name=f"{self.name}, twice the steps", steps=2 * self.steps)
 
     def recipe(self, published: Mapping[str, Any]) -> dict[str, Any]:
         """The optimizer and the length of a training run, at this scale."""
@@ -105,8 +117,9 @@ PROFILES: dict[str, Profile] = {
         Profile(
             name="smoke",
             size="smoke",
-            seeds=(0,),
+            seed_count=1,
             verdicts=False,
+            rows="all",
             frames_divisor=27,
             frame_rate_divisor=3,
             width_divisor=32,
@@ -121,8 +134,9 @@ PROFILES: dict[str, Profile] = {
         Profile(
             name="quick",
             size="quick",
-            seeds=(0,),
+            seed_count=1,
             verdicts=False,
+            rows="headline",
             frames_divisor=27,
             frame_rate_divisor=5,
             width_divisor=16,
@@ -137,8 +151,9 @@ PROFILES: dict[str, Profile] = {
         Profile(
             name="standard",
             size="standard",
-            seeds=(0, 1, 2),
+            seed_count=3,
             verdicts=True,
+            rows="headline",
             frames_divisor=27,
             frame_rate_divisor=9,
             width_divisor=16,
@@ -150,7 +165,7 @@ PROFILES: dict[str, Profile] = {
             iterations=4,
             test_cameras=1,
         ),
-        Profile(name="paper", size="full", seeds=(0,), verdicts=True),
+        Profile(name="paper", size="full", seed_count=1, verdicts=True, rows="all"),
     )
 }
 

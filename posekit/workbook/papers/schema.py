@@ -31,7 +31,7 @@ from posekit.errors import InvalidParameter
 
 USUAL_TASK = "lifting"
 ESTIMATES = ("prediction", "j_best", "p_best", "p_agg", "j_agg")  # readings of a lifter's run
-ORACLE_ESTIMATES = ("j_best", "p_best")  # those that pick among hypotheses by the truth
+ORACLE_ESTIMATES = ("j_best", "p_best", "j_agg")  # those that pick by the truth, or by its root
 PAIRED_METRICS = ("mpjpe", "p_mpjpe", "mpjve", "rank_correlation")  # kept take by take
 COST_METRICS = ("params", "macs", "macs_linear", "flops", "flops_all")
 COUNTED_ELSEWHERE = ("flops_thop",)  # costs as another tool counts them, published only
@@ -107,6 +107,7 @@ class Scaling(TypedDict, total=False):
     windows_per_step: PositiveInt
     learning_rate: PositiveFloat
     test_cameras: PositiveInt
+    seed_count: PositiveInt
 
 
 LIFTING_RECIPE = TypeAdapter(LiftingRecipe)
@@ -127,6 +128,7 @@ class RowRun(Model):
         recipe: training recipe of the task, for lifters see ``LiftingRecipe``.
         estimate: which reading of the run the row shows: ``"prediction"`` of a deterministic
             network, or how hypotheses become one figure.
+        given_root: whether the row is told where the root of the test pose is.
         settings: all other keys, which the task knows: its input, options of the network ...
     """
 
@@ -134,6 +136,7 @@ class RowRun(Model):
     model: str
     recipe: Mapping[str, Any]
     estimate: str = "prediction"
+    given_root: bool = False
     settings: Mapping[str, Any] = Field(default_factory=dict)
 
     @model_validator(mode="before")
@@ -161,8 +164,8 @@ class RowRun(Model):
 
     @property
     def oracle(self) -> bool:
-        """Whether the figure picks among hypotheses by their distance to the truth."""
-        return self.estimate in ORACLE_ESTIMATES
+        """Whether the figure needs the truth, to pick among hypotheses or for the root."""
+        return self.given_root or self.estimate in ORACLE_ESTIMATES
 
 
 def _usual_reason(row: dict[str, Any]) -> str | None:
@@ -173,6 +176,10 @@ class Row(Model):
     """One row of a published table; figures that nobody could verify are None.
 
     Attributes:
+        published: what the paper prints, and nothing else.
+        official: what running the authors' code gave, where that was measured.
+        remarks: metric -> what is said beside its published figure, such as "about" for one that
+            was read off a plot.
         source: where the figures stand; in the file a key of the paper's ``sources``.
         only_on: the data set that alone can give the row's figures; None where any may.
     """
@@ -181,6 +188,8 @@ class Row(Model):
     name: str
     variant: Mapping[str, Any]
     published: Figures
+    official: Figures = Field(default_factory=dict)
+    remarks: Mapping[str, str] = Field(default_factory=dict)
     per_action: Mapping[str, Figures] = Field(default_factory=dict)
     source: str
     run: RowRun | None = None
@@ -236,7 +245,7 @@ class Table(Model):
 
     id: Identifier
     title: str
-    kind: Literal["main", "ablation", "efficiency"]
+    kind: Literal["main", "ablation", "efficiency", "control"]
     dataset: str
     conditions: Mapping[str, Any]
     metric_units: Mapping[str, str]
@@ -264,11 +273,20 @@ class Table(Model):
 
 
 class Condition(Model):
-    """``lower`` < ``than`` in ``metric``; a term is a row, a ratio of two rows or a number."""
+    """``lower`` < ``than`` in ``metric``; a term is a row, a ratio of two rows or a number.
+
+    Attributes:
+        margin: None where ``lower`` has to be lower; else how far above ``than`` it may lie, as a
+            share of it, to count as no worse (non-inferiority).
+        published: the relative effect ``lower / than - 1`` that the authors print, where the
+            figures of the rows do not give it.
+    """
 
     metric: str
     lower: Term
     than: Term
+    margin: PositiveFloat | None = None
+    published: Annotated[float | None, PlainValidator(_figure)] = None
 
     @property
     def rows(self) -> tuple[str, ...]:
@@ -276,24 +294,68 @@ class Condition(Model):
         terms = (term if isinstance(term, tuple) else (term,) for term in (self.lower, self.than))
         return tuple(path for term in terms for path in term if isinstance(path, str))
 
+    @property
+    def counted(self) -> bool:
+        """Whether it compares costs, which are counted and not trained for."""
+        return self.metric in COST_METRICS
+
 
 class Claim(Model):
-    """What the paper says, and the conditions that all have to hold for it."""
+    """What is said of the method, and the conditions that all have to hold for it.
+
+    Attributes:
+        asked_by: "authors" for what they claim, "workbook" for a question that it asks itself.
+        headline: whether scaled profiles train for it.
+        reconstruction: whether a part that it needs was never released and is our reading.
+        scope: what of the claim is judged here, where that is not all of it.
+        host: the row that has to beat nearest neighbours before the claim is judged; None for the
+            rows on the right of the conditions.
+    """
 
     id: Identifier
     text: str
     test: str
     table: Identifier
     basis: str
+    asked_by: Literal["authors", "workbook"] = "authors"
+    headline: bool = False
+    reconstruction: bool = False
     scope: str = ""
     not_assessed: str = ""
+    host: str | None = None
     comparison: Annotated[tuple[Condition, ...], Field(strict=False)] = ()
 
     @model_validator(mode="after")
     def _check_verdict(self) -> Claim:
         if bool(self.comparison) == bool(self.not_assessed):
             raise ValueError("a claim has either a `comparison` or a reason why `not_assessed`")
+        if self.headline and not self.comparison:
+            raise ValueError(f"the headline claim {self.id} has no `comparison`")
         return self
+
+    @property
+    def rows(self) -> tuple[str, ...]:
+        """Paths of the rows that the claim reads."""
+        paths = [path for condition in self.comparison for path in condition.rows]
+        return tuple(dict.fromkeys(paths))
+
+    @property
+    def counted(self) -> bool:
+        """Whether nothing has to be trained to judge it."""
+        return bool(self.comparison) and all(item.counted for item in self.comparison)
+
+
+class Control(Model):
+    """Something that everybody knows to hold; where it does not, no verdict can be trusted."""
+
+    id: Identifier
+    text: str
+    comparison: Annotated[tuple[Condition, ...], Field(strict=False, min_length=1)]
+
+    @property
+    def rows(self) -> tuple[str, ...]:
+        """Paths of the rows that the control reads."""
+        return tuple(dict.fromkeys(path for item in self.comparison for path in item.rows))
 
 
 class Paper(Model):
@@ -303,6 +365,7 @@ class Paper(Model):
         task: of rows that name none.
         sources: where figures stand, by the key that rows name.
         scaling: what the paper's runs need other than the usual values of a profile, by its name.
+        controls: what has to hold at a scale before its runs carry a verdict.
     """
 
     key: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
@@ -317,16 +380,21 @@ class Paper(Model):
     sources: Mapping[str, str]
     scaling: Mapping[Literal["smoke", "quick", "standard"], Scaling] = Field(default_factory=dict)
     claims: Annotated[tuple[Claim, ...], Field(strict=False, min_length=1)]
+    controls: Annotated[tuple[Control, ...], Field(strict=False)] = ()
     tables: Annotated[tuple[Table, ...], Field(strict=False, min_length=1)]
 
     @model_validator(mode="after")
     def _check_claims(self) -> Paper:
         _refuse_twins("table", [table.id for table in self.tables])
         _refuse_twins("claim", [claim.id for claim in self.claims])
+        _refuse_twins("control", [control.id for control in self.controls])
         rows = {row.path: row for row in self.rows}
+        for part in (*self.claims, *self.controls):
+            for condition in part.comparison:
+                _check_condition(part.id, condition, rows)
         for claim in self.claims:
-            for condition in claim.comparison:
-                _check_condition(claim.id, condition, rows)
+            if claim.host is not None and claim.host not in claim.rows:
+                raise ValueError(f"the host of claim {claim.id}, {claim.host}, is none of its rows")
         return self
 
     def table(self, table_id: str) -> Table:
@@ -359,6 +427,13 @@ class Paper(Model):
         """Rows of all tables in reading order."""
         return tuple(row for table in self.tables for row in table.rows)
 
+    @property
+    def headline_rows(self) -> tuple[str, ...]:
+        """Paths of the rows that headline claims and controls read, in reading order."""
+        parts = (*(claim for claim in self.claims if claim.headline), *self.controls)
+        wanted = {path for part in parts for path in part.rows}
+        return tuple(row.path for row in self.rows if row.path in wanted)
+
     def on_dataset(self, dataset: str) -> Paper:
         """The paper as it can be run on a data set: rows that belong to another are not run."""
         tables = (
@@ -383,16 +458,16 @@ def _check_condition(claim: str, condition: Condition, rows: Mapping[str, Row]) 
     for path in condition.rows:
         row = rows.get(path)
         if row is None or row.run is None:
-            raise ValueError(f"claim {claim} compares {path}, which is not a row with `run:`")
+            raise ValueError(f"{claim} compares {path}, which is not a row with `run:`")
         if condition.metric in COST_METRICS:
             continue
         if row.run.task == USUAL_TASK and condition.metric not in PAIRED_METRICS:
             raise ValueError(
-                f"claim {claim} compares {condition.metric}; verdicts need one of "
+                f"{claim} compares {condition.metric}; verdicts need one of "
                 f"{', '.join((*PAIRED_METRICS, *COST_METRICS))}"
             )
         if row.run.oracle:
             raise ValueError(
-                f"claim {claim} compares {path}, an oracle figure; oracle figures never enter a "
-                "verdict, so compare p_agg or j_agg"
+                f"{claim} compares {path}, an oracle figure; oracle figures never enter a "
+                "verdict, so compare p_agg, or a fitted root"
             )
