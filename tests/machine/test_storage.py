@@ -66,8 +66,20 @@ def test_a_file_takes_its_place_when_the_block_ends_well(tmp_path):
         assert (temporary.parent, temporary.suffix) == (path.parent, path.suffix)
         assert not path.exists()
     assert path.read_text() == "whole"
-    assert stat.S_IMODE(path.stat().st_mode) == 0o644
     assert list(path.parent.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("umask", [0o022, 0o002, 0o077, 0o000])
+def test_a_file_has_the_rights_that_the_umask_gives(tmp_path, umask):
+    path = tmp_path / "file.txt"
+    path.touch(mode=0o640)
+    before = os.umask(umask)
+    try:
+        with atomic_path(path) as temporary:
+            temporary.write_text("new")
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o666 & ~umask
 
 
 def test_a_block_that_raises_leaves_the_file_as_it_was(tmp_path):
