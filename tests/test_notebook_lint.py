@@ -18,6 +18,7 @@ dataset = "synthetic"  # type: str, data set
 profile = "auto"  # type: str, how much to run
 seeds = 0  # type: int, seeds per row
 checkpoint = ""  # type: str, file to evaluate
+heads = 0  # type: int, attention heads of the file
 device = "auto"  # type: str, where to compute
 output_dir = ""  # type: str, folder of results"""
 

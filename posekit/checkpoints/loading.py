@@ -29,6 +29,8 @@ class Identity:
         frames, joints, in_channels, width, depth: read off the shapes; depth is None for a network
             without blocks or stages.
         heads: attention heads, which no shape shows: assumed. None for a network without.
+        other_heads: further numbers of heads inside the network, its defaults.
+        heads_given: whether the caller gave ``heads``; else it is the network's default.
         skeleton: name of the joint set, assumed from the number of joints unless given.
         parameters: number of trained values.
         epoch, learning_rate: of the training run, None where the file does not tell.
@@ -48,6 +50,8 @@ class Identity:
     width: int
     depth: int | None
     heads: int | None
+    other_heads: tuple[int, ...]
+    heads_given: bool
     skeleton: str
     parameters: int
     epoch: int | None
@@ -57,18 +61,26 @@ class Identity:
     unexpected: tuple[str, ...]
     ignored: tuple[str, ...]
 
+    @property
+    def assumed_heads(self) -> str | None:
+        """The number of heads and where it comes from, for every figure that it enters."""
+        if self.heads is None:
+            return None
+        source = "as given" if self.heads_given else "the network's default"
+        others = "".join(f", {heads} elsewhere by default" for heads in self.other_heads)
+        return f"{self.heads} (assumed, {source}; no file tells it{others})"
+
     def rows(self) -> list[tuple[str, str]]:
         """The card as pairs of a label and a text."""
         network = self.network if self.host == self.network else f"{self.network} ({self.host})"
         unmatched = (*self.missing, *self.unexpected)
         depth = "" if self.depth is None else f"depth {self.depth}, "
-        assumed = f"{self.heads} (assumed; the file does not tell)"
         return [
             ("file", f"{self.file} ({self.size / 1e6:.1f} MB)"),
             ("sha256", self.sha256),
             ("network", network),
             ("size", f"width {self.width}, {depth}{self.parameters:,} parameters"),
-            *([] if self.heads is None else [("heads", assumed)]),
+            *([] if self.assumed_heads is None else [("heads", self.assumed_heads)]),
             ("input", f"{self.frames} frames, {self.joints} joints, {self.in_channels} channels"),
             ("skeleton", f"{self.skeleton} (not in the file)"),
             ("2D input in training", f"{self.keypoints} (by the file's name)"),
@@ -128,14 +140,16 @@ def load(
         network = build(name, skeleton=skeleton, **{**found.options, **options})
     except InvalidParameter as error:
         raise InvalidCheckpoint(
-            f"{path}: no network of its shapes can be built ({str(error).partition(';')[0]}); if "
-            f"it has another number of heads, which no file tells, load it in Python with "
-            f"posekit.checkpoints.load(path, heads=...)."
+            f"{path}: no network of its shapes can be built ({str(error).partition(';')[0]}); no "
+            f"file tells the number of heads: give another, or none, with -p heads N in a notebook "
+            f"or load(path, heads=N)."
         ) from error
     constants = releases.constants(name)
     _load_strictly(network, file.state, str(path), constants)
     computed = tuple(entry for entry in file.state if entry in constants)
-    return LoadedCheckpoint(network.eval(), _identity(file, name, found, network, computed))
+    return LoadedCheckpoint(
+        network.eval(), _identity(file, name, found, network, computed, options)
+    )
 
 
 def from_reference(model: str, config: Mapping[str, Any], state: Mapping[str, Any]) -> nn.Module:
@@ -193,9 +207,15 @@ def _unknown(file: CheckpointFile) -> InvalidCheckpoint:
 
 
 def _identity(
-    file: CheckpointFile, name: str, found: Description, network: Lifter, computed: tuple[str, ...]
+    file: CheckpointFile,
+    name: str,
+    found: Description,
+    network: Lifter,
+    computed: tuple[str, ...],
+    options: Mapping[str, Any],
 ) -> Identity:
-    heads = (module.heads for module in network.modules() if hasattr(module, "heads"))
+    numbers = (module.heads for module in network.modules() if hasattr(module, "heads"))
+    heads, *other_heads = dict.fromkeys(numbers) or (None,)
     return Identity(
         file=file.path.name,
         sha256=file.sha256,
@@ -207,7 +227,9 @@ def _identity(
         in_channels=network.in_channels,
         width=found.options["embed_dim"],
         depth=found.depth,
-        heads=next(heads, None),
+        heads=heads,
+        other_heads=tuple(other_heads),
+        heads_given="heads" in options,
         skeleton=network.skeleton.name,
         parameters=sum(parameter.numel() for parameter in network.parameters()),
         epoch=file.epoch,

@@ -29,7 +29,7 @@ def checkpoint_table(loaded: LoadedCheckpoint, study: Study) -> Grid:
     """Errors of the checkpoint on the study's data set, for both kinds of 2D input.
 
     Weights trained on one kind of keypoints are far off on the other, so each row says whether
-    its input is the one that the file was trained with.
+    its input is the one that the file was trained with, and the number of heads that it rests on.
     """
     rows = []
     loaded.network.to(study.device)
@@ -39,6 +39,7 @@ def checkpoint_table(loaded: LoadedCheckpoint, study: Study) -> Grid:
             (
                 keypoints,
                 _match(loaded.identity, keypoints),
+                loaded.identity.assumed_heads or "none in this network",
                 *(found.metrics[name] for name in SHOWN),
                 _published(loaded.identity, study, keypoints),
             )
@@ -59,6 +60,7 @@ def checkpoint_table(loaded: LoadedCheckpoint, study: Study) -> Grid:
         columns=(
             "2D input",
             "trained with it?",
+            "attention heads",
             "MPJPE",
             "P-MPJPE",
             "N-MPJPE",
@@ -76,6 +78,8 @@ def lifter_to_examine(
 ) -> tuple[Lifter, Protocol]:
     """The network that a notebook looks into, with the protocol that fits it.
 
+    Beside what is shown of a checkpoint, a line says which number of heads was assumed.
+
     Args:
         study: its run of ``row`` gives the network where there is no checkpoint.
         loaded: the checkpoint that the notebook was given, None for none.
@@ -89,6 +93,8 @@ def lifter_to_examine(
         # gradient passes.
         return study.network(row).to(study.device), protocol
     protocol = _protocol(loaded, study)
+    if loaded.identity.assumed_heads is not None:
+        print(f"Attention heads of {loaded.identity.file}: {loaded.identity.assumed_heads}.")
     if loaded.network.frames == 1:  # frames are lifted alone, so every n-th tells as much
         protocol = replace(protocol, downsample=rate)
     return loaded.network, protocol

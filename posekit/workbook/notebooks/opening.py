@@ -91,7 +91,8 @@ def show_checkpoint(settings: Settings, study: Study) -> LoadedCheckpoint | None
     if settings.checkpoint is None:
         print("No checkpoint given, so networks are trained below. Give one: -p checkpoint FILE")
         return None
-    loaded = checkpoints.load(settings.checkpoint)
+    told = {"heads": settings.heads} if settings.heads else {}
+    loaded = checkpoints.load(settings.checkpoint, **told)
     display(identity_card(loaded.identity), checkpoint_table(loaded, study))
     return loaded
 

@@ -28,6 +28,7 @@ class Settings:
         profile: "auto", "smoke", "quick", "standard" or "paper".
         seeds: number of seeds; 0 leaves it to the profile.
         checkpoint: an author's file to evaluate instead of training, or None.
+        heads: attention heads of the checkpoint's network; 0 assumes its default.
         device: where to compute.
         output_dir: folder of the runs and of the results file.
     """
@@ -37,6 +38,7 @@ class Settings:
     profile: str
     seeds: int
     checkpoint: Path | None
+    heads: int
     device: torch.device
     output_dir: Path
 
@@ -52,6 +54,7 @@ PARAMETERS: dict[str, tuple[type, Any]] = {
     "profile": (str, "auto"),
     "seeds": (int, 0),
     "checkpoint": (str, ""),
+    "heads": (int, 0),
     "device": (str, "auto"),
     "output_dir": (str, ""),
 }
@@ -85,12 +88,18 @@ def parameters(namespace: Mapping[str, Any], paper: str) -> Settings:
         raise InvalidParameter(unknown("profile", values["profile"], profiles))
     if values["seeds"] < 0:
         raise InvalidParameter(f"seeds is {values['seeds']}; give 0 (as the profile) or more.")
+    if values["heads"] < 0 or (values["heads"] and not values["checkpoint"]):
+        raise InvalidParameter(
+            f"heads is {values['heads']}; give the attention heads of a checkpoint, together with "
+            "the file, or 0 to assume the network's default."
+        )
     settings = Settings(
         paper=paper,
         dataset=values["dataset"],
         profile=values["profile"],
         seeds=values["seeds"],
         checkpoint=_existing_file(values["checkpoint"]),
+        heads=values["heads"],
         device=choose_device(values["device"]),
         output_dir=runs_root(values["output_dir"]),
     )

@@ -50,10 +50,10 @@ def test_errors_stand_beside_the_input_that_the_file_was_trained_with(
     table = checkpoint_table(loaded, study)
     assert [row[:2] for row in table.rows] == [("cpn", "yes"), ("gt", "no, with cpn")]
     scored = evaluate(loaded.network, study.load("test", "gt"), protocol=MIXSTE, device="cpu")
-    assert table.rows[1][2:6] == tuple(
+    assert table.rows[1][3:7] == tuple(
         scored.metrics[name] for name in ("mpjpe", "p_mpjpe", "n_mpjpe", "mpjve")
     )
-    assert table.rows[1][6] is None
+    assert table.rows[1][7] is None
     assert "-p profile standard" in table.note
 
 
@@ -84,3 +84,39 @@ def test_a_checkpoint_is_examined_on_all_frames_unless_it_lifts_each_alone(
     lifter, protocol = lifter_to_examine(study, loaded, "kpa-tpa/both")
     assert lifter is loaded.network
     assert protocol.downsample == (study.profile.frame_rate_divisor if every_nth else 1)
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        ({}, "8 (assumed, the network's default; no file tells it)"),
+        ({"heads": 4}, "4 (assumed, as given; no file tells it)"),
+    ],
+    ids=["default", "given"],
+)
+def test_assumed_heads_stand_beside_every_figure(
+    tmp_path: Path,
+    study: Study,
+    capsys: pytest.CaptureFixture[str],
+    options: dict[str, int],
+    text: str,
+) -> None:
+    torch.save(build("mixste", skeleton=HUMAN36M_17, **SMALL).state_dict(), tmp_path / "mixste.bin")
+    loaded = load(tmp_path / "mixste.bin", **options)
+    assert identity_card(loaded.identity).entries["heads"] == text
+    table = checkpoint_table(loaded, study)
+    assert {row[table.columns.index("attention heads")] for row in table.rows} == {text}
+    lifter_to_examine(study, loaded, "kpa-tpa/both")
+    assert f"mixste.bin: {text}" in capsys.readouterr().out
+
+
+def test_a_network_without_heads_assumes_none(
+    tmp_path: Path, study: Study, capsys: pytest.CaptureFixture[str]
+) -> None:
+    loaded = saved(tmp_path, "graphs.bin", "gla_gcn", frames=9, embed_dim=8)
+    table = checkpoint_table(loaded, study)
+    assert {row[table.columns.index("attention heads")] for row in table.rows} == {
+        "none in this network"
+    }
+    lifter_to_examine(study, loaded, "kpa-tpa/both")
+    assert not capsys.readouterr().out

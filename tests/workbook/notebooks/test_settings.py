@@ -34,6 +34,8 @@ def test_parameters_come_back_with_their_types(tmp_path: Path) -> None:
         ({"seeds": "3"}, "parameter 'seeds' is '3' of type str; expected int"),
         ({"seeds": True}, "of type bool; expected int"),
         ({"seeds": -1}, "seeds is -1"),
+        ({"heads": -1}, "heads is -1"),
+        ({"heads": 4}, "heads is 4; give the attention heads of a checkpoint, together with"),
         ({"dataset": None}, "of type NoneType; expected str"),
         ({"checkpoint": "nowhere.bin"}, "checkpoint nowhere.bin: no such file"),
         ({"device": "tpu"}, "unknown device 'tpu'"),
