@@ -23,6 +23,10 @@ class InvalidData(PosekitError):
     """A file or an array does not hold what its format or its name promises."""
 
 
+class DataChanged(InvalidData):
+    """Files of a data set are not what they were when a run was planned."""
+
+
 class InvalidCheckpoint(PosekitError):
     """A checkpoint is corrupt, unsafe, or belongs to another network."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import signal
 import threading
@@ -19,6 +20,7 @@ from posekit.machine.storage import atomic_path
 
 SNAPSHOT_FILE = "snapshot.pt"
 LOG_FILE = "log.csv"
+DIGEST_BYTES = hashlib.sha256().digest_size
 
 
 def random_state(device: torch.device) -> dict[str, torch.Tensor]:
@@ -49,6 +51,8 @@ def save_snapshot(folder: Path, state: Mapping[str, Any]) -> None:
     # Through memory: torch's own writer turns a full disk into a RuntimeError without a reason.
     content = io.BytesIO()
     torch.save(dict(state), content)
+    # Within the file, so that both take its place together: torch does not notice a flipped bit.
+    content.write(hashlib.sha256(content.getbuffer()).digest())
     with atomic_path(folder / SNAPSHOT_FILE) as path:
         path.write_bytes(content.getbuffer())
     write_log(folder / LOG_FILE, state["rows"])
@@ -83,7 +87,11 @@ def load_snapshot(folder: Path, identity: Mapping[str, Any]) -> dict[str, Any] |
     if not path.is_file():
         return None
     try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
+        content = memoryview(path.read_bytes())
+        body, digest = content[:-DIGEST_BYTES], content[-DIGEST_BYTES:]
+        if hashlib.sha256(body).digest() != digest:
+            raise ValueError("its content does not match its SHA-256")
+        state = torch.load(io.BytesIO(body), map_location="cpu", weights_only=True)
         found = state["identity"]
     except Exception as error:
         raise InvalidSnapshot(

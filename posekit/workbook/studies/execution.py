@@ -18,12 +18,23 @@ import torch
 from safetensors.torch import load_file, save
 from torch import nn
 
+from posekit.errors import DataChanged, InvalidSnapshot
 from posekit.machine.provenance import environment, peak_memory_megabytes
+from posekit.machine.random_state import check_seed, random_state_kept
 from posekit.machine.storage import atomic_path, write_json
-from posekit.training import fit
+from posekit.training import TrainingLog, seed_torch
 from posekit.training.snapshots import LOG_FILE, SNAPSHOT_FILE
-from posekit.workbook.studies.runs import RunStore, StoredRun, run_id, write_arrays
+from posekit.workbook.studies.runs import (
+    CONFIG_FILE,
+    TRAINING_FILES,
+    RunStore,
+    StoredRun,
+    run_id,
+    write_arrays,
+    write_manifest,
+)
 from posekit.workbook.tasks import Scores, Task, find_task
+from posekit.workbook.tasks.data import forget_fingerprints
 
 WEIGHTS_FILE = "weights.safetensors"
 
@@ -58,14 +69,20 @@ def execute(job: Job) -> StoredRun:
     """Train and evaluate one configuration, or return the run if another process finished it.
 
     Raises:
-        PosekitError: data that changed, training that diverged, a folder that cannot be written.
+        PosekitError: no seed, data that changed, training that diverged, a folder that cannot be
+            written.
     """
+    check_seed(job.config["seed"])
     store = RunStore(job.runs)
     with store.working_folder(job.id) as folder:
         finished = store.load(job.id)
         if finished is None:
-            with one_thread():
-                _execute(job, store, folder)
+            with one_thread(), random_state_kept(torch.device(job.device)):
+                try:
+                    _execute(job, store, folder)
+                except DataChanged:
+                    forget_fingerprints(job.runs)  # so that starting again finds the new ones
+                    raise
             store.finish(job.id, folder)
             finished = store.load(job.id)
     assert finished is not None
@@ -75,8 +92,9 @@ def execute(job: Job) -> StoredRun:
 def _execute(job: Job, store: RunStore, folder: Path) -> None:
     network, seconds = _train(job, store, folder)
     started = time.monotonic()
+    _seed(job)
     scored = job.task.evaluate(network, job.config, job.data, job.device)
-    write_json(folder / "config.json", job.config)
+    write_json(folder / CONFIG_FILE, job.config)
     write_json(
         folder / "metrics.json",
         {
@@ -98,7 +116,12 @@ def _execute(job: Job, store: RunStore, folder: Path) -> None:
 
 def training_id(job: Job) -> str:
     """Name of the training that a run needs: rows that only evaluate otherwise share one."""
-    return run_id(job.task.label(job.config), {**job.config, "evaluation": None})
+    return run_id(job.task.label(job.config), training_config(job))
+
+
+def training_config(job: Job) -> dict[str, Any]:
+    """What decides the training of a run."""
+    return {**job.config, "evaluation": None}
 
 
 def _train(job: Job, store: RunStore, folder: Path) -> tuple[nn.Module, float]:
@@ -106,32 +129,52 @@ def _train(job: Job, store: RunStore, folder: Path) -> tuple[nn.Module, float]:
 
     Leaves ``weights.safetensors`` and ``log.csv`` in the folder of the run.
     """
-    config, task = job.config, job.task
-    feed = task.feed(config, job.data)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(config["seed"])
-        network = task.build(config, job.data)
+    _seed(job)
+    network = job.task.build(job.config, job.data)
     seconds = 0.0
     with store.training_folder(training_id(job)) as training:
-        if not (training / WEIGHTS_FILE).exists():
-            log = fit(
-                network,
-                feed,
-                seed=config["seed"],
-                device=job.device,
-                folder=training,
-                label=job.id,
-                snapshot_seconds=job.snapshot_seconds,
-            )
-            with atomic_path(training / WEIGHTS_FILE) as path:
-                path.write_bytes(save(_contiguous(network)))
-            (training / SNAPSHOT_FILE).unlink(missing_ok=True)
-            seconds = log.seconds
+        if not store.trained(training):
+            seconds = _train_in(training, job, network)
         for name in (WEIGHTS_FILE, LOG_FILE):
             with atomic_path(folder / name) as path:
                 path.write_bytes((training / name).read_bytes())
     network.load_state_dict(load_file(folder / WEIGHTS_FILE))
     return network.eval(), seconds
+
+
+def _train_in(training: Path, job: Job, network: nn.Module) -> float:
+    """Train the network of a run and leave the proof in a folder; the seconds that it took."""
+    try:
+        log = _train_from_snapshot(training, job, network)
+    except InvalidSnapshot as error:
+        fault = str(error).partition(";")[0]
+        print(f"{fault}; the training begins again from its first step.", flush=True)
+        (training / SNAPSHOT_FILE).unlink()
+        log = _train_from_snapshot(training, job, network)
+    with atomic_path(training / WEIGHTS_FILE) as path:
+        path.write_bytes(save(_contiguous(network)))
+    write_json(training / CONFIG_FILE, training_config(job))
+    write_manifest(training, TRAINING_FILES)
+    (training / SNAPSHOT_FILE).unlink(missing_ok=True)
+    return log.seconds
+
+
+def _train_from_snapshot(training: Path, job: Job, network: nn.Module) -> TrainingLog:
+    _seed(job)
+    return job.task.train(
+        network,
+        job.config,
+        job.data,
+        device=job.device,
+        folder=training,
+        label=job.id,
+        snapshot_seconds=job.snapshot_seconds,
+    )
+
+
+def _seed(job: Job) -> None:
+    """Before building, training and evaluating alike: a stored training changes none of them."""
+    seed_torch(job.config["seed"], torch.device(job.device))
 
 
 def trained_network(run: StoredRun, data: Path) -> nn.Module:

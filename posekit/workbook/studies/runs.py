@@ -4,6 +4,9 @@
 (aggregate, per action, per joint), ``per_clip.npz`` (for paired statistics), ``log.csv``,
 ``weights.safetensors`` and ``environment.json``. A run in progress lives in ``.<run id>.partial``
 and takes its place by one rename; a lock that dies with its process keeps others out.
+
+A run proves itself: ``SHA256SUMS``, written last, holds the hash of every file, and the folder's
+name ends with that of the configuration. So does a training that several runs share.
 """
 
 from __future__ import annotations
@@ -14,7 +17,7 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
@@ -24,9 +27,12 @@ from typing import Any
 import numpy as np
 from filelock import FileLock, Timeout
 
-from posekit.machine.storage import atomic_path, storage_error, write_json
+from posekit.machine.storage import atomic_path, storage_error
 
-RUN_FILES = ("config.json", "metrics.json", "per_clip.npz", "log.csv", "weights.safetensors")
+CONFIG_FILE = "config.json"
+TRAINING_FILES = (CONFIG_FILE, "log.csv", "weights.safetensors")
+RUN_FILES = (*TRAINING_FILES, "environment.json", "metrics.json", "per_clip.npz")
+MANIFEST_FILE = "SHA256SUMS"
 
 # Names that ``atomic_path`` gives to files in the making.
 _TEMPORARY = re.compile(r"^\..+\.[a-z0-9_]{8}(\.\w+)?$")
@@ -34,9 +40,12 @@ _TEMPORARY = re.compile(r"^\..+\.[a-z0-9_]{8}(\.\w+)?$")
 
 def run_id(label: str, config: Mapping[str, Any]) -> str:
     """Readable name and hash of a configuration: equal configurations, equal id."""
+    return "-".join((config["dataset"], label, f"s{config['seed']}", _config_hash(config)))
+
+
+def _config_hash(config: Mapping[str, Any]) -> str:
     text = json.dumps(config, sort_keys=True, separators=(",", ":"))
-    digest = hashlib.sha256(text.encode()).hexdigest()[:12]
-    return "-".join((config["dataset"], label, f"s{config['seed']}", digest))
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 @dataclass(frozen=True)
@@ -86,15 +95,32 @@ class RunStore:
         folder = self.folder(run)
         if not folder.is_dir():
             return None
-        fault = _fault(folder)
+        fault = _fault(folder, RUN_FILES)
         if fault:
             print(f"run {run} is damaged ({fault}) and will be run again.", flush=True)
             return None
         config, metrics, environment = (
             json.loads((folder / name).read_text())
-            for name in ("config.json", "metrics.json", "environment.json")
+            for name in (CONFIG_FILE, "metrics.json", "environment.json")
         )
         return StoredRun(run, folder, config, metrics, environment)
+
+    def trained(self, folder: Path) -> bool:
+        """Whether a folder of ``training_folder`` holds a whole training.
+
+        A damaged one is announced and taken away.
+        """
+        proof = [folder / name for name in (MANIFEST_FILE, "weights.safetensors")]
+        if not any(path.exists() for path in proof):
+            return False
+        fault = _fault(folder, TRAINING_FILES)
+        if fault:
+            print(
+                f"training {folder.name} is damaged ({fault}) and will be done again.", flush=True
+            )
+            for path in folder.iterdir():
+                _remove(path)
+        return fault is None
 
     @contextmanager
     def training_folder(self, training: str) -> Iterator[Path]:
@@ -135,15 +161,13 @@ class RunStore:
         Raises:
             StorageError: the folder of runs cannot be written.
         """
-        kept = (*RUN_FILES, "environment.json")
-        for path in [path for path in folder.iterdir() if path.name not in kept]:
-            path.unlink()
-        sizes = {name: (folder / name).stat().st_size for name in RUN_FILES}
-        write_json(folder / "files.json", sizes)
         target = self.folder(run)
         try:
+            for path in [path for path in folder.iterdir() if path.name not in RUN_FILES]:
+                _remove(path)
+            write_manifest(folder, RUN_FILES)
             if target.exists():
-                shutil.rmtree(target)
+                _remove(target)
             os.replace(folder, target)
         except OSError as error:
             raise storage_error(error, target) from error
@@ -186,18 +210,49 @@ def write_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
         np.savez_compressed(file, **arrays)
 
 
-def _fault(folder: Path) -> str | None:
-    """What is wrong with a finished run, by its list of file sizes, or None."""
+def write_manifest(folder: Path, names: Sequence[str]) -> None:
+    """Write the hashes of a folder's files, as ``sha256sum --check`` reads them; to be done last.
+
+    Raises:
+        StorageError: the folder cannot be written, or the disk is full.
+    """
+    with atomic_path(folder / MANIFEST_FILE) as path:
+        path.write_text(_manifest(_file_hashes(folder, names)))
+
+
+def _manifest(hashes: Mapping[str, str]) -> str:
+    return "".join(f"{digest}  {name}\n" for name, digest in hashes.items())
+
+
+def _file_hashes(folder: Path, names: Sequence[str]) -> dict[str, str]:
+    return {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in names}
+
+
+def _fault(folder: Path, names: Sequence[str]) -> str | None:
+    """What is wrong with a finished folder, by its manifest and its name, or None."""
+    missing = next((name for name in (MANIFEST_FILE, *names) if not (folder / name).is_file()), "")
+    if missing:
+        return f"{missing} is missing"
     try:
-        sizes = json.loads((folder / "files.json").read_text())
-        for name in (*RUN_FILES, "environment.json"):
-            path = folder / name
-            if not path.is_file():
-                return f"{name} is missing"
-            if name in sizes and path.stat().st_size != sizes[name]:
-                return f"{name} has {path.stat().st_size} bytes instead of {sizes[name]}"
-            if path.suffix == ".json":
-                json.loads(path.read_text())
+        promised = (folder / MANIFEST_FILE).read_bytes().decode("ascii")
+        hashes = _file_hashes(folder, names)
+        changed = next(
+            (n for n, digest in hashes.items() if f"{digest}  {n}\n" not in promised), ""
+        )
+        if changed:
+            return f"{changed} does not match its SHA-256"
+        if promised != _manifest(hashes):
+            return f"{MANIFEST_FILE} lists other files"
+        config = json.loads((folder / CONFIG_FILE).read_text())
     except (OSError, ValueError) as error:
         return f"unreadable: {error}"
+    if not folder.name.endswith(f"-{_config_hash(config)}"):
+        return f"its name is not that of the configuration in {CONFIG_FILE}"
     return None
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink()

@@ -21,7 +21,7 @@ from torch import nn
 from posekit.errors import InvalidParameter
 from posekit.machine.storage import paper_folders
 from posekit.profiling.counting import Size
-from posekit.training import Feed
+from posekit.training import Feed, TrainingLog, fit
 from posekit.workbook.papers import Row, RowRun
 from posekit.workbook.papers.profiles import Profile
 
@@ -142,9 +142,47 @@ class Task(ABC):
             card: of a finished run, which may spare reading the data.
         """
 
-    @abstractmethod
     def feed(self, config: Configuration, data: Path) -> Feed:
-        """What the network of a run is trained on."""
+        """What ``train`` trains the network of a run on; a task without it trains otherwise."""
+        raise NotImplementedError
+
+    def train(
+        self,
+        network: nn.Module,
+        config: Configuration,
+        data: Path,
+        *,
+        device: str,
+        folder: Path,
+        label: str,
+        snapshot_seconds: float,
+    ) -> TrainingLog:
+        """Train the network of a run in place: by default on its feed, with one optimizer.
+
+        A task of several networks and optimizers writes ``posekit.training.Steps`` and hands them
+        to ``take_steps``, which brings progress, log, snapshots and resumption.
+
+        Args:
+            network: with its initial weights; torch's generators are seeded.
+            config: of the run.
+            data: folder of data sets.
+            device: see ``posekit.machine.devices.choose_device``.
+            folder: where the log goes, and the snapshot that an interrupted training goes on from.
+            label: what to call the training in progress reports.
+            snapshot_seconds: time between snapshots.
+
+        Raises:
+            InvalidSnapshot: ``folder`` holds a snapshot that is damaged, or another training's.
+        """
+        return fit(
+            network,
+            self.feed(config, data),
+            seed=config["seed"],
+            device=device,
+            folder=folder,
+            label=label,
+            snapshot_seconds=snapshot_seconds,
+        )
 
     @abstractmethod
     def evaluate(

@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import platform
+import shutil
 from functools import lru_cache
 from pathlib import Path
 
@@ -62,6 +63,11 @@ def known_fingerprints(
     except (OSError, ValueError):
         return None
     return known if set(known) == set(SPLITS) else None
+
+
+def forget_fingerprints(runs: Path) -> None:
+    """Forget all remembered fingerprints below the folder of runs: one of them was wrong."""
+    shutil.rmtree(runs / ".fingerprints", ignore_errors=True)
 
 
 def _memory(dataset: str, keypoints: str, size: str, data: Path, runs: Path) -> Path:

@@ -12,7 +12,7 @@ from typing import Any
 
 from posekit.datasets import PoseDataset
 from posekit.datasets.selection import downsample, some_views
-from posekit.errors import InvalidData
+from posekit.errors import DataChanged
 from posekit.evaluation.diffusion import evaluate_hypotheses
 from posekit.evaluation.optimisation import Optimisation
 from posekit.evaluation.prediction import predict, predict_optimised
@@ -44,11 +44,11 @@ def split_of(config: Mapping[str, Any], split: str, data: Path) -> PoseDataset:
     """A split of a run's data, at its frame rate.
 
     Raises:
-        InvalidData: it is not what it was when the run was planned.
+        DataChanged: it is not what it was when the run was planned.
     """
     dataset = load_split(config["dataset"], split, config["keypoints"], config["size"], data)
     if dataset.fingerprint != config["data"][split]:
-        raise InvalidData(
+        raise DataChanged(
             f"the {split} split of {dataset.name} changed while the study ran; start it again."
         )
     return downsample(dataset, config["one_frame_in"])

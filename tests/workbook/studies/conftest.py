@@ -19,7 +19,7 @@ def tiny_profile(monkeypatch: pytest.MonkeyPatch) -> None:
     tiny = replace(
         PROFILES["smoke"],
         name="tiny",
-        seeds=(0, 1),
+        seed_count=2,
         verdicts=True,
         frames_divisor=27,
         width_divisor=64,

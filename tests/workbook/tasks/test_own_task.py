@@ -1,10 +1,12 @@
 """A toy image task goes through study, cache, kill and resume, tables and verdicts.
 
 Its module and its YAML stand in a folder of ``POSEKIT_PAPERS``; nothing of posekit knows of it.
+Another trains two networks with an optimizer each.
 """
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import subprocess
@@ -14,7 +16,8 @@ from pathlib import Path
 
 import pytest
 
-OWN = Path(__file__).parents[2] / "own_papers" / "stick_figures"
+PAPERS = ("stick_figures", "adversaries")
+OWN = [str(Path(__file__).parents[2] / "own_papers" / name) for name in PAPERS]
 
 STUDY = """
 import json, sys
@@ -25,10 +28,10 @@ from posekit.workbook.studies import Study
 from posekit.workbook.studies.execution import execute
 
 PROFILES["tiny"] = replace(
-    PROFILES["smoke"], name="tiny", seeds=(0, 1), verdicts=True, steps=int(sys.argv[3]),
+    PROFILES["smoke"], name="tiny", seed_count=2, verdicts=True, steps=int(sys.argv[3]),
     learning_rate=1e-3,
 )
-study = Study("stick_figures", "synthetic", "tiny", runs=sys.argv[2], device="cpu")
+study = Study(sys.argv[4], "synthetic", "tiny", runs=sys.argv[2], device="cpu")
 if sys.argv[1] == "execute":
     job = study.job(study.paper.row("width/wide"), 0)
     print(execute(replace(job, snapshot_seconds=0.0)).folder)
@@ -47,10 +50,12 @@ else:
 """
 
 
-def start(mode: str, runs: Path, steps: int = 60) -> subprocess.Popen[str]:
+def start(
+    mode: str, runs: Path, steps: int = 60, paper: str = "stick_figures"
+) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-c", STUDY, mode, str(runs), str(steps)],
-        env={**os.environ, "POSEKIT_PAPERS": str(OWN)},
+        [sys.executable, "-c", STUDY, mode, str(runs), str(steps), paper],
+        env={**os.environ, "POSEKIT_PAPERS": os.pathsep.join(OWN)},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -81,18 +86,23 @@ def test_rows_are_run_cached_shown_and_judged(runs: Path) -> None:
     assert again["differences"] == first["differences"]
 
 
-def test_a_killed_run_ends_with_the_same_numbers(tmp_path: Path) -> None:
-    whole = Path(finish(start("execute", tmp_path / "whole", 400)))
+@pytest.mark.parametrize("paper", PAPERS)
+def test_a_killed_run_ends_with_the_same_numbers(tmp_path: Path, paper: str) -> None:
+    whole = Path(finish(start("execute", tmp_path / "whole", 400, paper)))
     broken = tmp_path / "broken"
-    process = start("execute", broken, 400)
+    process = start("execute", broken, 400, paper)
     while not list(broken.rglob("snapshot.pt")) and process.poll() is None:
         time.sleep(0.005)
     process.kill()
     process.communicate()
     assert list(broken.rglob("snapshot.pt"))
-    resumed = Path(finish(start("execute", broken, 400)))
+    resumed = Path(finish(start("execute", broken, 400, paper)))
     for name in ("metrics.json", "per_clip.npz", "weights.safetensors"):
         assert (whole / name).read_bytes() == (resumed / name).read_bytes()
+    curves = [csv.DictReader((run / "log.csv").open()) for run in (whole, resumed)]
+    first, second = ([(row["step"], row["total"]) for row in curve] for curve in curves)
+    assert first == second
+    assert len(first) == 200
 
 
 def test_an_unknown_task_is_one_line() -> None:
