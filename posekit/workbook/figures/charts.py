@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import plotly.graph_objects as go
-from numpy.typing import ArrayLike
 
 from posekit.errors import InvalidData
 from posekit.geometry.skeletons import Skeleton
@@ -14,7 +13,7 @@ from posekit.workbook.figures.style import (
     GREY,
     RED,
     SERIES,
-    checked,
+    by_joint,
     joint_colours,
     rounded,
     styled,
@@ -25,20 +24,19 @@ from posekit.workbook.tables.grids import signed
 _HATCHES = ("", "/", "x", ".", "\\", "+")
 
 
-def error_per_joint(errors: Mapping[str, ArrayLike], skeleton: Skeleton) -> go.Figure:
+def error_per_joint(errors: Mapping[str, Mapping[str, float]], skeleton: Skeleton) -> go.Figure:
     """Mean error of every joint, one group of bars for each model.
 
     Args:
-        errors: model name -> (joints,), millimetres.
-        skeleton: names of the joints.
+        errors: model name -> joint name -> millimetres, in any order of the joints.
+        skeleton: its joints and the order in which they stand.
 
     Raises:
-        InvalidData: another number of joints.
+        InvalidData: errors of other joints than the skeleton's.
     """
     figure = go.Figure()
     for number, (name, values) in enumerate(errors.items()):
-        place = f" for skeleton {skeleton.name}"
-        heights = checked(f"error of {name}", values, (skeleton.joints,), place)
+        heights = by_joint(f"error of {name}", values, skeleton)
         colour = SERIES[number % len(SERIES)]
         figure.add_bar(
             x=list(skeleton.joint_names),
@@ -87,7 +85,7 @@ def effect_bars(effects: Mapping[str, float], *, start: str) -> go.Figure:
     ]
     figure = go.Figure(
         go.Bar(
-            x=rounded(list(effects.values()), 2),
+            x=rounded([effects[name] for name in names], 2),
             y=names,
             orientation="h",
             width=0.4,

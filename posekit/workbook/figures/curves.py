@@ -41,5 +41,7 @@ def learning_curves(
     axes.grid(color=GREY, alpha=0.25, linewidth=0.8)
     axes.spines[:].set_visible(False)
     if curves:
-        axes.legend(frameon=False, labelcolor=GREY, ncols=len(curves), loc="best")
+        legend = axes.legend(frameon=False, labelcolor=GREY, ncols=len(curves), loc="best")
+        for text in legend.get_texts():
+            text.set_parse_math(False)  # dollars in a name are dollars
     return figure

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from collections.abc import Mapping
 
 import matplotlib
 import numpy as np
@@ -102,6 +103,23 @@ def checked(
     if array.shape != shape:
         raise InvalidData(f"{name} has shape {array.shape}; expected {shape}{note}.")
     return array
+
+
+def by_joint(name: str, values: Mapping[str, float], skeleton: Skeleton) -> NDArray[np.float64]:
+    """Values in the skeleton's order, (joints,), read by name: files sort their keys.
+
+    Raises:
+        InvalidData: a joint without a value, or a value of no joint of this skeleton.
+    """
+    missing = [joint for joint in skeleton.joint_names if joint not in values]
+    unknown = [joint for joint in values if joint not in skeleton.joint_names]
+    if missing or unknown:
+        faults = {"lacks": missing, "also names": unknown}
+        said = " and ".join(f"{how} {', '.join(names)}" for how, names in faults.items() if names)
+        raise InvalidData(
+            f"{name} {said}; expected one value for every joint of skeleton {skeleton.name}."
+        )
+    return np.array([values[joint] for joint in skeleton.joint_names], dtype=np.float64)
 
 
 def side(skeleton: Skeleton, joint: int) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import ArrayLike
@@ -15,7 +17,7 @@ from posekit.workbook.figures.style import (
     RED,
     SIDE_COLOURS,
     as_array,
-    checked,
+    by_joint,
     rounded,
     side,
     styled,
@@ -70,20 +72,21 @@ def optimisation_idea() -> go.Figure:
     )
 
 
-def scale_against_error(scale: ArrayLike, errors: ArrayLike, skeleton: Skeleton) -> go.Figure:
+def scale_against_error(
+    scale: Mapping[str, float], errors: Mapping[str, float], skeleton: Skeleton
+) -> go.Figure:
     """Every joint by the error that a lifter expects of it and the error that it makes.
 
     Args:
-        scale: (joints,), the predicted scale, millimetres.
-        errors: (joints,), millimetres.
+        scale: joint name -> the predicted scale, millimetres.
+        errors: joint name -> millimetres.
         skeleton: names of the joints; the root, whose error is 0 by definition, is left out.
 
     Raises:
-        InvalidData: another number of joints.
+        InvalidData: values of other joints than the skeleton's.
     """
-    shape, place = (skeleton.joints,), f" for skeleton {skeleton.name}"
-    expected = checked("scale", scale, shape, place)
-    made = checked("errors", errors, shape, place)
+    expected = by_joint("scale", scale, skeleton)
+    made = by_joint("errors", errors, skeleton)
     limit = 1.1 * float(max(expected.max(), made.max()))
     figure = go.Figure(_line([(0, 0), (limit, limit)], GREY, "dash", "expected = made", width=1))
     for view, marker in (("left", "circle"), ("right", "square"), ("middle", "diamond")):

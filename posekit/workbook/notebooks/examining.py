@@ -54,7 +54,7 @@ def learning_curves(
 def error_per_joint(runs: Mapping[str, StoredRun], skeleton: Skeleton) -> go.Figure:
     """MPJPE of every joint, a group of bars for each run of a deterministic lifter."""
     errors = {
-        name: list(run.metrics["estimates"]["prediction"]["per_joint"]["mpjpe"].values())
+        name: run.metrics["estimates"]["prediction"]["per_joint"]["mpjpe"]
         for name, run in runs.items()
     }
     return figures.error_per_joint(errors, skeleton)

@@ -46,7 +46,7 @@ def motion_browser(clips: Mapping[str, Motion], skeleton: Skeleton) -> ipywidget
         prediction, target = clips[clip.value]
         if content.value == "motion":
             return motion_viewer(prediction, target, skeleton, title=clip.value, azimuth=turn.value)
-        return error_per_joint({clip.value: mean_errors(prediction, target)}, skeleton)
+        return error_per_joint({clip.value: mean_errors(prediction, target, skeleton)}, skeleton)
 
     return _controlled((clip, content, turn), drawn)
 
@@ -70,10 +70,10 @@ def _controlled(
     return ipywidgets.VBox([ipywidgets.HBox(list(controls)), *between, screen])
 
 
-def mean_errors(prediction: ArrayLike, target: ArrayLike) -> list[float]:
-    """Mean distance of every joint over the frames, (joints,), millimetres."""
+def mean_errors(prediction: ArrayLike, target: ArrayLike, skeleton: Skeleton) -> dict[str, float]:
+    """Joint name -> mean distance over the frames, millimetres."""
     distances = ((as_array(prediction) - as_array(target)) ** 2).sum(axis=-1) ** 0.5
-    return (1000 * distances.mean(axis=0)).tolist()
+    return dict(zip(skeleton.joint_names, 1000 * distances.mean(axis=0), strict=True))
 
 
 def live_or_static(widget: ipywidgets.DOMWidget, figure: go.Figure, *, alt: str) -> None:

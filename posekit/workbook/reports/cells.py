@@ -116,6 +116,14 @@ def _data_html(
 
 def _plot_html(plot: Mapping[str, Any], alt: str, plot_id: str) -> Markup:
     """An empty box and the plot as JSON; the page's script draws it when it comes into view."""
-    # "</" would end the script element early; JSON reads "<\/" as the same text.
-    content = json.dumps(plot, separators=(",", ":")).replace("</", "<\\/")
-    return _HTML.plot(plot_id, plot.get("layout", {}).get("height", 450), alt, Markup(content))
+    height = plot.get("layout", {}).get("height", 450)
+    return _HTML.plot(plot_id, height, alt, embedded_json(plot))
+
+
+def embedded_json(content: Any) -> Markup:
+    """Content as JSON inside a script element, which no text in it can end or prolong.
+
+    "</script" ends the element, and behind "<!--<script" even its own end tag counts no more.
+    """
+    text = json.dumps(content, separators=(",", ":"))
+    return Markup(text.replace("<", "\\u003c"))
