@@ -72,9 +72,7 @@ def load_dataset(
     read = module.load(
         split, root=data_root(root), keypoints=keypoints, size=size, **source.options
     )
-    # Where nothing but the motion's own seed decides, clips tell their data set and split.
-    options = {"dataset": name, "split": split} if source.files else {}
-    options |= {"keypoints": keypoints, "size": size}
+    options = {"dataset": name, "split": split, "keypoints": keypoints, "size": size}
     return PoseDataset(
         name=name,
         split=split,

@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
-from posekit.datasets import PoseDataset, load_dataset
+from posekit.datasets import DATASETS, PoseDataset, load_dataset, synthetic
+from posekit.datasets.clips import Reading
+from posekit.datasets.selection import some_views
 from posekit.datasets.synthetic import HUMAN36M_ACTIONS, SUBJECTS
 from posekit.geometry.cameras import human36m_cameras
+from posekit.geometry.skeletons import HUMAN36M_17
 
 
 @pytest.fixture(scope="module")
 def quick() -> dict[str, PoseDataset]:
     return {split: load_dataset("synthetic", split, size="quick") for split in ("train", "test")}
+
+
+@pytest.fixture(scope="module")
+def standard() -> PoseDataset:
+    return load_dataset("synthetic", "test", size="standard")
 
 
 def test_sizes_and_names(quick: dict[str, PoseDataset]) -> None:
@@ -23,25 +34,60 @@ def test_sizes_and_names(quick: dict[str, PoseDataset]) -> None:
     assert [clip.take for clip in smoke.clips[:2]] == ["Eating 1", "Eating 2"]
     for split, dataset in quick.items():
         assert dataset.subjects == SUBJECTS[split]
-        assert dataset.actions == HUMAN36M_ACTIONS
-        assert len(dataset.clips) == 15 * len(dataset.subjects)
+        assert set(dataset.actions) == set(HUMAN36M_ACTIONS)
         assert all(160 <= clip.frames <= 240 for clip in dataset.clips)
         assert dataset.evidence == "synthetic"
         assert dataset.skeleton.name == "h36m-17"
+    assert len(quick["train"].clips) == 15 * 5
     assert {clip.camera_name for clip in quick["train"].clips} == set(human36m_cameras("S1"))
     assert not set(quick["train"].subjects) & set(quick["test"].subjects)
 
 
-def test_standard_shows_every_take_in_four_cameras(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(SUBJECTS, "test", ("S11",))
-    dataset = load_dataset("synthetic", "test", size="standard")
-    assert len(dataset.clips) == 15 * 2 * 4
-    assert all(400 <= clip.frames <= 800 for clip in dataset.clips)
-    views = dataset.clips[:4]
-    assert [clip.camera_name for clip in views] == list(human36m_cameras("S11"))
-    worlds = [clip.camera.camera_to_world(clip.pose) for clip in views]
-    for world in worlds[1:]:
-        assert (world - worlds[0]).abs().max() < 1e-5
+def test_twenty_persons_are_tested_in_every_action(
+    standard: PoseDataset, quick: dict[str, PoseDataset]
+) -> None:
+    takes = Counter((clip.subject, clip.action) for clip in standard.clips)
+    assert set(takes) == {(who, do) for who in SUBJECTS["test"] for do in HUMAN36M_ACTIONS}
+    assert (len(SUBJECTS["test"]), set(takes.values())) == (20, {4})
+    assert set(Counter(clip.subject for clip in quick["test"].clips).values()) == {5}
+    persons = Counter(clip.action for clip in quick["test"].clips)
+    assert set(persons.values()) == {6, 7}
+
+
+def test_views_of_a_take_show_the_same_motion(standard: PoseDataset) -> None:
+    assert all(243 <= clip.frames <= 297 for clip in standard.clips)
+    for start, subject in ((0, "S9"), (60, "S11"), (120, "S9")):
+        views = standard.clips[start : start + 4]
+        cameras = human36m_cameras(subject)
+        assert [clip.camera_name for clip in views] == list(cameras)
+        for clip in views:
+            assert torch.equal(clip.camera.translation, cameras[clip.camera_name].translation)
+        worlds = [clip.camera.camera_to_world(clip.pose) for clip in views]
+        for world in worlds[1:]:
+            assert (world - worlds[0]).abs().max() < 1e-5
+
+
+def test_one_view_of_each_take_spreads_over_the_cameras(standard: PoseDataset) -> None:
+    chosen = some_views(standard, 1)
+    assert len(chosen.clips) == 20 * 15
+    assert set(Counter(clip.camera_name for clip in chosen.clips).values()) == {75}
+    for who in SUBJECTS["test"]:
+        seen = Counter(clip.camera_name for clip in chosen.clips if clip.subject == who)
+        assert set(seen.values()) == {3, 4}
+
+
+def test_the_fingerprint_depends_on_the_name_and_the_split(
+    quick: dict[str, PoseDataset], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(synthetic, "load", lambda *_arguments, **_options: reading)
+    reading = Reading(HUMAN36M_17, quick["test"].clips, "synthetic")
+    monkeypatch.setitem(DATASETS, "other", replace(DATASETS["synthetic"], name="other"))
+    found = {
+        load_dataset(name, split, size="quick").fingerprint
+        for name in ("synthetic", "other")
+        for split in ("train", "test")
+    }
+    assert len(found) == 4
 
 
 def test_ground_truth_keypoints_are_the_projected_pose() -> None:
