@@ -35,7 +35,11 @@ REST_HEIGHT = 17.0
 
 def skeleton_text() -> str:
     """An ``.asf`` file with an axis frame that differs from bone to bone."""
-    lines = ["# made up", ":version 1.10", ":units", "  length 0.45", "  angle deg", ":bonedata"]
+    lines = ["# made up", ":version 1.10", ":name VICON"]
+    lines += [":units", "  mass 1.0", "  length 0.45", "  angle deg"]
+    lines += [":documentation", "   begin and end with care (no section)"]
+    lines += [":root", "   order TX TY TZ RX RY RZ", "   axis XYZ", "   position 0 0 0  "]
+    lines += ["   orientation 0 0 0 ", ":bonedata"]
     for number, (name, _, vector, dof) in enumerate(BONES):
         length = float(np.linalg.norm(vector))
         direction = " ".join(f"{value / length:.9f}" for value in vector)

@@ -24,10 +24,18 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from posekit.errors import InvalidData
+from posekit.machine.names_from_files import shown
 from posekit.machine.unpickler import BROKEN, RestrictedUnpickler, reason, walk
 
 LARGEST_HEADER = 10_000  # bytes; NumPy's own limit for parsing a header
-LARGEST_RATIO, RATIO_FREE = 200, 1 << 26  # unpacked : packed, for members larger than 64 MiB
+LARGEST_RATIO, RATIO_FREE = 200, 1 << 26  # unpacked : packed, of all beyond 64 MiB together
+# Bytes of a tree with its shared parts counted each time : once, of trees beyond 64 MiB. Who reads a
+# tree visits a part as often as it is referred to, and a few bytes can refer without end.
+LARGEST_REPETITION, REPETITION_FREE = 4, 1 << 26
+_SLOT = 64  # bytes of a container for each thing in it, about
+PACKED_BY_NUMPY = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+# What a damaged archive can raise while it is opened or unpacked.
+DAMAGED = (*BROKEN, OSError, zipfile.BadZipFile, zlib.error)
 _DTYPE_CODE = re.compile(r"[<>|=]?(b1|[iu][1248]|f[248]|c8|c16|[SU]\d{1,6}|O8?|\?)")
 _LEAVES = (type(None), bool, int, float, complex, str, bytes, np.generic)
 
@@ -38,7 +46,7 @@ class _Dtype:
     def __init__(self, code: str, align: bool = False, copy: bool = False) -> None:
         code = code.decode("ascii") if isinstance(code, bytes) else code
         if not isinstance(code, str) or not _DTYPE_CODE.fullmatch(code):
-            raise pickle.UnpicklingError(f"the element type {code!r} is not admitted")
+            raise pickle.UnpicklingError(f"the element type {shown(code)} is not admitted")
         self.dtype = np.dtype(code)
 
     def __setstate__(self, state: tuple) -> None:
@@ -93,7 +101,7 @@ def _scalar(dtype: _Dtype, data: bytes | str = b"") -> np.generic:
 def _encode(text: str, encoding: str = "latin1") -> bytes:
     # Python 2 and protocols below 3 spell bytes this way; other codecs could unpack bombs.
     if encoding not in ("latin1", "latin-1"):
-        raise pickle.UnpicklingError(f"the codec {encoding!r} is not admitted")
+        raise pickle.UnpicklingError(f"the codec {shown(encoding)} is not admitted")
     return text.encode("latin1")
 
 
@@ -129,8 +137,10 @@ def restricted_load(stream: BinaryIO, name: str, *, encoding: str = "ASCII") -> 
         InvalidData: the pickle is truncated, forged, or asks for anything else.
     """
     try:
-        return _resolve(_Unpickler(stream, encoding=encoding).load(), {})
-    except BROKEN as error:
+        tree = _resolve(_Unpickler(stream, encoding=encoding).load(), {})
+        _check_repetition(tree)
+        return tree
+    except DAMAGED as error:
         raise InvalidData(
             f"{name}: the pickle is refused: {reason(error)}. Nothing in it was run; "
             "get the file again from its official page."
@@ -139,8 +149,24 @@ def restricted_load(stream: BinaryIO, name: str, *, encoding: str = "ASCII") -> 
 
 def load_pickle(path: str | os.PathLike[str], *, encoding: str = "ASCII") -> Any:
     """``restricted_load`` of a whole file, as 3DPW's and MotionBERT's ``.pkl``."""
-    with Path(path).open("rb") as file:
+    with readable(path), Path(path).open("rb") as file:
         return restricted_load(file, str(path), encoding=encoding)
+
+
+@contextmanager
+def readable(path: str | os.PathLike[str]) -> Iterator[None]:
+    """Where a file is opened and read.
+
+    Raises:
+        InvalidData: the operating system cannot read it.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise InvalidData(
+            f"{shown(Path(path))}: cannot be read ({reason(error)}); see to its rights and its "
+            "disk, or get it again."
+        ) from error
 
 
 def load_archive(
@@ -160,14 +186,15 @@ def load_archive(
         InvalidData: not an npz archive, truncated, a member missing, or a refused pickle.
     """
     with _opened(path) as archive:
-        entries = {entry.filename.removesuffix(".npy"): entry for entry in archive.infolist()}
+        entries = _entries(archive, path)
         wanted = list(entries) if members is None else list(members)
         missing = [name for name in wanted if name not in entries]
         if missing:
             raise InvalidData(
                 f"{path}: no member {missing[0]!r}, the archive holds "
-                f"{', '.join(sorted(entries)[:8]) or 'nothing'}; is it another file?"
+                f"{_listed(entries)}; is it another file?"
             )
+        _check_unpacked(archive, [entries[name] for name in wanted], path)
         return {name: _read_member(archive, entries[name], path) for name in wanted}
 
 
@@ -178,28 +205,61 @@ def member_names(path: str | os.PathLike[str]) -> tuple[str, ...]:
         InvalidData: not an npz archive, or truncated.
     """
     with _opened(path) as archive:
-        return tuple(name.removesuffix(".npy") for name in archive.namelist())
+        return tuple(_entries(archive, path))
 
 
 @contextmanager
 def _opened(path: str | os.PathLike[str]) -> Iterator[zipfile.ZipFile]:
+    with readable(path):
+        Path(path).open("rb").close()
     try:
         with zipfile.ZipFile(path) as archive:
             yield archive
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+    except DAMAGED as error:
         raise InvalidData(
-            f"{path}: not a readable npz archive ({reason(error)}); it is truncated or another "
-            "kind of file: download or copy it again."
+            f"{shown(Path(path))}: not a readable npz archive ({reason(error)}); it is truncated "
+            "or another kind of file: download or copy it again."
         ) from error
+
+
+def _entries(archive: zipfile.ZipFile, path: str | os.PathLike[str]) -> dict[str, zipfile.ZipInfo]:
+    entries: dict[str, zipfile.ZipInfo] = {}
+    for entry in archive.infolist():
+        name = entry.filename.removesuffix(".npy")
+        if name in entries:
+            raise InvalidData(
+                f"{path}: two members are called {shown(name)}; the file is damaged: get it again."
+            )
+        entries[name] = entry
+    return entries
+
+
+def _listed(names: Collection[str]) -> str:
+    return ", ".join(shown(name) for name in sorted(names)[:8]) or "nothing"
+
+
+def _check_unpacked(
+    archive: zipfile.ZipFile, entries: Collection[zipfile.ZipInfo], path: str | os.PathLike[str]
+) -> None:
+    """Refuse members that unpack to more than any data set does, or as NumPy never packs them."""
+    unpacked = sum(entry.file_size for entry in entries)
+    packed = max(1, os.stat(path).st_size)
+    if unpacked > RATIO_FREE and unpacked / packed > LARGEST_RATIO:
+        raise InvalidData(
+            f"{path}: its {packed} bytes unpack to {unpacked}, a decompression bomb; get it again."
+        )
+    for entry in entries:
+        if entry.compress_type not in PACKED_BY_NUMPY:
+            raise InvalidData(
+                f"{path} [{shown(entry.filename)}]: packed by method {entry.compress_type}, which "
+                "NumPy never writes; save it with numpy.savez_compressed."
+            )
 
 
 def _read_member(
     archive: zipfile.ZipFile, entry: zipfile.ZipInfo, path: str | os.PathLike[str]
 ) -> Any:
-    name = f"{path} [{entry.filename}]"
-    packed = max(1, entry.compress_size)
-    if entry.file_size > RATIO_FREE and entry.file_size / packed > LARGEST_RATIO:
-        raise InvalidData(f"{name}: unpacks to {entry.file_size} bytes, a decompression bomb.")
+    name = f"{path} [{shown(entry.filename)}]"
     with archive.open(entry) as stream:
         shape, dtype, order, header = _read_header(stream, name)
         if dtype.hasobject:
@@ -208,10 +268,14 @@ def _read_member(
         size = math.prod(shape) * dtype.itemsize
         if size != entry.file_size - header:
             raise InvalidData(
-                f"{name}: the header promises {size} bytes, the member holds "
+                f"{name}: the header promises {_bytes(size)} bytes, the member holds "
                 f"{entry.file_size - header}; the file is damaged: get it again."
             )
         return np.frombuffer(stream.read(size), dtype).reshape(shape, order=order)
+
+
+def _bytes(size: int) -> str:
+    return str(size) if size < 1 << 64 else "more than 2^64"
 
 
 def _read_header(
@@ -229,9 +293,9 @@ def _read_header(
         header = ast.literal_eval(stream.read(length).decode("latin1"))
         shape, descr = tuple(header["shape"]), header["descr"]
         if not isinstance(descr, str) or not _DTYPE_CODE.fullmatch(descr):
-            raise ValueError(f"element type {descr!r} is not admitted")
+            raise ValueError(f"element type {shown(descr)} is not admitted")
         if not all(isinstance(n, int) and n >= 0 for n in shape):
-            raise ValueError(f"shape {shape} is not admitted")
+            raise ValueError("a shape of anything but whole numbers is not admitted")
         order = "F" if header["fortran_order"] else "C"
         return shape, np.dtype(descr), order, 8 + width + length
     except BROKEN as error:
@@ -249,6 +313,43 @@ def _resolve(node: Any, done: dict[int, Any]) -> Any:
         raise pickle.UnpicklingError(f"an object of type {type(held).__name__} is not admitted")
 
     return walk(node, leaf, done, keys=_LEAVES)
+
+
+def _check_repetition(tree: Any) -> None:
+    """Refuse a tree that is small in the file and endless for whoever walks through it.
+
+    Raises:
+        UnpicklingError: a part that holds itself, or parts that are held over and over.
+    """
+    sizes: dict[int, int] = {}
+    own: dict[int, int] = {}
+    whole, once = _size(tree, sizes, own), sum(own.values())
+    if whole > REPETITION_FREE and whole > LARGEST_REPETITION * once:
+        raise pickle.UnpicklingError("it holds the same parts over and over")
+
+
+def _size(node: Any, sizes: dict[int, int], own: dict[int, int]) -> int:
+    """Bytes of a tree, about, a shared part each time; ``own`` collects each node's bytes once."""
+    if id(node) in sizes:
+        if sizes[id(node)] < 0:
+            raise pickle.UnpicklingError("a container that holds itself")
+        return sizes[id(node)]
+    if isinstance(node, str | bytes):
+        return len(node)
+    if isinstance(node, np.ndarray):
+        parts = node.flat if node.dtype.hasobject else ()
+        own[id(node)] = node.nbytes
+    elif isinstance(node, dict):
+        parts = node.values()
+        own[id(node)] = _SLOT * len(node) + sum(len(key) for key in node if isinstance(key, str))
+    elif isinstance(node, list | tuple):
+        parts = node
+        own[id(node)] = _SLOT * len(node)
+    else:
+        return 0
+    sizes[id(node)] = -1
+    sizes[id(node)] = own[id(node)] + sum(_size(part, sizes, own) for part in parts)
+    return sizes[id(node)]
 
 
 def _build(node: _Array, done: dict[int, Any]) -> np.ndarray:

@@ -9,20 +9,30 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 
-from posekit.datasets.archives import load_archive
-from posekit.datasets.asf_amc import FPS, read_take
+from posekit.datasets.archives import load_archive, member_names, readable
+from posekit.datasets.asf_amc import (
+    FPS,
+    LEAST_FPS,
+    MOST_FPS,
+    Y_UP_TO_Z_UP,
+    read_take,
+    resample,
+)
 from posekit.datasets.clips import Clip, Reading
 from posekit.datasets.sizes import choose, shorten
 from posekit.datasets.source import DATASETS, OnDisk
 from posekit.datasets.staging import place_in_room, rig, see
 from posekit.errors import DatasetNotFound, InvalidData
 from posekit.geometry.skeletons import HUMAN36M_17
+from posekit.machine.names_from_files import shown
+from posekit.machine.unpickler import reason
 
 ACKNOWLEDGEMENT = (
     "The data used in this project was obtained from mocap.cs.cmu.edu. "
@@ -62,6 +72,15 @@ TAKES = {
 # A capture glitch ends the first two early; the third begins with one. Frames at 50 Hz.
 SOUND_FRAMES = {"01_06": slice(0, 1970), "01_07": slice(0, 1395), "03_02": slice(22, None)}
 
+# What the index of a converted archive may declare, and what that makes of its positions.
+UNITS = {"m": 1.0, "cm": 0.01, "mm": 0.001}
+UP = {"z": np.eye(3), "y": Y_UP_TO_Z_UP}
+MOST_TAKES = 10_000  # the data base has 2605
+CONVERTED_JOINTS = (
+    *("hip", "rhip", "rknee", "rfoot", "lhip", "lknee", "lfoot", "spine", "thorax", "neck_nose"),
+    *("head", "lshoulder", "lelbow", "lwrist", "rshoulder", "relbow", "rwrist"),
+)
+
 
 class Take(NamedTuple):
     """A recording: CMU's subject, its name, and the group of motions that it belongs to."""
@@ -99,10 +118,10 @@ def on_disk(root: Path) -> OnDisk:
         index = converted.with_suffix(".json")
         if not index.is_file():
             return OnDisk(converted.parent, (converted,), (index.name,), "")
-        takes = _read_index(index).values()
-        subjects = {take["subject"] for take in takes}
-        frames = sum(take["frames"] for take in takes)
-        contents = f"subjects: {len(subjects)}, takes: {len(takes)}, frames: {frames}"
+        member_names(converted)  # tells whether it can be opened
+        listed = read_index(index)
+        subjects = {take.subject for take in listed.takes.values()}
+        contents = f"subjects: {len(subjects)}, takes: {len(listed.takes)}, frames: {sum(listed.frames.values())}"
         return OnDisk(converted.parent, (converted, index), (), contents)
     if folder:
         takes, _ = open_takes(root)
@@ -136,9 +155,7 @@ def open_takes(root: Path) -> tuple[list[Take], Callable[[str], np.ndarray]]:
     """
     converted = find_converted(root)
     if converted:
-        index = _read_index(converted.with_suffix(".json"))
-        arrays = load_archive(converted)
-        return _converted_takes(index, arrays, converted), arrays.__getitem__
+        return _open_converted(converted)
     folder = find_subjects(root)
     if folder:
         takes = [
@@ -156,30 +173,123 @@ def open_takes(root: Path) -> tuple[list[Take], Callable[[str], np.ndarray]]:
     )
 
 
-def _read_index(path: Path) -> dict[str, dict]:
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))["clips"]
-    except FileNotFoundError:
+def _open_converted(path: Path) -> tuple[list[Take], Callable[[str], np.ndarray]]:
+    index = read_index(path.with_suffix(".json"))
+    arrays = load_archive(path)
+    unknown = [name for name in arrays if name not in index.takes]
+    if unknown:
+        raise InvalidData(
+            f"{path}: take {shown(unknown[0])} is not in {path.with_suffix('.json').name}."
+        )
+    takes = {name: _read_converted(path, index, name, array) for name, array in arrays.items()}
+    return sorted(index.takes[name] for name in takes), takes.__getitem__
+
+
+@dataclass(frozen=True)
+class Index:
+    """What stands beside an archive of converted takes.
+
+    Attributes:
+        takes: subject, name and group by the name of the take.
+        frames: number of frames by the name of the take.
+        metres: per unit of its positions; metres where the index does not tell.
+        turn: (3, 3) that makes its positions z up; z up where the index does not tell.
+        fps: frames per second; 50 where the index does not tell.
+    """
+
+    takes: dict[str, Take]
+    frames: dict[str, int]
+    metres: float
+    turn: np.ndarray
+    fps: float
+
+
+def read_index(path: Path) -> Index:
+    """The index of an archive of converted takes, a JSON file.
+
+    Raises:
+        DatasetNotFound: no such file.
+        InvalidData: not such a file, or one that declares what posekit does not know.
+    """
+    if not path.is_file():
         raise DatasetNotFound(
             f"CMU motion capture: {path.name}, which names subjects and actions, is missing "
             f"beside {path.with_suffix('.npz')}; copy both, or run 'posekit data download cmu'."
-        ) from None
-    except (KeyError, TypeError, ValueError) as error:
-        raise InvalidData(f"{path}: not the index of converted takes ({error!r}).") from error
+        )
+    try:
+        with readable(path):
+            held = json.loads(path.read_text(encoding="utf-8"))
+        takes = {name: _listed_take(name, entry) for name, entry in held["clips"].items()}
+        if len(takes) > MOST_TAKES:
+            raise ValueError(f"{len(takes)} takes, at most {MOST_TAKES} are due")
+        frames = {name: _whole(entry["frames"]) for name, entry in held["clips"].items()}
+        fps = held.get("fps", FPS)
+        if isinstance(fps, bool) or not isinstance(fps, int | float):
+            raise TypeError(f"fps {shown(fps)}, a number is due")
+        if not LEAST_FPS <= fps <= MOST_FPS:
+            raise ValueError(f"fps {shown(fps)}, {LEAST_FPS:g} to {MOST_FPS:g} are due")
+        _check_joints(held)
+        metres, turn = _chosen(held, "units", "m", UNITS), _chosen(held, "up", "z", UP)
+    except (AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
+        raise InvalidData(
+            f"{path}: not the index of converted takes ({reason(error)}); get it again."
+        ) from error
+    return Index(takes, frames, metres, turn, float(fps))
 
 
-def _converted_takes(
-    index: dict[str, dict], arrays: dict[str, np.ndarray], path: Path
-) -> list[Take]:
-    for name, array in arrays.items():
-        if name not in index:
-            raise InvalidData(f"{path}: take {name} is not in {path.with_suffix('.json').name}.")
-        if getattr(array, "ndim", 0) != 3 or array.shape[1:] != (HUMAN36M_17.joints, 3):
-            raise InvalidData(
-                f"{path}: {name} has shape {getattr(array, 'shape', None)}, expected (frames, 17, "
-                "3): 17 joints are due."
-            )
-    return sorted(Take(index[name]["subject"], name, index[name]["group"]) for name in arrays)
+def _listed_take(name: str, entry: dict[str, Any]) -> Take:
+    subject, group = entry["subject"], entry.get("group", "")
+    for told in (name, subject, group):
+        if not isinstance(told, str) or shown(told) != told:
+            raise TypeError(f"{shown(told)} stands where the name of a take is due")
+    return Take(subject, name, group)
+
+
+def _whole(value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 < value < 1 << 32:
+        raise TypeError(f"frames {shown(value)}, a whole number is due")
+    return value
+
+
+def _chosen(held: dict[str, Any], field: str, default: str, known: dict[str, Any]) -> Any:
+    value = held.get(field, default)
+    if not isinstance(value, str) or value not in known:
+        raise ValueError(f"{field} {shown(value)}, one of {', '.join(known)} is due")
+    return known[value]
+
+
+def _check_joints(held: dict[str, Any]) -> None:
+    """Refuse another skeleton or another order of its joints, where the index tells."""
+    parents = held.get("parents")
+    if parents is not None and parents != list(HUMAN36M_17.parents):
+        raise ValueError("parents are not those of Human3.6M's 17 joints")
+    joints = held.get("joints")
+    if joints is not None and joints != list(CONVERTED_JOINTS):
+        raise ValueError(f"joints are not {', '.join(CONVERTED_JOINTS)} in this order")
+
+
+def _read_converted(path: Path, index: Index, name: str, array: Any) -> np.ndarray:
+    """A converted take as ``open_takes`` gives it: (frames, 17, 3), metres, z up, 50 a second."""
+    where = f"{path}: {shown(name)}"
+    if not isinstance(array, np.ndarray) or array.dtype.kind not in "fiu":
+        raise InvalidData(f"{where} is no numeric array; get the file again.")
+    if array.ndim != 3 or array.shape[1:] != (HUMAN36M_17.joints, 3) or len(array) < 2:
+        raise InvalidData(
+            f"{where} has shape {array.shape}, expected (frames, 17, 3): 17 joints and at least "
+            "2 frames are due."
+        )
+    if len(array) != index.frames[name] or not index.takes[name].group:
+        raise InvalidData(
+            f"{where} has {len(array)} frames, its index names {index.frames[name]} of "
+            f"{index.takes[name].group or 'no motion'}; get both again."
+        )
+    if (index.metres, index.fps) != (1.0, FPS) or index.turn is not UP["z"]:
+        with np.errstate(all="ignore"):  # what is not finite is refused below
+            array = resample(array * index.metres @ index.turn.T, index.fps, FPS)
+    array = array.astype(np.float32)
+    if not np.isfinite(array).all():
+        raise InvalidData(f"{where} holds NaN or infinity; get the file again.")
+    return array
 
 
 def _motion(folder: Path, name: str) -> Path:

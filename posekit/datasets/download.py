@@ -5,22 +5,23 @@ from __future__ import annotations
 import hashlib
 import http.client
 import re
-import shutil
 import tempfile
 import urllib.error
 import urllib.request
 import zipfile
-import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from posekit.datasets.archives import DAMAGED, readable
 from posekit.datasets.cmu import SUBJECT_FOLDERS, TAKES, find_subjects
 from posekit.errors import DatasetNotFound, InvalidData
 from posekit.machine.progress import Progress
 from posekit.machine.storage import atomic_path, storage_error
+from posekit.machine.unpickler import reason
 
 # The site asks not to be crawled and offers this one archive (about 1.1 GB) instead.
 ARCHIVE_URL = "http://mocap.cs.cmu.edu/allasfamc.zip"
+LARGEST_MEMBER = 1 << 26  # bytes of a take; the longest has a quarter of it
 ATTEMPTS = 5
 TIMEOUT = 60.0
 CHUNK = 1 << 20
@@ -71,10 +72,7 @@ def download_cmu(
         )
     report(f"SHA-256 {digest}{'' if expected_sha256 else ' (none is published to compare with)'}")
     folder = root / "cmu" / SUBJECT_FOLDERS[0]
-    try:
-        count = _unpack(archive, folder)
-    except OSError as error:
-        raise storage_error(error, folder) from error
+    count = _unpack(archive, folder)
     report(f"{count} files unpacked to {folder}; {archive.name} may be deleted.")
     return folder
 
@@ -150,44 +148,53 @@ def _write(response: http.client.HTTPResponse, part: Path, start: int, total: in
 
 
 def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
+    with readable(path), path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _unpack(archive: Path, folder: Path) -> int:
     """Unpack the listed takes and their skeletons; ``folder`` appears only when all are there."""
-    names = {name for takes in TAKES.values() for name in takes.split()}
-    wanted = {f"{name}.amc" for name in names} | {f"{name[:2]}.asf" for name in names}
     count = 0
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".unpack.") as temporary:
-        staging = Path(temporary) / folder.name
-        try:
-            with zipfile.ZipFile(archive) as opened:
-                for entry in opened.infolist():
-                    member = _MEMBER.fullmatch(entry.filename)
-                    if member and member[2] in wanted:
-                        _unpack_one(opened, entry, staging / member[1] / member[2])
-                        count += 1
-        except (zipfile.BadZipFile, zlib.error, EOFError) as error:
-            archive.unlink()
-            raise InvalidData(
-                f"{archive} is corrupt ({error}); it was deleted: run the same command again."
-            ) from error
-        if not count:
-            raise InvalidData(
-                f"{archive} holds none of the takes that posekit reads (subjects/NN/NN_MM.amc); "
-                "is it another archive? Delete it and run the same command again."
-            )
-        staging.replace(folder)
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".unpack.") as temporary:
+            staging = Path(temporary) / folder.name
+            for name, content in _listed_members(archive):
+                with atomic_path(staging / name[:2] / name) as path:
+                    path.write_bytes(content)
+                count += 1
+            if not count:
+                raise InvalidData(
+                    f"{archive} holds none of the takes that posekit reads (subjects/NN/NN_MM.amc);"
+                    " is it another archive? Delete it and run the same command again."
+                )
+            staging.replace(folder)
+    except OSError as error:
+        raise storage_error(error, folder) from error
     return count
 
 
-def _unpack_one(opened: zipfile.ZipFile, entry: zipfile.ZipInfo, path: Path) -> None:
-    # The path is made of the checked parts of the member's name: nothing can leave the folder.
-    with (
-        opened.open(entry) as source,
-        atomic_path(path) as temporary,
-        temporary.open("wb") as file,
-    ):
-        shutil.copyfileobj(source, file)
+def _listed_members(archive: Path) -> Iterator[tuple[str, bytes]]:
+    """File name and contents of each take and skeleton that posekit reads.
+
+    Raises:
+        InvalidData: the archive is corrupt; it is deleted.
+    """
+    names = {name for takes in TAKES.values() for name in takes.split()}
+    wanted = {f"{name}.amc" for name in names} | {f"{name[:2]}.asf" for name in names}
+    try:
+        with zipfile.ZipFile(archive) as opened:
+            found = {
+                member[2]: entry
+                for entry in opened.infolist()
+                if (member := _MEMBER.fullmatch(entry.filename)) and member[2] in wanted
+            }
+            for name, entry in found.items():
+                if entry.file_size > LARGEST_MEMBER:
+                    raise ValueError(f"{name} unpacks to {entry.file_size} bytes")
+                yield name, opened.read(entry)
+    except DAMAGED as error:
+        archive.unlink()
+        raise InvalidData(
+            f"{archive} is corrupt ({reason(error)}); it was deleted: run the same command again."
+        ) from error

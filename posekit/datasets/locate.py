@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from posekit.datasets.archives import member_names
+from posekit.datasets.archives import member_names, readable
 from posekit.datasets.clips import Clip, Reading
 from posekit.datasets.source import DATASETS, OnDisk
 from posekit.errors import DatasetNotFound
@@ -64,11 +64,11 @@ def is_standin(path: Path) -> bool:
     """Whether an ``.npz``, ``.pkl`` or ``.mat`` file carries the mark.
 
     Raises:
-        InvalidData: an archive that cannot be listed.
+        InvalidData: a file that cannot be read, or an archive that cannot be listed.
     """
     if path.suffix == ".npz":
         return STANDIN_MEMBER in member_names(path)
-    with path.open("rb") as file:
+    with readable(path), path.open("rb") as file:
         return b"STAND-IN:" in file.read(_HEAD)
 
 

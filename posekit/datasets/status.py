@@ -9,7 +9,11 @@ from pathlib import Path
 from posekit.datasets import DATASETS, on_disk
 from posekit.datasets.source import DataSource, OnDisk
 from posekit.errors import PosekitError
+from posekit.machine.names_from_files import shown
 from posekit.machine.storage import data_root
+from posekit.machine.unpickler import reason
+
+_LONGEST_CONTENTS = 1000  # characters; names of files stand in it
 
 
 @dataclass(frozen=True)
@@ -57,9 +61,15 @@ def data_status(root: str | os.PathLike[str] | None = None) -> tuple[DatasetStat
 
 def _row(source: DataSource, root: Path) -> DatasetStatus:
     try:
-        found = on_disk(source.name, root)
+        return _found(source, on_disk(source.name, root), root)
     except PosekitError as error:
-        return _describe(source, "damaged", OnDisk(root, (), (), str(error)), source.remedy)
+        told = str(error)
+    except OSError as error:  # a folder or a file that may not be looked at
+        told = f"{shown(Path(error.filename or root))}: {reason(error)}"
+    return _describe(source, "damaged", OnDisk(root, (), (), told), source.remedy)
+
+
+def _found(source: DataSource, found: OnDisk, root: Path) -> DatasetStatus:
     if not source.files:
         return _describe(source, "generated", found, "")
     if found.folder is None:
@@ -75,9 +85,9 @@ def _describe(source: DataSource, state: str, found: OnDisk, remedy: str) -> Dat
         title=source.title,
         state=state,
         folder=found.folder,
-        files=tuple((path.name, path.stat().st_size) for path in found.present),
+        files=tuple((shown(path.name), path.stat().st_size) for path in found.present),
         missing=found.missing,
-        contents=found.contents,
+        contents=shown(found.contents, _LONGEST_CONTENTS),
         page=source.page,
         licence=source.licence,
         remedy=remedy,
