@@ -8,13 +8,15 @@ name of Python's own library that could run code refuses the file. No name is ev
 
 from __future__ import annotations
 
+import errno
+import io
 import math
 import pickle
 import sys
 import zipfile
 import zlib
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -23,8 +25,19 @@ import torch
 from torch import Tensor
 
 from posekit.errors import InvalidCheckpoint
-from posekit.machine.unpickler import BROKEN, RestrictedUnpickler, reason, walk
+from posekit.machine.names_from_files import shown
+from posekit.machine.unpickler import (
+    BROKEN,
+    STEPS,
+    Budget,
+    RestrictedUnpickler,
+    check_keys,
+    reason,
+    walk,
+)
 
+_FOREIGN_NAME = 1000  # steps for a type that stands for a name; files hold a few dozen
+_MOST_DIMENSIONS = 8
 _ZIP_MAGIC = b"PK\x03\x04"
 _LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
 _LEGACY_PROTOCOL = 1001
@@ -105,16 +118,30 @@ class _View:
     stride: tuple[int, ...]
 
     def tensor(self) -> Tensor:
+        """The tensor, if it lies within its storage and holds no number more often than that."""
         if not isinstance(self.storage, _Storage):
             raise pickle.UnpicklingError("a tensor without its numbers")
+        if len(self.size) > _MOST_DIMENSIONS or len(self.size) != len(self.stride):
+            raise pickle.UnpicklingError("a tensor whose strides are not of its dimensions")
+        if not all(_is_count(number) for number in (*self.size, *self.stride, self.offset)):
+            raise pickle.UnpicklingError("a tensor whose size is not of whole numbers")
         if math.prod(self.size) == 0:
             return torch.empty(self.size, dtype=self.storage.dtype)
+        held = len(self.storage.data) // self.storage.dtype.itemsize
+        steps = zip(self.size, self.stride, strict=True)
+        last = self.offset + sum((count - 1) * stride for count, stride in steps)
+        if math.prod(self.size) > held or last >= held:
+            raise pickle.UnpicklingError("a tensor that is larger than its storage")
         flat = torch.frombuffer(self.storage.data, dtype=self.storage.dtype)
         return flat.as_strided(self.size, self.stride, self.offset)
 
 
 class _CodeRequestedError(pickle.UnpicklingError):
     """The pickle asks for a name that could run code."""
+
+
+def _is_count(number: object) -> bool:
+    return type(number) is int and 0 <= number < 1 << 48
 
 
 def _view(storage: Any, offset: int, size: Any, stride: Any, *_gradient: object) -> _View:
@@ -129,15 +156,31 @@ def _size(items: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(items)
 
 
+def _mapping(pairs: Iterable[tuple[Any, Any]] = ()) -> OrderedDict[Any, Any]:
+    pairs = list(pairs.items() if isinstance(pairs, dict) else pairs)
+    check_keys((key for key, _ in pairs), (Placeholder,))
+    return OrderedDict(pairs)
+
+
+def _set(items: Iterable[Any] = ()) -> set[Any]:
+    items = list(items)
+    check_keys(items, (Placeholder,))
+    return set(items)
+
+
 # What a checkpoint may call: the construction of tensors, and containers.
 _KEPT: dict[tuple[str, str], Any] = {
     ("torch._utils", "_rebuild_tensor"): _view,
     ("torch._utils", "_rebuild_tensor_v2"): _view,
     ("torch._utils", "_rebuild_parameter"): _parameter,
     ("torch", "Size"): _size,
-    ("collections", "OrderedDict"): OrderedDict,
+    ("collections", "OrderedDict"): _mapping,
+    ("builtins", "dict"): _mapping,
+    ("builtins", "set"): _set,
+    ("builtins", "frozenset"): _set,
+    ("builtins", "list"): list,
+    ("builtins", "tuple"): tuple,
     **{("torch", name): name for name in _DTYPES},
-    **{("builtins", kind.__name__): kind for kind in (set, frozenset, list, dict, tuple)},
 }
 
 
@@ -147,11 +190,15 @@ class _Unpickler(RestrictedUnpickler):
     admitted = _KEPT
     stateful = (OrderedDict, Placeholder)
     stateless = "has none"
+    inert = (Placeholder,)
 
-    def __init__(self, stream: BinaryIO, fetch: Callable[[str, int], bytearray]) -> None:
-        super().__init__(stream, encoding="latin1")
+    def __init__(
+        self, stream: BinaryIO, fetch: Callable[[str, int], bytearray], budget: Budget
+    ) -> None:
+        super().__init__(stream, encoding="latin1", budget=budget)
         self._fetch = fetch
         self._storages: dict[str, _Storage] = {}
+        self._foreign: dict[tuple[str, str], type[Placeholder]] = {}
 
     def find_class(self, module: str, name: str) -> Any:
         return super().find_class(_PYTHON_2_NAMES.get(module, module), name)
@@ -159,16 +206,29 @@ class _Unpickler(RestrictedUnpickler):
     def foreign(self, module: str, name: str) -> type[Placeholder]:
         own = module.partition(".")[0] in sys.stdlib_module_names
         if own and (module, name) not in _HARMLESS:
-            raise _CodeRequestedError(f"{module}.{name}")
-        return type(name, (Placeholder,), {"__module__": module})
+            raise _CodeRequestedError(shown(f"{module}.{name}"))
+        if (module, name) not in self._foreign:
+            self.budget.spend(_FOREIGN_NAME)
+            made = type(shown(name), (Placeholder,), {"__module__": shown(module)})
+            self._foreign[module, name] = made
+        return self._foreign[module, name]
 
     def persistent_load(self, identifier: Any) -> _Storage:
+        if not isinstance(identifier, tuple) or len(identifier) not in (5, 6):
+            raise pickle.UnpicklingError("a storage that is not described as one")
         kind, type_name, key, _location, count, *view = identifier
-        if kind != "storage" or type_name not in _DTYPES or any(view) or count < 0:
-            raise pickle.UnpicklingError(f"a storage of an unknown kind: {identifier!r}")
+        if not all(type(text) is str for text in (kind, type_name, key)) or not _is_count(count):
+            raise pickle.UnpicklingError("a storage that is not described as one")
+        if kind != "storage" or type_name not in _DTYPES or view not in ([], [None]):
+            raise pickle.UnpicklingError(f"a storage of an unknown kind, {shown(type_name)}")
+        dtype = _DTYPES[type_name]
         if key not in self._storages:
-            dtype = _DTYPES[type_name]
             self._storages[key] = _Storage(dtype, self._fetch(key, count * dtype.itemsize))
+        if (self._storages[key].dtype, len(self._storages[key].data)) != (
+            dtype,
+            count * dtype.itemsize,
+        ):
+            raise pickle.UnpicklingError(f"two storages of one key, {shown(key)}")
         return self._storages[key]
 
 
@@ -186,19 +246,25 @@ def read_torch_file(path: Path) -> Any:
             return walk(_read_zip(file) if zipped else _read_legacy(file), _tensor, {})
         except _CodeRequestedError as error:
             raise InvalidCheckpoint(
-                f"{path}: refused, its pickle asks for {error}, which could run code and which "
+                f"{shown(path)}: refused, its pickle asks for {error}, which could run code and which "
                 f"weights never need; nothing was run. Get the file from its official page."
             ) from error
-        except (*BROKEN, zipfile.BadZipFile, zlib.error) as error:
+        except (*BROKEN, OSError, zipfile.BadZipFile, zlib.error) as error:
+            # zipfile looks for what a damaged archive promises in front of the file's first byte.
+            if isinstance(error, OSError) and error.errno != errno.EINVAL:
+                raise
             raise InvalidCheckpoint(
-                f"{path}: not a readable checkpoint ({reason(error)}); it is truncated, damaged or "
+                f"{shown(path)}: not a readable checkpoint ({reason(error)}); it is truncated, damaged or "
                 f"of another format: download or copy it again."
             ) from error
 
 
 def _read_zip(file: BinaryIO) -> Any:
     """The format of PyTorch 1.6 and later: ``data.pkl`` and one stored member per storage."""
+    size = file.seek(0, io.SEEK_END)
     with zipfile.ZipFile(file) as archive:
+        if sum(member.file_size for member in archive.infolist()) > size:
+            raise pickle.UnpicklingError("it unpacks to more bytes than torch.save packs into it")
         pickles = [name for name in archive.namelist() if name.endswith("data.pkl")]
         if len(pickles) != 1 or any(name.endswith("constants.pkl") for name in archive.namelist()):
             raise pickle.UnpicklingError("a zip archive, but not one of torch.save")
@@ -206,40 +272,52 @@ def _read_zip(file: BinaryIO) -> Any:
         if f"{folder}byteorder" in archive.namelist():
             order = archive.read(f"{folder}byteorder").decode("ascii", "replace")
             if order != sys.byteorder:
-                raise pickle.UnpicklingError(f"numbers in {order} byte order")
+                raise pickle.UnpicklingError(f"numbers in {shown(order)} byte order")
 
         def fetch(key: str, size: int) -> bytearray:
             member = archive.getinfo(f"{folder}data/{key}")
             if member.file_size != size or member.compress_type != zipfile.ZIP_STORED:
-                raise pickle.UnpicklingError(f"storage {key} does not have its {size} bytes")
+                raise pickle.UnpicklingError(
+                    f"storage {shown(key)} does not have its {size} bytes"
+                )
             return bytearray(archive.read(member))
 
-        with archive.open(pickles[0]) as stream:
-            return _Unpickler(stream, fetch).load()
+        # Read whole, so that its checksum is compared.
+        stream = io.BytesIO(archive.read(pickles[0]))
+        return _Unpickler(stream, fetch, Budget(STEPS + size)).load()
 
 
 def _read_legacy(file: BinaryIO) -> Any:
     """The format before PyTorch 1.6: five pickles in a row, then the numbers of each storage."""
-    available = file.seek(0, 2)
+    available = file.seek(0, io.SEEK_END)
     file.seek(0)
+    budget = Budget(STEPS + available)
     storages: dict[str, bytearray] = {}
 
     def fetch(key: str, size: int) -> bytearray:
-        if size + sum(map(len, storages.values())) > available:
-            raise pickle.UnpicklingError(f"storage {key} of {size} bytes exceeds the file")
-        return storages.setdefault(key, bytearray(size))
+        nonlocal available
+        available -= size
+        if available < 0:
+            raise pickle.UnpicklingError(f"storage {shown(key)} of {size} bytes exceeds the file")
+        storages[key] = bytearray(size)
+        return storages[key]
 
     def following() -> Any:
-        return _Unpickler(file, fetch).load()
+        return _Unpickler(file, fetch, budget).load()
 
     if following() != _LEGACY_MAGIC or following() != _LEGACY_PROTOCOL:
         raise pickle.UnpicklingError("a pickle, but not one of torch.save")
     following()  # sizes of C types on the machine that wrote the file
     content = following()
-    for key in following():
-        file.seek(8, 1)  # the number of elements, which the pickle has told
+    keys = following()
+    if not isinstance(keys, list) or not all(type(key) is str for key in keys):
+        raise pickle.UnpicklingError("a list of storages whose keys are no text")
+    if sorted(keys) != sorted(storages):
+        raise pickle.UnpicklingError("other storages than its tensors are made of")
+    for key in keys:
+        file.seek(8, io.SEEK_CUR)  # the number of elements, which the pickle has told
         if file.readinto(storages[key]) != len(storages[key]):
-            raise pickle.UnpicklingError(f"storage {key} is cut off")
+            raise pickle.UnpicklingError(f"storage {shown(key)} is cut off")
     return content
 
 

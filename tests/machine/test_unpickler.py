@@ -16,6 +16,9 @@ from posekit.machine.unpickler import BROKEN, RestrictedUnpickler, reason, walk
 class Held:
     """An admitted class with a state."""
 
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.value = state["value"]
+
 
 class Other:
     """An admitted class whose state nobody may set."""
