@@ -26,7 +26,7 @@ from posekit.geometry.skeletons import Skeleton, mirror_points
 from posekit.metrics.losses import scaled_distance
 from posekit.models.lifters import Lifter
 
-Uncertainty = Literal["predicted", "uniform"]
+Uncertainty = Literal["predicted", "matched", "uniform"]
 Target = Literal["input", "embedding", "pose", "weights"]
 Root = Literal["given", "fitted"]
 
@@ -60,7 +60,8 @@ class Optimisation:
         weight_uncertainty: factor of the term that keeps joints near the first prediction.
         weight_projection: factor of the term that pulls their projection to the keypoints.
         uncertainty: "predicted" holds a joint by exp(-s), with the s of the lifter's ``estimate``;
-            "uniform", and lifters without an estimate, hold all joints alike (s = 0).
+            "matched" holds all joints of a window alike, by the mean of exp(-s); "uniform", and
+            lifters without an estimate, hold all joints by 1 (s = 0).
         target: what moves: the "input"; the "embedding" of lifters that have ``embed`` and
             ``lift``; the "pose" itself; or a copy of all "weights", shared by the windows of
             ``FRAMES_PER_COPY`` frames.
@@ -290,7 +291,7 @@ def _from_embedding(lifter: Lifter, both: Tensor, uncertainty: Uncertainty) -> M
 
     def predict() -> tuple[Tensor, Tensor]:
         pose, log_scale = lifter.lift(tokens.flatten(0, 1))
-        return pose, log_scale if uncertainty == "predicted" else torch.zeros_like(log_scale)
+        return pose, _held_by(log_scale, uncertainty)
 
     return [tokens], predict
 
@@ -317,10 +318,21 @@ _START: dict[Target, Callable[[Lifter, Tensor, Uncertainty], Moving]] = {
 
 def _estimate(lifter: Lifter, keypoints: Tensor, uncertainty: Uncertainty) -> tuple[Tensor, Tensor]:
     """Pose (..., J, 3) and log scale (..., J, 1), zero where none is predicted or wanted."""
-    if uncertainty == "predicted" and hasattr(lifter, "estimate"):
-        return lifter.estimate(keypoints)
+    if uncertainty != "uniform" and hasattr(lifter, "estimate"):
+        pose, log_scale = lifter.estimate(keypoints)
+        return pose, _held_by(log_scale, uncertainty)
     pose = lifter(keypoints)
     return pose, pose.new_zeros(*pose.shape[:-1], 1)
+
+
+def _held_by(log_scale: Tensor, uncertainty: Uncertainty) -> Tensor:
+    """The log scales (windows, T, J, 1) by which joints are held, from the predicted ones."""
+    if uncertainty == "predicted":
+        return log_scale
+    if uncertainty == "uniform":
+        return torch.zeros_like(log_scale)
+    weight = (-log_scale).exp().mean((-3, -2), keepdim=True)
+    return (-weight.log()).expand_as(log_scale)
 
 
 def _turned_back(pose: Tensor, log_scale: Tensor, skeleton: Skeleton) -> tuple[Tensor, Tensor]:

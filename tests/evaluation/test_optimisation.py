@@ -147,6 +147,32 @@ def test_uniform_weighting_is_a_scale_of_one():
     )
 
 
+def test_matched_weighting_keeps_the_mean_weight_and_forgets_whose_it_is():
+    lifter = network()
+    keypoints, _, root = person(3)
+    settings = Optimisation(uncertainty="matched", weight_uncertainty=0.02, iterations=1)
+    trace = {
+        name: optimise(lifter, keypoints, CAMERA, root, replace(settings, uncertainty=name)).trace
+        for name in ("matched", "predicted", "uniform")
+    }
+    # Before the first step a pose lies at its first prediction, at a distance of 0: only s is left.
+    with torch.no_grad():
+        _, log_scale = lifter.estimate(keypoints)
+        mean_weight = (-log_scale).exp().mean((-3, -2))
+    expected = -mean_weight.log().mean()
+    torch.testing.assert_close(trace["matched"][0, 0], expected)
+    torch.testing.assert_close(trace["predicted"][0, 0], log_scale.mean())
+    assert trace["uniform"][0, 0] == 0
+    with torch.no_grad():  # joints that are equally sure are held alike either way
+        lifter.pred_s.fc5.weight.zero_()
+        lifter.pred_s.fc5.bias.fill_(-3.0)
+    poses = [
+        optimise(lifter, keypoints, CAMERA, root, replace(settings, uncertainty=name)).pose
+        for name in ("matched", "predicted")
+    ]
+    torch.testing.assert_close(*poses)
+
+
 def test_a_sure_network_holds_its_pose():
     lifter = network()
     keypoints, _, root = person(3)
@@ -308,7 +334,7 @@ def test_fitted_root_serves_the_optimisation():
         ({"learning_rate": float("nan")}, "learning_rate is nan"),
         ({"weight_uncertainty": -0.1}, "weight_uncertainty is -0.1; choose 0 or more"),
         ({"weight_projection": float("inf")}, "weight_projection is inf"),
-        ({"uncertainty": "some"}, "uncertainty is 'some'; choose one of: predicted, uniform"),
+        ({"uncertainty": "some"}, "uncertainty is 'some'; choose one of: predicted, matched, uniform"),
         ({"target": "latent"}, "choose one of: input, embedding, pose, weights"),
         ({"root": "gt"}, "choose one of: given, fitted"),
     ],

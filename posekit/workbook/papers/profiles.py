@@ -50,6 +50,7 @@ class Profile:
         seed_count: training seeds, from 0 on, unless the user names others.
         verdicts: whether runs of this profile carry verdicts on claims.
         rows: "headline" to run what headline claims and controls need, or "all".
+        measures: whether errors say anything; networks of a few steps only show that all works.
         frames_divisor: divides the frames of a window.
         frame_rate_divisor: keeps one frame in so many, in training and in the test.
         width_divisor: divides the width of the network.
@@ -69,6 +70,7 @@ class Profile:
     seed_count: int
     verdicts: bool
     rows: Literal["headline", "all"]
+    measures: bool = True
     frames_divisor: int = 1
     frame_rate_divisor: int = 1
     width_divisor: int = 1
@@ -120,6 +122,7 @@ PROFILES: dict[str, Profile] = {
             seed_count=1,
             verdicts=False,
             rows="all",
+            measures=False,
             frames_divisor=27,
             frame_rate_divisor=3,
             width_divisor=32,

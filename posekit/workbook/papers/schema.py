@@ -429,9 +429,10 @@ class Paper(Model):
 
     @property
     def headline_rows(self) -> tuple[str, ...]:
-        """Paths of the rows that headline claims and controls read, in reading order."""
+        """Paths of the rows that are trained for headline claims and controls, in order."""
         parts = (*(claim for claim in self.claims if claim.headline), *self.controls)
-        wanted = {path for part in parts for path in part.rows}
+        conditions = [item for part in parts for item in part.comparison if not item.counted]
+        wanted = {path for condition in conditions for path in condition.rows}
         return tuple(row.path for row in self.rows if row.path in wanted)
 
     def on_dataset(self, dataset: str) -> Paper:
