@@ -25,12 +25,12 @@ import numpy as np
 
 from posekit.errors import InvalidData
 from posekit.machine.names_from_files import shown
-from posekit.machine.unpickler import BROKEN, RestrictedUnpickler, reason, walk
+from posekit.machine.unpickler import BROKEN, STEPS, Budget, RestrictedUnpickler, reason, walk
 
 LARGEST_HEADER = 10_000  # bytes; NumPy's own limit for parsing a header
 LARGEST_RATIO, RATIO_FREE = 200, 1 << 26  # unpacked : packed, of all beyond 64 MiB together
-# Bytes of a tree with its shared parts counted each time : once, of trees beyond 64 MiB. Who reads a
-# tree visits a part as often as it is referred to, and a few bytes can refer without end.
+# Bytes of a tree, shared parts counted each time : once, of trees beyond 64 MiB. Who reads a tree
+# visits a part as often as it is referred to, and a few bytes can refer without end.
 LARGEST_REPETITION, REPETITION_FREE = 4, 1 << 26
 _SLOT = 64  # bytes of a container for each thing in it, about
 PACKED_BY_NUMPY = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
@@ -122,13 +122,16 @@ class _Unpickler(RestrictedUnpickler):
     stateless = "is no array"
 
 
-def restricted_load(stream: BinaryIO, name: str, *, encoding: str = "ASCII") -> Any:
+def restricted_load(
+    stream: BinaryIO, name: str, *, encoding: str = "ASCII", budget: Budget | None = None
+) -> Any:
     """Unpickle containers, text, numbers and NumPy arrays from ``stream``; run nothing.
 
     Args:
         stream: binary stream at the start of a pickle, any protocol.
         name: what to call it in messages (path, member).
         encoding: for text of Python 2 pickles, "latin1" where those hold arrays.
+        budget: the steps that all pickles of the file share; by default those of this one.
 
     Returns:
         The object; arrays may be read-only views of the bytes read.
@@ -137,7 +140,8 @@ def restricted_load(stream: BinaryIO, name: str, *, encoding: str = "ASCII") -> 
         InvalidData: the pickle is truncated, forged, or asks for anything else.
     """
     try:
-        tree = _resolve(_Unpickler(stream, encoding=encoding).load(), {})
+        reader = _Unpickler(stream, encoding=encoding, budget=budget)
+        tree = _resolve(reader.load(), {}, reader.budget)
         _check_repetition(tree)
         return tree
     except DAMAGED as error:
@@ -195,7 +199,8 @@ def load_archive(
                 f"{_listed(entries)}; is it another file?"
             )
         _check_unpacked(archive, [entries[name] for name in wanted], path)
-        return {name: _read_member(archive, entries[name], path) for name in wanted}
+        budget = Budget(STEPS + os.stat(path).st_size)
+        return {name: _read_member(archive, entries[name], path, budget) for name in wanted}
 
 
 def member_names(path: str | os.PathLike[str]) -> tuple[str, ...]:
@@ -257,13 +262,16 @@ def _check_unpacked(
 
 
 def _read_member(
-    archive: zipfile.ZipFile, entry: zipfile.ZipInfo, path: str | os.PathLike[str]
+    archive: zipfile.ZipFile,
+    entry: zipfile.ZipInfo,
+    path: str | os.PathLike[str],
+    budget: Budget,
 ) -> Any:
     name = f"{path} [{shown(entry.filename)}]"
     with archive.open(entry) as stream:
         shape, dtype, order, header = _read_header(stream, name)
         if dtype.hasobject:
-            held = restricted_load(stream, name)
+            held = restricted_load(stream, name, budget=budget)
             return held.item() if isinstance(held, np.ndarray) and held.ndim == 0 else held
         size = math.prod(shape) * dtype.itemsize
         if size != entry.file_size - header:
@@ -302,17 +310,38 @@ def _read_header(
         raise InvalidData(f"{name}: the array header is refused: {reason(error)}.") from error
 
 
-def _resolve(node: Any, done: dict[int, Any]) -> Any:
+def _resolve(node: Any, done: dict[int, Any], budget: Budget) -> Any:
     """The tree of ``node`` with arrays in place of what stands for them."""
 
     def leaf(held: Any) -> Any:
         if isinstance(held, _Array):
-            return _build(held, done)
+            return _build(held, done, budget)
         if isinstance(held, _LEAVES):
             return held
-        raise pickle.UnpicklingError(f"an object of type {type(held).__name__} is not admitted")
+        raise pickle.UnpicklingError(
+            f"an object of type {shown(type(held).__name__)} is not admitted"
+        )
 
     return walk(node, leaf, done, keys=_LEAVES)
+
+
+def _build(node: _Array, done: dict[int, Any], budget: Budget) -> np.ndarray:
+    shape, dtype, order, data = node.parts()
+    if not dtype.hasobject:
+        if isinstance(data, str):  # many arrays may be of one text
+            if id(data) not in done:
+                done[id(data)] = data.encode("latin1")
+            data = done[id(data)]
+        if not isinstance(data, bytes | bytearray):
+            raise pickle.UnpicklingError("an array without its bytes")
+        return np.frombuffer(data, dtype).reshape(shape, order=order)
+    if not isinstance(data, list) or len(data) != math.prod(shape):
+        raise pickle.UnpicklingError("an object array whose length is not its shape's")
+    budget.spend(len(data))
+    array = np.empty(len(data), dtype=object)
+    for index, item in enumerate(data):
+        array[index] = _resolve(item, done, budget)
+    return array.reshape(shape, order=order)
 
 
 def _check_repetition(tree: Any) -> None:
@@ -321,47 +350,47 @@ def _check_repetition(tree: Any) -> None:
     Raises:
         UnpicklingError: a part that holds itself, or parts that are held over and over.
     """
-    sizes: dict[int, int] = {}
-    own: dict[int, int] = {}
-    whole, once = _size(tree, sizes, own), sum(own.values())
-    if whole > REPETITION_FREE and whole > LARGEST_REPETITION * once:
+    sizes = _Sizes()
+    whole = sizes.of(tree)
+    if whole > REPETITION_FREE and whole > LARGEST_REPETITION * sizes.once:
         raise pickle.UnpicklingError("it holds the same parts over and over")
 
 
-def _size(node: Any, sizes: dict[int, int], own: dict[int, int]) -> int:
-    """Bytes of a tree, about, a shared part each time; ``own`` collects each node's bytes once."""
-    if id(node) in sizes:
-        if sizes[id(node)] < 0:
-            raise pickle.UnpicklingError("a container that holds itself")
-        return sizes[id(node)]
-    if isinstance(node, str | bytes):
-        return len(node)
-    if isinstance(node, np.ndarray):
-        parts = node.flat if node.dtype.hasobject else ()
-        own[id(node)] = node.nbytes
-    elif isinstance(node, dict):
-        parts = node.values()
-        own[id(node)] = _SLOT * len(node) + sum(len(key) for key in node if isinstance(key, str))
-    elif isinstance(node, list | tuple):
-        parts = node
-        own[id(node)] = _SLOT * len(node)
-    else:
-        return 0
-    sizes[id(node)] = -1
-    sizes[id(node)] = own[id(node)] + sum(_size(part, sizes, own) for part in parts)
-    return sizes[id(node)]
+class _Sizes:
+    """Bytes of trees, about; ``once`` sums up those of each part, however often it is held."""
 
+    def __init__(self) -> None:
+        self.once = 0
+        self._known: dict[int, int] = {}
+        self._buffers: set[int] = set()
 
-def _build(node: _Array, done: dict[int, Any]) -> np.ndarray:
-    shape, dtype, order, data = node.parts()
-    if not dtype.hasobject:
-        raw = data.encode("latin1") if isinstance(data, str) else data
-        if not isinstance(raw, bytes | bytearray):
-            raise pickle.UnpicklingError("an array without its bytes")
-        return np.frombuffer(raw, dtype).reshape(shape, order=order)
-    if not isinstance(data, list) or len(data) != math.prod(shape):
-        raise pickle.UnpicklingError("an object array whose length is not its shape's")
-    array = np.empty(len(data), dtype=object)
-    for index, item in enumerate(data):
-        array[index] = _resolve(item, done)
-    return array.reshape(shape, order=order)
+    def of(self, node: Any) -> int:
+        """Bytes of a tree, a shared part counted each time."""
+        if isinstance(node, str | bytes):
+            return len(node)
+        if isinstance(node, np.ndarray) and not node.dtype.hasobject:
+            self._count_buffer(node)
+            return node.nbytes
+        parts = node.ravel() if isinstance(node, np.ndarray) else node
+        if not isinstance(parts, dict | list | tuple | np.ndarray) or not len(parts):
+            return 0
+        if id(node) in self._known:
+            if self._known[id(node)] < 0:
+                raise pickle.UnpicklingError("a container that holds itself")
+            return self._known[id(node)]
+        self._known[id(node)] = -1
+        own = _SLOT * len(parts)
+        if isinstance(node, dict):
+            own += sum(len(key) for key in node if isinstance(key, str | bytes))
+            parts = node.values()
+        self.once += own
+        self._known[id(node)] = own + sum(map(self.of, parts))
+        return self._known[id(node)]
+
+    def _count_buffer(self, array: np.ndarray) -> None:
+        held: Any = array
+        while isinstance(held, np.ndarray) and held.base is not None:
+            held = held.base
+        if id(held) not in self._buffers:
+            self._buffers.add(id(held))
+            self.once += array.nbytes

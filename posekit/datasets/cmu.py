@@ -121,7 +121,8 @@ def on_disk(root: Path) -> OnDisk:
         member_names(converted)  # tells whether it can be opened
         listed = read_index(index)
         subjects = {take.subject for take in listed.takes.values()}
-        contents = f"subjects: {len(subjects)}, takes: {len(listed.takes)}, frames: {sum(listed.frames.values())}"
+        frames = sum(listed.frames.values())
+        contents = f"subjects: {len(subjects)}, takes: {len(listed.takes)}, frames: {frames}"
         return OnDisk(converted.parent, (converted, index), (), contents)
     if folder:
         takes, _ = open_takes(root)
