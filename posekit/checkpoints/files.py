@@ -1,8 +1,9 @@
-"""Checkpoint files as the authors distribute them: their weights and what else they tell."""
+"""Checkpoint files as the authors distribute them: their tensors and what else they tell."""
 
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -15,8 +16,12 @@ from torch import Tensor
 
 from posekit.checkpoints.torch_files import read_torch_file
 from posekit.errors import InvalidCheckpoint
+from posekit.machine.names_from_files import shown
+from posekit.machine.unpickler import BROKEN, reason
 
-STATE_ENTRIES = ("model_pos", "state_dict", "model_state_dict", "model")
+MOST_LEVELS = 4  # of dictionaries within dictionaries
+MOST_TENSORS = 20_000  # the largest network published here has about 2,000
+_MOST_EPOCHS = 10_000_000
 
 
 @dataclass(frozen=True)
@@ -25,32 +30,32 @@ class CheckpointFile:
 
     Attributes:
         path, sha256, size: the file, the hash of its bytes, and their number.
-        state: parameters and buffers by name, without the prefix of a data-parallel wrapper.
+        tables: where a dictionary stands in the file, as the keys that lead there, -> the tensors
+            in it, by name. The file's own dictionary stands at ().
         epoch, learning_rate: of the training run, None where the file does not tell.
-        others: further entries of the file, which are not used.
+        entries: keys of the file's own dictionary, without those of tensors and the two above.
     """
 
     path: Path
     sha256: str
     size: int
-    state: dict[str, Tensor]
+    tables: dict[tuple[str, ...], dict[str, Tensor]]
     epoch: int | None
     learning_rate: float | None
-    others: tuple[str, ...]
+    entries: tuple[str, ...]
 
 
 def read(path: str | os.PathLike[str]) -> CheckpointFile:
     """Read a checkpoint as the authors distribute it, without running anything in it.
 
-    Both formats of ``torch.save`` and safetensors; the weights may be the whole file or one of
-    ``STATE_ENTRIES``.
+    Both formats of ``torch.save``, and safetensors.
 
     Raises:
         InvalidCheckpoint: missing, truncated, asks to run code, or holds no weights.
     """
     path = Path(path)
     if path.exists() and not path.is_file():  # a pipe would be waited for, and a folder not read
-        raise InvalidCheckpoint(f"{path}: is no file; give the path of a .bin or .pth.")
+        raise InvalidCheckpoint(f"{shown(path)}: is no file; give the path of a .bin or .pth.")
     try:
         size = path.stat().st_size
         with path.open("rb") as file:
@@ -60,50 +65,83 @@ def read(path: str | os.PathLike[str]) -> CheckpointFile:
         content = _read_safetensors(path) if is_safetensors else read_torch_file(path)
     except OSError as error:
         raise InvalidCheckpoint(
-            f"{path}: cannot be read ({error.strerror or error}); check the path."
+            f"{shown(path)}: cannot be read ({error.strerror or reason(error)}); check the path."
         ) from error
-    state, entries = _find_state(content, path)
-    epoch, rate = entries.pop("epoch", None), entries.pop("lr", None)
+    if not isinstance(content, dict):
+        raise InvalidCheckpoint(
+            f"{shown(path)}: holds a pickled {shown(type(content).__name__)}, not a dictionary of "
+            f"weights; save the network's state_dict instead."
+        )
+    tables = _tables(content, path)
+    if not tables:
+        raise InvalidCheckpoint(
+            f"{shown(path)}: holds no weights (its entries: {first_few(content)}); expected a "
+            f"dictionary of tensors, alone or under one key."
+        )
+    told = {key: content[key] for key in ("epoch", "lr") if key in content}
+    others = (key for key, value in content.items() if not isinstance(value, Tensor))
     return CheckpointFile(
         path=path,
         sha256=sha256,
         size=size,
-        state=state,
-        epoch=epoch if isinstance(epoch, int) else None,
-        learning_rate=rate if isinstance(rate, float) else None,
-        others=tuple(str(name) for name in entries),
+        tables=tables,
+        epoch=_epoch(told.get("epoch")),
+        learning_rate=_rate(told.get("lr")),
+        entries=tuple(str(key) for key in others if key not in told),
     )
 
 
-def first_few(names: Iterable[str], most: int = 4) -> str:
+def first_few(names: Iterable[object], most: int = 4) -> str:
     """The first names and how many more there are, for a message of one line."""
     listed = list(names)
     more = f" and {len(listed) - most} more" if len(listed) > most else ""
-    return (", ".join(listed[:most]) or "none") + more
+    return (", ".join(map(shown, listed[:most])) or "none") + more
 
 
 def _read_safetensors(path: Path) -> dict[str, Tensor]:
     try:
         return safetensors.torch.load_file(path)
-    except safetensors.SafetensorError as error:
+    except (safetensors.SafetensorError, *BROKEN) as error:
         raise InvalidCheckpoint(
-            f"{path}: not a readable safetensors file ({error}); download or copy it again."
+            f"{shown(path)}: not a readable safetensors file ({reason(error)}); download or copy "
+            f"it again."
         ) from error
 
 
-def _find_state(content: Any, path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """The weights of a file, and its further entries."""
-    if not isinstance(content, dict):
+def _tables(content: dict[Any, Any], path: Path) -> dict[tuple[str, ...], dict[str, Tensor]]:
+    """The dictionaries of a file that hold tensors; one that stands in several places, once."""
+    tables: dict[tuple[str, ...], dict[str, Tensor]] = {}
+    level: list[tuple[tuple[str, ...], dict[Any, Any]]] = [((), content)]
+    seen = {id(content)}
+    for _ in range(MOST_LEVELS):
+        deeper = []
+        for place, node in level:
+            tensors = {key: value for key, value in node.items() if isinstance(value, Tensor)}
+            named = {key: value for key, value in tensors.items() if isinstance(key, str)}
+            if named and len(named) < len(tensors):
+                wrong = next(key for key in tensors if not isinstance(key, str))
+                raise InvalidCheckpoint(
+                    f"{shown(path)}: a tensor is called {shown(wrong)}, which is no text; save "
+                    f"the network's state_dict instead."
+                )
+            if named:
+                tables[place] = named
+            for key, value in node.items():
+                if isinstance(key, str) and isinstance(value, dict) and id(value) not in seen:
+                    seen.add(id(value))
+                    deeper.append(((*place, key), value))
+        level = deeper
+    if sum(map(len, tables.values())) > MOST_TENSORS:
         raise InvalidCheckpoint(
-            f"{path}: holds a pickled {type(content).__name__}, not a dictionary of weights; "
-            f"save the network's state_dict instead."
+            f"{shown(path)}: holds more than {MOST_TENSORS:,} tensors, ten times those of any "
+            f"published network; give the file of one network."
         )
-    entry = next((key for key in STATE_ENTRIES if isinstance(content.get(key), dict)), None)
-    state = content if entry is None else content[entry]
-    if not state or not all(isinstance(value, Tensor) for value in state.values()):
-        raise InvalidCheckpoint(
-            f"{path}: holds no weights (its entries: {first_few(map(str, content))}); expected a "
-            f"dictionary of tensors, alone or as one of {', '.join(STATE_ENTRIES)}."
-        )
-    others = {} if entry is None else {key: content[key] for key in content if key != entry}
-    return {str(name).removeprefix("module."): value for name, value in state.items()}, others
+    return tables
+
+
+def _epoch(told: object) -> int | None:
+    return told if type(told) is int and 0 <= told <= _MOST_EPOCHS else None
+
+
+def _rate(told: object) -> float | None:
+    return told if type(told) is float and math.isfinite(told) else None

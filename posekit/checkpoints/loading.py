@@ -12,11 +12,16 @@ import torch
 from torch import Tensor, nn
 
 from posekit.checkpoints.files import CheckpointFile, first_few, read
+from posekit.checkpoints.matching import check_bytes, check_match, check_sizes, load_strictly
+from posekit.checkpoints.wrappers import Weights, find_weights
 from posekit.errors import InvalidCheckpoint, InvalidParameter
 from posekit.geometry.skeletons import HUMAN36M_17, SKELETONS, Skeleton
-from posekit.models import MODELS, build, releases
+from posekit.machine.names_from_files import shown
+from posekit.machine.unpickler import BROKEN, reason
+from posekit.models import build, releases
 from posekit.models.lifters import Lifter
-from posekit.models.releases import Description
+
+_MOST_NAMED = 12  # entries in a card
 
 
 @dataclass(frozen=True)
@@ -35,8 +40,10 @@ class Identity:
         parameters: number of trained values.
         epoch, learning_rate: of the training run, None where the file does not tell.
         keypoints: 2D input of the training as far as the file's name tells, else "unknown".
+        entry: keys under which the weights stand, joined by dots; "" for the file itself.
+        stripped: what was taken off the weights' names, such as ``module.``.
         missing, unexpected: names that did not match; empty, since loading is strict.
-        ignored: entries of the file that were not needed.
+        ignored: entries of the file and names beside the weights that were not needed.
     """
 
     file: str
@@ -57,6 +64,8 @@ class Identity:
     epoch: int | None
     learning_rate: float | None
     keypoints: str
+    entry: str
+    stripped: tuple[str, ...]
     missing: tuple[str, ...]
     unexpected: tuple[str, ...]
     ignored: tuple[str, ...]
@@ -84,10 +93,12 @@ class Identity:
             ("input", f"{self.frames} frames, {self.joints} joints, {self.in_channels} channels"),
             ("skeleton", f"{self.skeleton} (not in the file)"),
             ("2D input in training", f"{self.keypoints} (by the file's name)"),
+            ("weights", f"under {shown(self.entry)}" if self.entry else "the file itself"),
+            ("taken off their names", ", ".join(map(shown, self.stripped)) or "nothing"),
             ("epoch", _told(self.epoch)),
             ("learning rate", _told(self.learning_rate)),
-            ("keys that did not match", ", ".join(unmatched) or "none"),
-            ("entries not used", ", ".join(self.ignored) or "none"),
+            ("keys that did not match", first_few(unmatched, _MOST_NAMED)),
+            ("entries not used", first_few(self.ignored, _MOST_NAMED)),
         ]
 
 
@@ -105,51 +116,65 @@ def load(
     model: str | None = None,
     skeleton: Skeleton | None = None,
     frames: int | None = None,
+    heads: int | None = None,
+    entry: str | None = None,
     **options: Any,
 ) -> LoadedCheckpoint:
     """Build the network that a file belongs to and give it the file's weights.
+
+    The weights may stand under any key, and their names under any prefixes (``module.``,
+    ``_orig_mod.``, ``model.`` ...), as long as one network alone fits; see ``wrappers``.
 
     Args:
         path: as for ``read``.
         model: the network that is expected; any by default.
         skeleton: the joint set; by default the first in ``SKELETONS`` with as many joints.
         frames: the window that is expected; any by default.
-        options: of the network, where the shapes do not show them (``heads``, ``topology``).
+        heads: attention heads, which no file tells; the network's default where None.
+        entry: where the weights stand, in a file of several networks, whose refusal names them.
+        options: of the network, where the shapes do not show them (``topology``).
 
     Raises:
-        InvalidCheckpoint: as ``read``; also another network or another size than expected.
+        InvalidCheckpoint: as ``read``; also no known network or several, another network or
+            another size than expected, a size beyond any published, and weights that are no
+            floating-point numbers or not finite.
     """
     file = read(path)
-    name, found = _describe(file)
+    weights = find_weights(file, entry)
+    name, found, source = weights.network, weights.description, shown(file.path)
+    check_sizes(found, source)
     if model is not None and model != name:
         raise InvalidCheckpoint(
-            f"{path}: holds a {name}, not a {model}; choose the file of a {model}."
+            f"{source}: holds a {name}, not a {model}; choose the file of a {model}."
         )
     if skeleton is not None and skeleton.joints != found.joints:
         raise InvalidCheckpoint(
-            f"{path}: is for {found.joints} joints, {skeleton.name} has {skeleton.joints}; "
+            f"{source}: is for {found.joints} joints, {skeleton.name} has {skeleton.joints}; "
             f"choose a skeleton of {found.joints} joints or another file."
         )
     if frames is not None and frames != found.options["frames"]:
         raise InvalidCheckpoint(
-            f"{path}: is for windows of {found.options['frames']} frames, not {frames}; "
+            f"{source}: is for windows of {found.options['frames']} frames, not {frames}; "
             f"use {found.options['frames']} frames or the file of another size."
         )
-    skeleton = skeleton or _skeleton_of(found.joints, path)
-    try:
-        network = build(name, skeleton=skeleton, **{**found.options, **options})
-    except InvalidParameter as error:
-        raise InvalidCheckpoint(
-            f"{path}: no network of its shapes can be built ({str(error).partition(';')[0]}); no "
-            f"file tells the number of heads: give another, or none, with -p heads N in a notebook "
-            f"or load(path, heads=N)."
-        ) from error
     constants = releases.constants(name)
-    _load_strictly(network, file.state, str(path), constants)
-    computed = tuple(entry for entry in file.state if entry in constants)
-    return LoadedCheckpoint(
-        network.eval(), _identity(file, name, found, network, computed, options)
-    )
+    state = {key: value for key, value in weights.state.items() if key not in constants}
+    check_bytes(state, file, source)
+    skeleton = skeleton or _skeleton_of(found.joints, source)
+    options = {**found.options, **options, **({} if heads is None else {"heads": heads})}
+    try:
+        with torch.device("meta"):  # first without memory, to build nothing that does not match
+            outline = build(name, skeleton=skeleton, **options)
+        check_match(outline, state, source)
+        network = build(name, skeleton=skeleton, **options)
+    except (InvalidParameter, *BROKEN) as error:
+        raise InvalidCheckpoint(
+            f"{source}: no network of its shapes can be built "
+            f"({reason(error).partition(';')[0]}); no file tells the number of heads: give "
+            f"another, or none, with -p heads N in a notebook or load(path, heads=N)."
+        ) from error
+    load_strictly(network, state, source)
+    return LoadedCheckpoint(network.eval(), _identity(file, weights, network, heads is not None))
 
 
 def from_reference(model: str, config: Mapping[str, Any], state: Mapping[str, Any]) -> nn.Module:
@@ -178,7 +203,8 @@ def from_reference(model: str, config: Mapping[str, Any], state: Mapping[str, An
     tensors = {name: torch.as_tensor(value) for name, value in state.items()}
     if not config.get("qkv_bias", True):
         tensors |= _zero_biases(network)
-    _load_strictly(network, tensors, f"state of {model}", constants)
+    given = {name: value for name, value in tensors.items() if name not in constants}
+    load_strictly(network, given, f"state of {model}")
     return network.eval()
 
 
@@ -188,32 +214,12 @@ def _zero_biases(network: nn.Module) -> dict[str, Tensor]:
     return {name: torch.zeros_like(value) for name, value in state if name.endswith("qkv.bias")}
 
 
-def _describe(file: CheckpointFile) -> tuple[str, Description]:
-    """The network that a file belongs to, and what its state tells of it."""
-    try:
-        found = releases.describe(file.state)
-    except (KeyError, ValueError, IndexError) as error:
-        raise _unknown(file) from error
-    if found is None:
-        raise _unknown(file)
-    return found
-
-
-def _unknown(file: CheckpointFile) -> InvalidCheckpoint:
-    return InvalidCheckpoint(
-        f"{file.path}: is of no network known here (its first names are "
-        f"{first_few(file.state)}); expected a checkpoint of one of {', '.join(MODELS)}."
-    )
-
-
 def _identity(
-    file: CheckpointFile,
-    name: str,
-    found: Description,
-    network: Lifter,
-    computed: tuple[str, ...],
-    options: Mapping[str, Any],
+    file: CheckpointFile, weights: Weights, network: Lifter, heads_given: bool
 ) -> Identity:
+    found, name = weights.description, weights.network
+    computed = (key for key in weights.state if key in releases.constants(name))
+    unused = (key for key in file.entries if weights.entry[:1] != (key,))
     numbers = (module.heads for module in network.modules() if hasattr(module, "heads"))
     heads, *other_heads = dict.fromkeys(numbers) or (None,)
     return Identity(
@@ -229,15 +235,17 @@ def _identity(
         depth=found.depth,
         heads=heads,
         other_heads=tuple(other_heads),
-        heads_given="heads" in options,
+        heads_given=heads_given,
         skeleton=network.skeleton.name,
         parameters=sum(parameter.numel() for parameter in network.parameters()),
         epoch=file.epoch,
         learning_rate=file.learning_rate,
         keypoints=_keypoints_by_name(file.path.stem),
+        entry=".".join(weights.entry),
+        stripped=tuple(text for text in (weights.prefix, *weights.inner) if text),
         missing=(),
         unexpected=(),
-        ignored=(*file.others, *computed),
+        ignored=(*unused, *weights.beside, *computed),
     )
 
 
@@ -247,48 +255,11 @@ def _keypoints_by_name(name: str) -> str:
     return next((source for source in ("cpn", "gt", "detectron") if source in words), "unknown")
 
 
-def _load_strictly(
-    network: nn.Module, state: Mapping[str, Tensor], source: str, constants: frozenset[str]
-) -> None:
-    """Copy a state of finite numbers into a network; names and shapes must match exactly.
-
-    ``constants`` may stand in the state besides: the network computes them itself.
-    """
-    own = network.state_dict()
-    given = {name: value for name, value in state.items() if name not in constants}
-    missing = [name for name in own if name not in given]
-    unexpected = [name for name in given if name not in own]
-    if missing or unexpected:
-        raise InvalidCheckpoint(
-            f"{source}: does not match the network: {len(missing)} names missing "
-            f"({first_few(missing)}), {len(unexpected)} unexpected ({first_few(unexpected)}); "
-            f"is it the file of another network?"
-        )
-    shapes = [
-        f"{name} {tuple(given[name].shape)}, not {tuple(own[name].shape)}"
-        for name in own
-        if given[name].shape != own[name].shape
-    ]
-    if shapes:
-        raise InvalidCheckpoint(
-            f"{source}: of another size than the network: {len(shapes)} shapes differ "
-            f"({first_few(shapes, 2)}); build the network at the file's size."
-        )
-    diverged = [name for name, value in given.items() if not bool(torch.isfinite(value).all())]
-    if diverged:
-        raise InvalidCheckpoint(
-            f"{source}: {len(diverged)} of its weights hold NaN or infinity "
-            f"({first_few(diverged, 2)}); take the checkpoint of an earlier epoch, or get the file "
-            f"again."
-        )
-    network.load_state_dict(given)
-
-
-def _skeleton_of(joints: int, path: str | os.PathLike[str]) -> Skeleton:
+def _skeleton_of(joints: int, source: str) -> Skeleton:
     for skeleton in SKELETONS.values():
         if skeleton.joints == joints:
             return skeleton
-    raise InvalidCheckpoint(f"{path}: is for {joints} joints; name the skeleton they belong to.")
+    raise InvalidCheckpoint(f"{source}: is for {joints} joints; name the skeleton they belong to.")
 
 
 def _reference_skeleton(config: Mapping[str, Any]) -> Skeleton:

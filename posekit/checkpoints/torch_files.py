@@ -184,6 +184,10 @@ _KEPT: dict[tuple[str, str], Any] = {
 }
 
 
+# Key, number and bytes of its elements -> the bytes of a storage.
+_Fetch = Callable[[str, int, int], bytearray]
+
+
 class _Unpickler(RestrictedUnpickler):
     """Keeps tensors and containers, and gets the numbers of a storage from ``fetch``."""
 
@@ -192,9 +196,7 @@ class _Unpickler(RestrictedUnpickler):
     stateless = "has none"
     inert = (Placeholder,)
 
-    def __init__(
-        self, stream: BinaryIO, fetch: Callable[[str, int], bytearray], budget: Budget
-    ) -> None:
+    def __init__(self, stream: BinaryIO, fetch: _Fetch, budget: Budget) -> None:
         super().__init__(stream, encoding="latin1", budget=budget)
         self._fetch = fetch
         self._storages: dict[str, _Storage] = {}
@@ -223,7 +225,7 @@ class _Unpickler(RestrictedUnpickler):
             raise pickle.UnpicklingError(f"a storage of an unknown kind, {shown(type_name)}")
         dtype = _DTYPES[type_name]
         if key not in self._storages:
-            self._storages[key] = _Storage(dtype, self._fetch(key, count * dtype.itemsize))
+            self._storages[key] = _Storage(dtype, self._fetch(key, count, dtype.itemsize))
         if (self._storages[key].dtype, len(self._storages[key].data)) != (
             dtype,
             count * dtype.itemsize,
@@ -246,16 +248,16 @@ def read_torch_file(path: Path) -> Any:
             return walk(_read_zip(file) if zipped else _read_legacy(file), _tensor, {})
         except _CodeRequestedError as error:
             raise InvalidCheckpoint(
-                f"{shown(path)}: refused, its pickle asks for {error}, which could run code and which "
-                f"weights never need; nothing was run. Get the file from its official page."
+                f"{shown(path)}: refused, its pickle asks for {error}, which could run code and "
+                f"which weights never need; nothing was run. Get the file from its official page."
             ) from error
         except (*BROKEN, OSError, zipfile.BadZipFile, zlib.error) as error:
             # zipfile looks for what a damaged archive promises in front of the file's first byte.
             if isinstance(error, OSError) and error.errno != errno.EINVAL:
                 raise
             raise InvalidCheckpoint(
-                f"{shown(path)}: not a readable checkpoint ({reason(error)}); it is truncated, damaged or "
-                f"of another format: download or copy it again."
+                f"{shown(path)}: not a readable checkpoint ({reason(error)}); it is truncated, "
+                f"damaged or of another format: download or copy it again."
             ) from error
 
 
@@ -274,12 +276,11 @@ def _read_zip(file: BinaryIO) -> Any:
             if order != sys.byteorder:
                 raise pickle.UnpicklingError(f"numbers in {shown(order)} byte order")
 
-        def fetch(key: str, size: int) -> bytearray:
+        def fetch(key: str, count: int, itemsize: int) -> bytearray:
+            size = count * itemsize
             member = archive.getinfo(f"{folder}data/{key}")
             if member.file_size != size or member.compress_type != zipfile.ZIP_STORED:
-                raise pickle.UnpicklingError(
-                    f"storage {shown(key)} does not have its {size} bytes"
-                )
+                raise pickle.UnpicklingError(f"storage {shown(key)} does not have its {size} bytes")
             return bytearray(archive.read(member))
 
         # Read whole, so that its checksum is compared.
@@ -293,13 +294,14 @@ def _read_legacy(file: BinaryIO) -> Any:
     file.seek(0)
     budget = Budget(STEPS + available)
     storages: dict[str, bytearray] = {}
+    counts: dict[str, int] = {}
 
-    def fetch(key: str, size: int) -> bytearray:
+    def fetch(key: str, count: int, itemsize: int) -> bytearray:
         nonlocal available
-        available -= size
+        available -= count * itemsize
         if available < 0:
-            raise pickle.UnpicklingError(f"storage {shown(key)} of {size} bytes exceeds the file")
-        storages[key] = bytearray(size)
+            raise pickle.UnpicklingError(f"storage {shown(key)} exceeds the file")
+        storages[key], counts[key] = bytearray(count * itemsize), count
         return storages[key]
 
     def following() -> Any:
@@ -315,8 +317,8 @@ def _read_legacy(file: BinaryIO) -> Any:
     if sorted(keys) != sorted(storages):
         raise pickle.UnpicklingError("other storages than its tensors are made of")
     for key in keys:
-        file.seek(8, io.SEEK_CUR)  # the number of elements, which the pickle has told
-        if file.readinto(storages[key]) != len(storages[key]):
+        told = int.from_bytes(file.read(8), "little")
+        if told != counts[key] or file.readinto(storages[key]) != len(storages[key]):
             raise pickle.UnpicklingError(f"storage {shown(key)} is cut off")
     return content
 

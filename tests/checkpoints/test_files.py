@@ -7,24 +7,26 @@ import pytest
 import safetensors.torch
 import torch
 
-from posekit.checkpoints.files import STATE_ENTRIES, first_few, read
+from posekit.checkpoints.files import first_few, read
 from posekit.errors import InvalidCheckpoint
 
 STATE = {"layer.weight": torch.arange(6.0).view(2, 3), "layer.bias": torch.ones(2)}
 
 
-@pytest.mark.parametrize("entry", [None, *STATE_ENTRIES])
-def test_weights_and_what_else_a_file_tells(tmp_path, entry):
-    wrapped = {f"module.{name}": value for name, value in STATE.items()}
+@pytest.mark.parametrize("place", [(), ("model_pos",), ("a", "b", "c")])
+def test_tensors_and_what_else_a_file_tells(tmp_path, place):
     path = tmp_path / "model.bin"
-    content = {"epoch": 87, "lr": 3.2e-5, "args": {"frames": 9}}
-    torch.save(wrapped if entry is None else content | {entry: wrapped}, path)
+    content = STATE
+    for key in reversed(place):
+        content = {key: content}
+    torch.save(content | {"epoch": 87, "lr": 3.2e-5, "args": {"frames": 9}}, path)
     found = read(path)
-    assert list(found.state) == list(STATE)
+    assert list(found.tables) == [place]
+    assert list(found.tables[place]) == list(STATE)
     for name, value in STATE.items():
-        assert torch.equal(found.state[name], value)
-    told = (found.epoch, found.learning_rate, found.others)
-    assert told == ((None, None, ()) if entry is None else (87, 3.2e-5, ("args",)))
+        assert torch.equal(found.tables[place][name], value)
+    assert (found.epoch, found.learning_rate) == (87, 3.2e-5)
+    assert found.entries == (*place[:1], "args")
     assert (found.path, found.size) == (path, path.stat().st_size)
     assert found.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
 
@@ -32,8 +34,8 @@ def test_weights_and_what_else_a_file_tells(tmp_path, entry):
 def test_safetensors_hold_weights_alone(tmp_path):
     safetensors.torch.save_file(STATE, tmp_path / "model.safetensors")
     found = read(tmp_path / "model.safetensors")
-    assert found.state.keys() == STATE.keys()
-    assert torch.equal(found.state["layer.weight"], STATE["layer.weight"])
+    assert found.tables[()].keys() == STATE.keys()
+    assert torch.equal(found.tables[()]["layer.weight"], STATE["layer.weight"])
     (tmp_path / "broken.safetensors").write_bytes(b"\x10\0\0\0\0\0\0\0{'no json'}")
     with pytest.raises(InvalidCheckpoint, match="not a readable safetensors file"):
         read(tmp_path / "broken.safetensors")
@@ -46,6 +48,11 @@ def test_safetensors_hold_weights_alone(tmp_path):
         ({"epoch": 3}, r"holds no weights \(its entries: epoch\)"),
         ({"model_pos": {}}, "holds no weights"),
         ({"state_dict": {"weight": 3}}, "holds no weights"),
+        ({"shadow_params": [torch.ones(2)]}, "holds no weights"),
+        ({None: torch.ones(2), "bias": torch.ones(2)}, "a tensor is called None, which is no text"),
+        ({3: torch.ones(2), "bias": torch.ones(2)}, "a tensor is called 3, which is no text"),
+        ({str(number): torch.ones(()) for number in range(20_001)}, "more than 20,000 tensors"),
+        ({"two\nlines \x1b": 3}, r"its entries: two\\nlines \\x1b"),
     ],
 )
 def test_a_file_without_weights_is_refused(tmp_path, content, message):
@@ -53,6 +60,32 @@ def test_a_file_without_weights_is_refused(tmp_path, content, message):
     with pytest.raises(InvalidCheckpoint, match=message) as caught:
         read(tmp_path / "other.bin")
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("told", "epoch", "rate"),
+    [
+        ({"epoch": 10**300, "lr": float("nan")}, None, None),
+        ({"epoch": True, "lr": 1}, None, None),
+        ({"epoch": -1, "lr": "fast"}, None, None),
+        ({"epoch": 0, "lr": 0.5}, 0, 0.5),
+    ],
+)
+def test_an_absurd_epoch_is_not_believed(tmp_path, told, epoch, rate):
+    torch.save(STATE | told, tmp_path / "model.bin")
+    found = read(tmp_path / "model.bin")
+    assert (found.epoch, found.learning_rate) == (epoch, rate)
+
+
+def test_a_file_that_may_not_be_read_is_told(tmp_path, monkeypatch):
+    torch.save(STATE, tmp_path / "model.bin")
+
+    def refused(*_arguments, **_options):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("pathlib.Path.open", refused)
+    with pytest.raises(InvalidCheckpoint, match=r"model\.bin: cannot be read \(Permission denied"):
+        read(tmp_path / "model.bin")
 
 
 def test_a_pipe_or_a_folder_is_no_checkpoint(tmp_path):

@@ -75,12 +75,17 @@ def test_released_file_gives_the_same_function(tmp_path, name, zipped):
     assert ("keys that did not match", "none") in card.rows()
 
 
-@pytest.mark.parametrize("entry", ["model_pos", "state_dict", None])
-def test_weights_are_found_wherever_authors_keep_them(tmp_path, entry):
+def test_the_card_says_where_the_weights_stood_and_what_was_taken_off(tmp_path):
     state = network().state_dict()
-    path = save(state if entry is None else {entry: state}, tmp_path / "weights.pth")
-    assert set(read(path).state) == set(state)
-    assert load(path).identity.keypoints == "unknown"
+    wrapped = {f"module._orig_mod.{name}": value for name, value in state.items()}
+    card = load(save({"ema": {"shadow": wrapped}, "epoch": 3}, tmp_path / "weights.pth")).identity
+    assert (card.entry, card.stripped) == ("ema.shadow", ("module.", "_orig_mod."))
+    assert ("weights", "under ema.shadow") in card.rows()
+    assert ("taken off their names", "module., _orig_mod.") in card.rows()
+    card = load(save(state, tmp_path / "bare.pth")).identity
+    assert (card.entry, card.stripped, card.keypoints) == ("", (), "unknown")
+    assert ("weights", "the file itself") in card.rows()
+    assert ("taken off their names", "nothing") in card.rows()
 
 
 def test_safetensors_and_half_precision_are_read(tmp_path):

@@ -52,7 +52,7 @@ def test_tensors_keep_their_views_and_types(tmp_path):
         "parameter": torch.nn.Parameter(torch.ones(2)),
     }
     for zipped in (True, False):
-        state = read(save(content, tmp_path / f"{zipped}.bin", zipped)).state
+        state = read(save(content, tmp_path / f"{zipped}.bin", zipped)).tables[()]
         assert list(state) == list(content)
         for name, value in content.items():
             assert state[name].dtype == value.dtype
@@ -104,7 +104,7 @@ def test_functions_of_other_libraries_are_not_run(tmp_path, zipped):
     extra = Malicious(np.save, str(sentinel), [1])
     path = save(leftovers(extra=extra), tmp_path / "model.bin", zipped)
     sentinel.unlink(missing_ok=True)
-    assert read(path).others == ("random_state", "optimizer", "extra")
+    assert read(path).entries == ("random_state", "optimizer", "model_pos", "extra")
     assert not sentinel.exists()
 
 
@@ -166,4 +166,5 @@ def test_damaged_files_never_raise_anything_else(tmp_path_factory, damage, zippe
     path.write_bytes(content)
     with suppress(InvalidCheckpoint):
         found = read(path)
-        assert all(isinstance(value, torch.Tensor) for value in found.state.values())
+        for table in found.tables.values():
+            assert all(isinstance(value, torch.Tensor) for value in table.values())

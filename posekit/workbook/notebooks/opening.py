@@ -91,8 +91,7 @@ def show_checkpoint(settings: Settings, study: Study) -> LoadedCheckpoint | None
     if settings.checkpoint is None:
         print("No checkpoint given, so networks are trained below. Give one: -p checkpoint FILE")
         return None
-    told = {"heads": settings.heads} if settings.heads else {}
-    loaded = checkpoints.load(settings.checkpoint, **told)
+    loaded = checkpoints.load(settings.checkpoint, heads=settings.heads or None)
     display(identity_card(loaded.identity), checkpoint_table(loaded, study))
     return loaded
 
