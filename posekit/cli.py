@@ -19,7 +19,7 @@ import click
 
 from posekit import __version__
 from posekit.errors import PosekitError, unknown
-from posekit.machine.memory import keep_freed_memory
+from posekit.machine.memory import freed_memory_kept
 from posekit.machine.storage import repository_root
 
 if TYPE_CHECKING:
@@ -403,10 +403,10 @@ def _size(row: DatasetStatus) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and end the process with its exit code."""
-    keep_freed_memory()
     told = ""
     try:
-        code = posekit.main(arguments, prog_name="posekit", standalone_mode=False) or OK
+        with freed_memory_kept():
+            code = posekit.main(arguments, prog_name="posekit", standalone_mode=False) or OK
     except click.exceptions.NoArgsIsHelpError as error:
         error.show()
         code = MISTAKE

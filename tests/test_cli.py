@@ -6,6 +6,8 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -86,7 +88,13 @@ def test_a_mistake_shows_no_traceback_in_a_process(tmp_path: Path) -> None:
 
 def test_a_process_of_posekit_keeps_freed_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     begun = []
-    monkeypatch.setattr(cli, "keep_freed_memory", lambda: begun.append(True))
+
+    @contextmanager
+    def kept() -> Iterator[None]:
+        begun.append(True)
+        yield
+
+    monkeypatch.setattr(cli, "freed_memory_kept", kept)
     assert exit_code("--version") == cli.OK
     assert begun == [True]
 

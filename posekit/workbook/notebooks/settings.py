@@ -13,7 +13,6 @@ import torch
 from posekit.datasets import DATASETS
 from posekit.errors import InvalidParameter, unknown
 from posekit.machine.devices import choose_device
-from posekit.machine.memory import keep_freed_memory
 from posekit.machine.storage import atomic_path, runs_root
 from posekit.workbook.papers.profiles import PROFILES
 
@@ -104,7 +103,6 @@ def parameters(namespace: Mapping[str, Any], paper: str) -> Settings:
         output_dir=runs_root(values["output_dir"]),
     )
     _forget_results(settings.results_file)
-    keep_freed_memory()
     return settings
 
 

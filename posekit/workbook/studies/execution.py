@@ -19,6 +19,7 @@ from safetensors.torch import load_file, save
 from torch import nn
 
 from posekit.errors import DataChanged, InvalidSnapshot
+from posekit.machine.memory import freed_memory_kept
 from posekit.machine.provenance import environment, peak_memory_megabytes
 from posekit.machine.random_state import check_seed, random_state_kept
 from posekit.machine.storage import atomic_path, write_json
@@ -77,7 +78,11 @@ def execute(job: Job) -> StoredRun:
     with store.working_folder(job.id) as folder:
         finished = store.load(job.id)
         if finished is None:
-            with one_thread(), random_state_kept(torch.device(job.device)):
+            with (
+                one_thread(),
+                freed_memory_kept(),
+                random_state_kept(torch.device(job.device)),
+            ):
                 try:
                     _execute(job, store, folder)
                 except DataChanged:

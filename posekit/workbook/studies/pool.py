@@ -18,7 +18,6 @@ from multiprocessing import resource_tracker
 import torch
 
 from posekit.errors import PosekitError, RunFailedError
-from posekit.machine.memory import keep_freed_memory
 from posekit.machine.progress import Progress
 from posekit.workbook.studies.execution import Job, execute
 
@@ -156,7 +155,6 @@ def _start_worker(parent: int) -> None:
     sys.stdout = sys.stderr = io.StringIO()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     torch.set_num_threads(1)
-    keep_freed_memory()
     threading.Thread(target=_end_with_parent, args=(parent,), daemon=True).start()
 
 

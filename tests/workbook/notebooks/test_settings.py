@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from posekit.errors import InvalidParameter, StorageError
-from posekit.workbook.notebooks import settings as module
 from posekit.workbook.notebooks.settings import PARAMETERS, assigned_names, parameters
 
 
@@ -76,15 +75,3 @@ def test_results_of_an_earlier_run_are_taken_away(tmp_path: Path) -> None:
     old.write_text("{}")
     assert parameters(cell(tmp_path), "ktpformer").results_file == old
     assert list(tmp_path.iterdir()) == []
-
-
-def test_a_notebook_keeps_freed_memory_from_its_start(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    begun = []
-    monkeypatch.setattr(module, "keep_freed_memory", lambda: begun.append(True))
-    with pytest.raises(InvalidParameter):
-        parameters(cell(tmp_path, profile="fast"), "ktpformer")
-    assert begun == []
-    parameters(cell(tmp_path), "ktpformer")
-    assert begun == [True]
