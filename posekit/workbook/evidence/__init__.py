@@ -2,7 +2,7 @@
 
 from posekit.workbook.evidence.comparisons import Comparison, Evidence
 from posekit.workbook.evidence.convergence import learning_slope
-from posekit.workbook.evidence.gates import Gate
+from posekit.workbook.evidence.gates import LEAST_GAIN, Gate
 from posekit.workbook.evidence.statistics import (
     Interval,
     PairedErrors,
@@ -35,6 +35,7 @@ __all__ = [
     "CHECK_PASSED",
     "CONTRADICTED",
     "INCONCLUSIVE",
+    "LEAST_GAIN",
     "NOT_ASSESSED",
     "NOT_TESTABLE",
     "OTHER_SIZE",

@@ -119,7 +119,7 @@ def count(condition: Condition, evidence: Evidence) -> Comparison:
 def doubled_effects(condition: Condition, evidence: Evidence) -> tuple[float, float] | None:
     """The effect at N and at 2 N steps by the seeds that both have; None without such seeds."""
     doubled = {path: evidence.doubled(path, condition.metric) for path in condition.rows}
-    if None in doubled.values():
+    if any(errors is None for errors in doubled.values()):
         return None
     once = {path: evidence.read(path, condition.metric) for path in condition.rows}
     seeds = sorted(

@@ -396,7 +396,9 @@ def _gradient(term: Term, errors: Mapping[str, PairedErrors], absolute: bool) ->
         mean = errors[path].mean
         needs_sign = not absolute or isinstance(term, tuple)
         if not math.isfinite(mean) or (needs_sign and mean <= 0):
-            raise InvalidData(f"the figure of {path} is {mean}, not a positive number.")
+            raise InvalidData(
+                f"the figure of {path} is {mean}, expected a positive number; run it again."
+            )
         gradient[path] = sign / mean if needs_sign else sign
     if absolute and isinstance(term, tuple):
         ratio = errors[term[0]].mean / errors[term[1]].mean
