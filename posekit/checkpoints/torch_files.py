@@ -16,7 +16,7 @@ import sys
 import zipfile
 import zlib
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -145,27 +145,34 @@ def _is_count(number: object) -> bool:
 
 
 def _view(storage: Any, offset: int, size: Any, stride: Any, *_gradient: object) -> _View:
-    return _View(storage, offset, tuple(size), tuple(stride))
+    return _View(storage, offset, _items(size), _items(stride))
 
 
 def _parameter(view: _View, *_gradient: object) -> _View:
     return view
 
 
-def _size(items: tuple[int, ...]) -> tuple[int, ...]:
+def _items(items: object = ()) -> tuple[Any, ...]:
+    """The items of a container; those of a text would be many from few bytes."""
+    if not isinstance(items, tuple | list | set):
+        raise pickle.UnpicklingError("a container that is made of what is none")
     return tuple(items)
 
 
-def _mapping(pairs: Iterable[tuple[Any, Any]] = ()) -> OrderedDict[Any, Any]:
-    pairs = list(pairs.items() if isinstance(pairs, dict) else pairs)
+def _list(items: object = ()) -> list[Any]:
+    return list(_items(items))
+
+
+def _mapping(pairs: object = ()) -> OrderedDict[Any, Any]:
+    pairs = _items(list(pairs.items()) if isinstance(pairs, dict) else pairs)
     check_keys((key for key, _ in pairs), (Placeholder,))
     return OrderedDict(pairs)
 
 
-def _set(items: Iterable[Any] = ()) -> set[Any]:
-    items = list(items)
-    check_keys(items, (Placeholder,))
-    return set(items)
+def _set(items: object = ()) -> set[Any]:
+    members = _items(items)
+    check_keys(members, (Placeholder,))
+    return set(members)
 
 
 # What a checkpoint may call: the construction of tensors, and containers.
@@ -173,13 +180,13 @@ _KEPT: dict[tuple[str, str], Any] = {
     ("torch._utils", "_rebuild_tensor"): _view,
     ("torch._utils", "_rebuild_tensor_v2"): _view,
     ("torch._utils", "_rebuild_parameter"): _parameter,
-    ("torch", "Size"): _size,
+    ("torch", "Size"): _items,
     ("collections", "OrderedDict"): _mapping,
     ("builtins", "dict"): _mapping,
     ("builtins", "set"): _set,
     ("builtins", "frozenset"): _set,
-    ("builtins", "list"): list,
-    ("builtins", "tuple"): tuple,
+    ("builtins", "list"): _list,
+    ("builtins", "tuple"): _items,
     **{("torch", name): name for name in _DTYPES},
 }
 
@@ -265,8 +272,11 @@ def _read_zip(file: BinaryIO) -> Any:
     """The format of PyTorch 1.6 and later: ``data.pkl`` and one stored member per storage."""
     size = file.seek(0, io.SEEK_END)
     with zipfile.ZipFile(file) as archive:
-        if sum(member.file_size for member in archive.infolist()) > size:
-            raise pickle.UnpicklingError("it unpacks to more bytes than torch.save packs into it")
+        members = archive.infolist()
+        if any(member.compress_type != zipfile.ZIP_STORED for member in members):
+            raise pickle.UnpicklingError("a compressed archive, which torch.save never writes")
+        if sum(member.file_size for member in members) > size:
+            raise pickle.UnpicklingError("members that lie on top of each other")
         pickles = [name for name in archive.namelist() if name.endswith("data.pkl")]
         if len(pickles) != 1 or any(name.endswith("constants.pkl") for name in archive.namelist()):
             raise pickle.UnpicklingError("a zip archive, but not one of torch.save")
@@ -279,7 +289,7 @@ def _read_zip(file: BinaryIO) -> Any:
         def fetch(key: str, count: int, itemsize: int) -> bytearray:
             size = count * itemsize
             member = archive.getinfo(f"{folder}data/{key}")
-            if member.file_size != size or member.compress_type != zipfile.ZIP_STORED:
+            if member.file_size != size:
                 raise pickle.UnpicklingError(f"storage {shown(key)} does not have its {size} bytes")
             return bytearray(archive.read(member))
 
