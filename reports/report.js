@@ -10,10 +10,12 @@
   });
 
   const contents = document.querySelector(".contents details");
-  const wide = window.matchMedia("(min-width: 70rem)");
+  const wide = window.matchMedia("(min-width: 96rem)");
   const unfold = () => { if (contents) contents.open = wide.matches; };
   unfold();
   wide.addEventListener("change", unfold);
+  // Folded out, the contents cover the page: going somewhere folds them again.
+  if (contents) contents.addEventListener("click", (event) => { if (event.target.closest("a")) unfold(); });
 
   const colours = () => {
     const style = getComputedStyle(document.documentElement);

@@ -17,6 +17,7 @@ from pygments.lexers import PythonLexer
 from posekit.errors import InvalidData
 from posekit.workbook.figures.style import PLOTLY_MIME, SVG_MIME
 from posekit.workbook.reports.formulas import formulas_to_mathml
+from posekit.workbook.tables.answer import PLACE
 from posekit.workbook.templates import macros
 
 WIDGET_MIME = "application/vnd.jupyter.widget-view+json"
@@ -41,8 +42,23 @@ def cell_html(cell: NotebookNode) -> Markup:
         return _HTML.prose(prose_html(cell.source))
     if cell.cell_type != "code":
         return Markup()
-    outputs = (_output_html(output, cell.id, n) for n, output in enumerate(_joined(cell)))
+    outputs = (
+        _output_html(output, cell.id, n)
+        for n, output in enumerate(_joined(cell))
+        if not _below_title(output)
+    )
     return Markup().join([_code_html(cell), *outputs])
+
+
+def answer_html(cell: NotebookNode) -> Markup:
+    """The outputs of a cell that belong below the page's title."""
+    outputs = (output for output in cell.get("outputs", []) if _below_title(output))
+    return Markup().join(_output_html(output, cell.id, n) for n, output in enumerate(outputs))
+
+
+def _below_title(output: NotebookNode) -> bool:
+    said = output.get("metadata", {}).get("text/html", {})
+    return said.get("place") == PLACE
 
 
 def prose_html(source: str) -> Markup:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,14 +10,12 @@ from markupsafe import Markup
 
 from posekit.datasets import DATASETS
 from posekit.datasets.status import data_status
+from posekit.errors import InvalidData
 from posekit.machine.provenance import environment_entries
 from posekit.machine.storage import atomic_path
 from posekit.workbook.reports.page import failure, read_notebook, render, report_facts, results
 from posekit.workbook.reports.running import available_notebooks
-from posekit.workbook.tables import Card, Grid
-
-# Most telling first.
-_ORDER = ("reproduced", "contradicted", "undecided", "not assessed")
+from posekit.workbook.tables import Answer, Card, Grid
 
 
 def build_index(executed: Path, target: Path) -> Path:
@@ -72,12 +69,6 @@ def data_table() -> Grid:
     return Grid("Data sets", ("data set", "state", "contents", "licence", "page"), rows, note=note)
 
 
-def verdict_counts(verdicts: list[Mapping[str, Any]]) -> dict[str, int]:
-    """How many claims got each verdict, the most telling verdict first."""
-    counts = Counter(verdict["verdict"] for verdict in verdicts)
-    return {verdict: counts[verdict] for verdict in _ORDER if counts[verdict]}
-
-
 def _card(path: Path) -> dict[str, Any]:
     """What the index shows of one executed notebook."""
     notebook = read_notebook(path)
@@ -86,12 +77,23 @@ def _card(path: Path) -> dict[str, Any]:
     dataset = facts.get("data set", "")
     if dataset in DATASETS:
         facts["data set"] = DATASETS[dataset].title
+    answer, problem = _answer(found)
     return {
         "page": f"{path.stem}.html",
         "title": found.get("title") or path.stem,
         "headline": found.get("headline", ""),
         "picture": Markup(found.get("picture", "")),  # drawn by the notebook's own code
-        "verdicts": verdict_counts(found.get("verdicts", [])),
+        "answer": answer,
         "facts": facts,
-        "failure": failure(notebook),
+        "failure": failure(notebook) or problem,
     }
+
+
+def _answer(found: Mapping[str, Any]) -> tuple[str, str]:
+    """The box of a run's results, "" for none, and what is wrong with it: no card stops a page."""
+    if "answer" not in found:
+        return "", ""
+    try:
+        return Answer.from_json(found["answer"]).brief(), ""
+    except InvalidData as error:
+        return "", str(error)

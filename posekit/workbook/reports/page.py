@@ -15,7 +15,7 @@ from plotly.offline import get_plotlyjs
 from posekit.errors import InvalidData
 from posekit.machine.storage import atomic_path, repository_root
 from posekit.workbook.reports import RESULTS_MIME
-from posekit.workbook.reports.cells import cell_html
+from posekit.workbook.reports.cells import answer_html, cell_html
 from posekit.workbook.templates import environment
 
 ERROR_TAG = "papermill-error-cell-tag"  # papermill's own banner; the page has one
@@ -64,6 +64,7 @@ def build_report(notebook: Path, target: Path) -> Path:
     content = read_notebook(notebook)
     cells = [cell for cell in content.cells if ERROR_TAG not in cell.metadata.get("tags", [])]
     body, headings = _anchored([cell_html(cell) for cell in cells])
+    body = _below_title(body, Markup().join(map(answer_html, cells)))
     titles = [heading.text for heading in headings if heading.level == 1]
     page = render(
         "report.html.j2",
@@ -124,6 +125,17 @@ def report_facts(notebook: NotebookNode) -> dict[str, str]:
         "duration": f"{run['duration']:.0f} s" if run.get("duration") else "",
     }
     return {name: value for name, value in facts.items() if value}
+
+
+def _below_title(body: Markup, answer: Markup) -> Markup:
+    """The body with the answer behind its first title, in front of everything without one.
+
+    A title stands in a block of prose, which is narrower than the answer and ends before it.
+    """
+    title, end, rest = body.partition("</h1>")
+    if not answer or not end:
+        return answer + body
+    return title + end + Markup("</div>") + answer + Markup('<div class="prose">') + rest
 
 
 def _anchored(fragments: list[str]) -> tuple[Markup, list[Heading]]:

@@ -5,15 +5,25 @@ as text elsewhere. They take plain values, so that anything can fill them. A *fi
 a number that was published or measured.
 """
 
-from posekit.workbook.tables.comparison import ComparisonTable, Measured, Row
+from posekit.workbook.tables.answer import Answer
+from posekit.workbook.tables.comparison import ComparisonTable
+from posekit.workbook.tables.forest import Effect
 from posekit.workbook.tables.grids import Card, Grid, Shown, format_value
+from posekit.workbook.tables.rows import Measured, Row
+from posekit.workbook.tables.verdicts import Counted, JudgedClaim, Lamp, VerdictTable
 
 __all__ = [
+    "Answer",
     "Card",
     "ComparisonTable",
+    "Counted",
+    "Effect",
     "Grid",
+    "JudgedClaim",
+    "Lamp",
     "Measured",
     "Row",
     "Shown",
+    "VerdictTable",
     "format_value",
 ]

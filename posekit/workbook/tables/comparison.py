@@ -1,9 +1,9 @@
-"""Published | reference run | this run: the table that the project is about."""
+"""Published | official code, run here | reference run | this run: what the project is about."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from string import ascii_lowercase
 
@@ -16,49 +16,33 @@ from posekit.workbook.tables.grids import (
     decimals,
     format_value,
     markdown,
+    ratio,
     signed,
     titled,
 )
+from posekit.workbook.tables.ran import Ran, what_was_run
+from posekit.workbook.tables.rows import (
+    COLUMNS,
+    RUNS,
+    Measured,
+    Row,
+    comparable,
+    figure,
+    heading,
+    metric_name,
+    same_input,
+)
 from posekit.workbook.templates import render
 
-# Attribute of a row -> heading.
-COLUMNS = {"published": "published", "reference": "reference run", "measured": "this run"}
+_ABSENT = {"published": NOT_AVAILABLE, "official": "-"}  # else it was not run
 ORACLE_MARK = "†"
 ORACLE_LEGEND = "† oracle: picked with the help of the truth; never part of a verdict."
-
-
-@dataclass(frozen=True)
-class Measured:
-    """One measured figure: value, standard deviation over seeds if known, what was run."""
-
-    value: float
-    spread: float | None = None
-    ran: str = ""
-
-
-@dataclass(frozen=True)
-class Row:
-    """One row of a paper's table.
-
-    Attributes:
-        name: as the paper names it.
-        published: metric -> figure, None where nobody could verify it.
-        reference: metric -> the stored larger run's figure.
-        measured: metric -> this run's figure.
-        source: where the published figures stand, with an address if there is one.
-        not_run: why this row has no measured figures; "" if it has.
-        oracle: figures are picked with the help of the truth.
-        input_2d: keypoints behind the published figures, "" where the whole table has one kind.
-    """
-
-    name: str
-    published: Mapping[str, float | None]
-    reference: Mapping[str, Measured] = field(default_factory=dict)
-    measured: Mapping[str, Measured] = field(default_factory=dict)
-    source: str = ""
-    not_run: str = ""
-    oracle: bool = False
-    input_2d: str = ""
+RAN_MARK = "ran"
+NOT_LEARNED = "not learned"
+NOT_LEARNED_LEGEND = (
+    f"{NOT_LEARNED}: not clearly better than a linear map of the keypoints, see the foot of the "
+    "table; such a row enters no comparison."
+)
 
 
 @dataclass(frozen=True)
@@ -74,11 +58,18 @@ class _Source:
 
 @dataclass(frozen=True)
 class _Cell:
-    """A figure with what is said of it, or why there is none."""
+    """A figure with what is said of it, or why there is none.
 
+    ``label`` names its column where the head of the table cannot be seen; ``first`` is the first
+    column of a metric.
+    """
+
+    label: str
+    first: bool
     text: str = ""
     source: _Source | None = None
     difference: str = ""
+    notes: tuple[str, ...] = ()
     ran: str = ""
     absent: str = ""
     reason: str = ""
@@ -86,11 +77,12 @@ class _Cell:
 
 @dataclass(frozen=True, repr=False)
 class ComparisonTable(Shown):
-    """Published | reference run | this run, with differences from one named row.
+    """What is published beside what was run, with differences from one named row.
 
     Figures of different data or scale do not compare in absolute terms; the differences between
-    rows do, and stand beside each figure. A table without any measured figure shows the published
-    column alone.
+    rows do, and stand beside each figure; costs, which are counted, compare as ratios. A table
+    without any measured figure shows no columns of runs, and one of which nothing is known at all
+    is a sentence.
 
     Attributes:
         title: caption.
@@ -100,6 +92,10 @@ class ComparisonTable(Shown):
         evidence: kind of data behind the measured figures.
         protocol: the protocol card.
         note: one sentence under the table.
+        trivial: what learns next to nothing, on the same data: the foot of the table.
+        counted: metrics that are counted and not trained for.
+        unprinted: why this run's errors say nothing, "" where they do; given, the table shows that
+            its rows ran instead of their errors.
     """
 
     title: str
@@ -109,79 +105,156 @@ class ComparisonTable(Shown):
     evidence: str = ""
     protocol: Mapping[str, str] = field(default_factory=dict)
     note: str = ""
+    trivial: Sequence[Row] = ()
+    counted: Collection[str] = ()
+    unprinted: str = ""
 
     def to_html(self) -> Markup:
+        if not self.metrics:
+            return render("tables/nothing.html.j2", said=self._nothing())
         sources = self._sources()
         return render(
             "tables/comparison.html.j2",
             table=self,
-            headings=[_heading(metric, unit) for metric, unit in self.units.items()],
-            columns=[COLUMNS[column] for column in self.columns],
+            metrics=[
+                (heading(metric, self.units[metric]), columns)
+                for metric, columns in self._shown().items()
+            ],
+            headings=COLUMNS,
             rows=[(row, self._cells(row, sources)) for row in self.rows],
+            trivial=[(_trivial_name(row), self._cells(row, sources)) for row in self.trivial],
             legend=self._legend(),
+            ran=self._ran(),
             sources=sources.values(),
             protocol=Card("Protocol", self.protocol, folded=True) if self.protocol else None,
             oracle_mark=ORACLE_MARK,
         )
 
     def to_text(self) -> str:
-        places = [(metric, column) for metric in self.units for column in self.columns]
+        if not self.metrics:
+            return self._nothing()
+        places = [
+            (metric, column) for metric, columns in self._shown().items() for column in columns
+        ]
         names = [f"{metric} ({self.units[metric]}) {COLUMNS[column]}" for metric, column in places]
+        named = [(row.name + (f" {ORACLE_MARK}" if row.oracle else ""), row) for row in self.rows]
+        named += [(_trivial_name(row), row) for row in self.trivial]
         rows = [
-            [row.name + (f" {ORACLE_MARK}" if row.oracle else "")]
-            + [_text(row, metric, column) for metric, column in places]
-            for row in self.rows
+            [name, *(self._text(row, metric, column) for metric, column in places)]
+            for name, row in named
         ]
         lines = markdown(["row", *names], rows)
-        return "\n".join([titled(self.title, self.evidence), *lines, *self._legend()])
+        ran = [line for part in self._ran() for line in part.lines]
+        return "\n".join([titled(self.title, self.evidence), *lines, *self._legend(), *ran])
 
     @property
-    def columns(self) -> tuple[str, ...]:
-        """The columns of every metric."""
-        measured = any(figures for row in self.rows for figures in (row.reference, row.measured))
-        return tuple(COLUMNS) if measured else ("published",)
+    def metrics(self) -> list[str]:
+        """The metrics of which any figure is known."""
+        return [
+            metric
+            for metric in self.units
+            if any(
+                figure(row, metric, column) is not None for row in self.rows for column in COLUMNS
+            )
+        ]
+
+    def columns(self, metric: str) -> list[str]:
+        """The columns of a metric: official where it is known, of runs where anything ran."""
+        known = {
+            column: any(figure(row, metric, column) is not None for row in self.rows)
+            for column in COLUMNS
+        }
+        ran = any(known[column] for column in RUNS)
+        shown = {**known, "published": True, **dict.fromkeys(RUNS, ran)}
+        return [column for column in COLUMNS if shown[column]]
 
     def differences(self, metric: str, column: str) -> dict[str, float]:
         """Row name -> difference from the baseline row, where both have figures that compare.
 
-        An oracle does not compare with what is none, nor a published figure with one on keypoints
-        of another detector.
+        Figures that are not printed have no differences.
         """
         baseline = next((row for row in self.rows if row.name == self.baseline), None)
-        base = None if baseline is None else _figure(baseline, metric, column)
-        if baseline is None or base is None:
+        base = None if baseline is None else figure(baseline, metric, column)
+        if baseline is None or base is None or self._hidden(metric, column):
             return {}
         return {
             row.name: value - base
             for row in self.rows
             if row is not baseline
-            and _comparable(row, baseline, column)
-            and (value := _figure(row, metric, column)) is not None
+            and comparable(row, baseline, metric, column)
+            and (value := figure(row, metric, column)) is not None
         }
+
+    def _shown(self) -> dict[str, list[str]]:
+        return {metric: self.columns(metric) for metric in self.metrics}
+
+    def _hidden(self, metric: str, column: str) -> bool:
+        """Whether a column says only that its rows ran."""
+        return bool(self.unprinted) and column == "measured" and metric not in self.counted
 
     def _cells(self, row: Row, sources: Mapping[str, _Source]) -> list[_Cell]:
         return [
             self._cell(row, metric, column, sources)
-            for metric in self.units
-            for column in self.columns
+            for metric, columns in self._shown().items()
+            for column in columns
         ]
 
     def _cell(self, row: Row, metric: str, column: str, sources: Mapping[str, _Source]) -> _Cell:
-        value = _figure(row, metric, column)
-        published = column == "published"
+        first = column == "published"
+        before = f"{heading(metric, self.units[metric])}, " if first else ""
+        named = {"label": before + COLUMNS[column], "first": first}
+        value = figure(row, metric, column)
+        hidden = self._hidden(metric, column)
+        trivial = any(row is other for other in self.trivial)
+        if trivial and (value is None or hidden):
+            return _Cell(**named, absent="-")
         if value is None:
             # Reasons are long and stand below the table, under a letter.
-            reason = "" if published else self._reasons().get(row.not_run, "")
-            return _Cell(absent=NOT_AVAILABLE if published else "not run", reason=reason)
-        difference = self.differences(metric, column).get(row.name)
-        run = Measured(value) if published else getattr(row, column)[metric]
+            reason = self._reasons().get(row.not_run, "") if column in RUNS else ""
+            return _Cell(**named, absent=_ABSENT.get(column, "not run"), reason=reason)
+        if column == "published":
+            return _Cell(
+                **named,
+                text=format_value(value),
+                source=sources.get(row.source),
+                difference=self._difference(row, metric, column),
+                notes=_filled(row.remarks.get(metric, "")),
+            )
+        if column == "official":
+            difference = self._difference(row, metric, column)
+            return _Cell(**named, text=format_value(value), difference=difference)
+        run = getattr(row, column)[metric]
         spread = "" if run.spread is None else f" ± {run.spread:.{decimals(value)}f}"
         return _Cell(
-            text=format_value(value) + spread,
-            source=sources.get(row.source) if published else None,
-            difference="" if difference is None else signed(difference),
+            **named,
+            text=RAN_MARK if hidden else format_value(value) + spread,
+            difference=self._difference(row, metric, column),
+            notes=_filled(
+                "" if hidden or run.learned is not False else NOT_LEARNED,
+                f"same run as {run.same_as}" if run.same_as else "",
+            ),
             ran=run.ran,
         )
+
+    def _difference(self, row: Row, metric: str, column: str) -> str:
+        difference = self.differences(metric, column).get(row.name)
+        if difference is None:
+            return ""
+        if metric not in self.counted:
+            return signed(difference)
+        value = figure(row, metric, column)
+        assert value is not None
+        return ratio(value, value - difference) if value != difference else ""
+
+    def _text(self, row: Row, metric: str, column: str) -> str:
+        cell = self._cell(row, metric, column, {})
+        if cell.absent:
+            why = f": {row.not_run}" if column in RUNS and row.not_run else ""
+            return cell.absent + why
+        return ", ".join([cell.text, *cell.notes])
+
+    def _nothing(self) -> str:
+        return f"{self.title}: no figure of this table could be verified, and none of its rows ran."
 
     def _reasons(self) -> dict[str, str]:
         reasons = dict.fromkeys(row.not_run for row in self.rows if row.not_run)
@@ -189,24 +262,47 @@ class ComparisonTable(Shown):
 
     def _legend(self) -> list[str]:
         lines = [self.note] if self.note else []
+        if self.unprinted:
+            lines.append(f"{RAN_MARK}: {self.unprinted}.")
         if self.baseline:
-            lines.append(f"Small figures: difference from the row {self.baseline}, same column.")
+            counted = (
+                " For costs: the ratio to it." if set(self.metrics) & set(self.counted) else ""
+            )
+            lines.append(
+                f"Small figures: difference from the row {self.baseline}, same column.{counted}"
+            )
             lines += self._not_compared()
-        figures = [
-            run for row in self.rows for run in (*row.reference.values(), *row.measured.values())
-        ]
+        figures = self._figures()
         if any(run.spread is not None for run in figures):
             lines.append("±: standard deviation over seeds.")
+        if any(NOT_LEARNED in cell.notes for row in self.rows for cell in self._cells(row, {})):
+            lines.append(NOT_LEARNED_LEGEND)
         if any(row.oracle for row in self.rows):
             lines.append(ORACLE_LEGEND)
         reasons = self._reasons()
         if reasons:
             listed = "; ".join(f"{letter}: {reason}" for reason, letter in reasons.items())
             lines.append(f"Not run: {listed}.")
-        ran = dict.fromkeys(run.ran for run in figures if run.ran)
-        if ran:
-            lines.append(f"What was run: {'; '.join(ran)}.")
+        without = [metric_name(metric) for metric in self.units if metric not in self.metrics]
+        if without:
+            lines.append(f"Of {', '.join(without)} no figure is known.")
         return lines
+
+    def _figures(self) -> list[Measured]:
+        return [run for row in self.rows for name in RUNS for run in getattr(row, name).values()]
+
+    def _ran(self) -> list[Ran]:
+        """What was run, of each column of runs that has any."""
+        found = []
+        for column in RUNS:
+            said = {
+                row.name: text
+                for row in self.rows
+                if (text := next((run.ran for run in getattr(row, column).values() if run.ran), ""))
+            }
+            if said:
+                found.append(what_was_run(COLUMNS[column], said))
+        return found
 
     def _not_compared(self) -> list[str]:
         """Why some figures stand without a difference."""
@@ -214,7 +310,7 @@ class ComparisonTable(Shown):
         lines = []
         if any(row.oracle != baseline.oracle for row in self.rows):
             lines.append("No difference stands between an oracle and what is none.")
-        others = {row.input_2d for row in self.rows if not _same_input(row, baseline)}
+        others = {row.input_2d for row in self.rows if not same_input(row, baseline)}
         if others:
             lines.append(
                 f"Published figures on {', '.join(sorted(others))} keypoints are not set against "
@@ -228,45 +324,12 @@ class ComparisonTable(Shown):
         return {source: _Source(number, source, *_split(source)) for number, source in unique}
 
 
-def metric_name(metric: str) -> str:
-    """A metric's key as the field writes it: ``p_mpjpe`` -> ``P-MPJPE``."""
-    names = {
-        "params": "parameters",
-        "macs": "MACs, all products",
-        "macs_linear": "MACs, linear layers",
-        "acc_err": "acceleration error",
-        "rank_correlation": "rank correlation",
-        "flops": "FLOPs",
-        "flops_all": "FLOPs, all products",
-        "flops_thop": "FLOPs by thop",
-    }
-    return names.get(metric, metric.replace("_", "-").upper())
+def _trivial_name(row: Row) -> str:
+    return f"{row.name} ({row.input_2d})" if row.input_2d else row.name
 
 
-def _heading(metric: str, unit: str) -> str:
-    return metric_name(metric) if unit == "1" else f"{metric_name(metric)} ({unit})"
-
-
-def _comparable(row: Row, baseline: Row, column: str) -> bool:
-    return row.oracle == baseline.oracle and (column != "published" or _same_input(row, baseline))
-
-
-def _same_input(row: Row, baseline: Row) -> bool:
-    return row.input_2d in ("", baseline.input_2d) or not baseline.input_2d
-
-
-def _figure(row: Row, metric: str, column: str) -> float | None:
-    found = getattr(row, column).get(metric)
-    return found.value if isinstance(found, Measured) else found
-
-
-def _text(row: Row, metric: str, column: str) -> str:
-    value = _figure(row, metric, column)
-    if value is not None:
-        return format_value(value)
-    if column == "published":
-        return NOT_AVAILABLE
-    return f"not run: {row.not_run}" if row.not_run else "not run"
+def _filled(*texts: str) -> tuple[str, ...]:
+    return tuple(text for text in texts if text)
 
 
 def _has_published(row: Row, units: Mapping[str, str]) -> bool:

@@ -87,7 +87,7 @@ def format_value(value: str | float | None) -> str:
     if isinstance(value, int):
         return f"{value:,}".replace("-", MINUS)
     digits = decimals(value)
-    text = f"{value:,.{digits}f}".replace("-", MINUS)
+    text = without_minus_zero(f"{value:,.{digits}f}".replace("-", MINUS))
     return text.removesuffix("0") if digits == 2 else text
 
 
@@ -95,6 +95,19 @@ def signed(value: float) -> str:
     """A difference with its sign; one that rounds to nothing has none."""
     text = f"{value:+.1f}"
     return "0.0" if text in ("+0.0", "-0.0") else text.replace("-", MINUS)
+
+
+def without_minus_zero(text: str) -> str:
+    """A printed number; one that was rounded to zero has no sign."""
+    zero = "0" in text and not any(digit in text for digit in "123456789")
+    return text.removeprefix(MINUS) if zero else text
+
+
+def ratio(value: float, than: float) -> str:
+    """How many times as large, ``1.04 x``, with as many digits as tell the two apart."""
+    times = value / than
+    digits = next((d for d in (2, 3) if f"{times:.{d}f}" != f"{1:.{d}f}"), 4)
+    return f"{times:.{2 if times == 1 else digits}f}\N{NO-BREAK SPACE}\N{MULTIPLICATION SIGN}"
 
 
 def titled(caption: str, label: str) -> str:

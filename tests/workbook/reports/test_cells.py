@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+import json
 from html import unescape
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_output
 
 from posekit.errors import InvalidData
-from posekit.workbook.reports.cells import SHOW_INPUT, WIDGET_MIME, cell_html
+from posekit.workbook.reports.cells import (
+    SHOW_INPUT,
+    WIDGET_MIME,
+    answer_html,
+    cell_html,
+    embedded_json,
+)
+from posekit.workbook.tables.answer import PLACE
 
 
 def shown(**data: str) -> str:
@@ -46,6 +56,24 @@ def test_a_widget_without_static_twin_says_where_it_lives() -> None:
 def test_an_error_keeps_its_lines_without_colours() -> None:
     error = new_output("error", ename="E", evalue="v", traceback=["\x1b[31m<a>", "b\x1b[0m"])
     assert "&lt;a&gt;\nb</pre>" in cell_html(cell_of(error))
+
+
+@given(
+    st.recursive(
+        st.text(alphabet='<!-/script>&\\"\u2028a'), lambda kind: st.lists(kind, max_size=3)
+    )
+)
+def test_no_text_in_embedded_json_is_markup(content: object) -> None:
+    text = embedded_json(content)
+    assert "<" not in text
+    assert json.loads(text) == content
+
+
+def test_what_belongs_below_the_title_is_not_shown_with_its_cell() -> None:
+    said = {"text/html": {"place": PLACE}}
+    cell = cell_of(new_output("display_data", {"text/html": "<p>box</p>"}, metadata=said))
+    assert "box" not in cell_html(cell)
+    assert "<p>box</p>" in answer_html(cell)
 
 
 def test_code_keeps_its_white_space() -> None:

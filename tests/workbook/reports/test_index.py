@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import nbformat
 import pytest
-from executed_notebook import failed_notebook, write_executed
+from executed_notebook import executed_notebook, failed_notebook, write_executed
 from html_pages import Page
 
 from posekit.datasets import DATASETS
+from posekit.workbook.reports import RESULTS_MIME
 from posekit.workbook.reports.index import build_index, data_table
 
 
@@ -24,8 +26,10 @@ def test_index_has_a_card_per_run_with_verdicts_and_failures(tmp_path: Path) -> 
     assert {"demo-synthetic.html", "demo-cmu.html"} <= set(links)
     assert "Demo &lt;paper&gt;" in text
     words = " ".join(re.sub(r"<[^>]+>", " ", text).split())
-    for fact in ("1 reproduced", "2 undecided", "synthetic motion", "This run failed", "Human3.6M"):
+    for fact in ("supports", "published", "synthetic motion", "This run failed", "Human3.6M"):
         assert fact in words
+    strips = [item for item in found.of("svg") if item.get("class") == "pk-strip"]
+    assert strips[0]["aria-label"].startswith("both against neither: here −2.1")
     assert "ktpformer: no run yet" in words
     assert str(Path.home()) not in text
 
@@ -54,6 +58,15 @@ def test_a_paper_of_the_readers_own_has_its_card_or_is_missed(
     text = text_of_index(executed)
     assert "mine: no run yet" not in text
     assert 'href="mine-synthetic.html"' in text
+
+
+def test_a_run_of_another_version_has_its_card_and_says_so(tmp_path: Path) -> None:
+    notebook = executed_notebook()
+    notebook.cells[1].outputs[-1].data[RESULTS_MIME]["answer"] = {"claim": "of old"}
+    nbformat.write(notebook, tmp_path / "demo-synthetic.ipynb")
+    text = text_of_index(tmp_path)
+    assert 'href="demo-synthetic.html"' in text
+    assert "answer box, claims: Field required; run the notebook anew." in text
 
 
 def text_of_index(executed: Path) -> str:

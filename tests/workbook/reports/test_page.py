@@ -80,11 +80,27 @@ def test_figures_are_whole_with_their_texts(text: str, body: str) -> None:
     assert len(figures) == 2
     contents = [json.loads(content) for _, content in figures]
     assert len(contents[0]["frames"]) == 4
-    assert contents[1]["data"][0]["y"] == ["</script>"]
+    assert contents[1]["data"][0]["y"] == ["</script><!--<script>"]
+    assert not any("<" in content for _, content in figures)
     boxes = [item for item in Page(body).of("div") if item.get("class") == "canvas"]
     assert boxes[0]["aria-label"] == 'Prediction beside "truth".'
     assert [box["id"] for box in boxes] == [name for name, _ in figures]
     assert text.count("plotly.js v") == 1
+
+
+def test_the_answer_stands_once_below_the_title_wherever_its_cell_is(body: str) -> None:
+    assert len([item for item in Page(body).of("section") if "pk-answer" in item["class"]]) == 1
+    title, box, prose = (body.index(part) for part in ("</h1>", "pk-answer", "The error is"))
+    assert title < box < prose
+
+
+def test_a_page_without_title_begins_with_the_answer(tmp_path: Path) -> None:
+    notebook = executed_notebook()
+    notebook.cells = notebook.cells[1:]
+    nbformat.write(notebook, tmp_path / "bare.ipynb")
+    text = build_report(tmp_path / "bare.ipynb", tmp_path / "bare.html").read_text("utf-8")
+    shown = text.partition('<main id="content">')[2]
+    assert shown.index("pk-answer") < shown.index("epoch 2")
 
 
 def test_images_have_alternative_text(body: str) -> None:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from posekit.workbook.tables import Card, Grid, format_value
-from posekit.workbook.tables.grids import signed
+from posekit.workbook.tables.grids import ratio, signed
 
 
 @pytest.mark.parametrize(
@@ -19,6 +23,9 @@ from posekit.workbook.tables.grids import signed
         (0.0123, "0.012"),
         (35_200_000, "35,200,000"),
         (1.4e11, "140,000,000,000"),
+        (-0.0, "0.000"),
+        (-0.0004, "0.000"),
+        (float("-inf"), "−inf"),
         ("word", "word"),
     ],
 )
@@ -31,6 +38,26 @@ def test_values_read_well(value: float | str | None, text: str) -> None:
 )
 def test_differences_carry_their_sign(value: float, text: str) -> None:
     assert signed(value) == text
+
+
+@given(st.floats(-1e6, 1e6) | st.integers(-9, 9))
+def test_no_figure_is_a_minus_zero(value: float) -> None:
+    for text in (format_value(value), signed(value)):
+        assert not re.fullmatch(r"[−+-][0.,]+", text)
+
+
+@pytest.mark.parametrize(
+    ("value", "than", "text"),
+    [
+        (35.0, 33.65, "1.04"),
+        (1, 1, "1.00"),
+        (1.0004, 1, "1.0004"),
+        (1.05, 1, "1.05"),
+        (1, 4, "0.25"),
+    ],
+)
+def test_ratios_tell_two_figures_apart(value: float, than: float, text: str) -> None:
+    assert ratio(value, than) == f"{text}\N{NO-BREAK SPACE}×"
 
 
 def test_grid_and_card_escape_their_content() -> None:
