@@ -34,7 +34,7 @@ from posekit.workbook.studies.runs import (
     write_arrays,
     write_manifest,
 )
-from posekit.workbook.tasks import Scores, Task, find_task
+from posekit.workbook.tasks import Scores, Task, find_task, metrics_of
 from posekit.workbook.tasks.data import forget_fingerprints
 
 WEIGHTS_FILE = "weights.safetensors"
@@ -105,7 +105,7 @@ def _execute(job: Job, store: RunStore, folder: Path) -> None:
         {
             "evidence": scored.evidence,
             "card": scored.card,
-            "estimates": {name: _metrics(scores) for name, scores in scored.estimates.items()},
+            "estimates": {name: metrics_of(scores) for name, scores in scored.estimates.items()},
         },
     )
     write_arrays(folder / "per_clip.npz", _per_clip(scored.estimates, job.task.paired_metrics))
@@ -198,14 +198,6 @@ def one_thread() -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(threads)
-
-
-def _metrics(scores: Scores) -> dict[str, Any]:
-    return {
-        "aggregate": scores.metrics,
-        "per_action": scores.per_action,
-        "per_joint": {"mpjpe": scores.per_joint},
-    }
 
 
 def _per_clip(

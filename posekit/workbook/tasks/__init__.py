@@ -54,6 +54,15 @@ class Scores(Protocol):
     per_clip: dict[str, np.ndarray]
 
 
+def metrics_of(scores: Scores) -> dict[str, Any]:
+    """One reading as ``metrics.json`` holds it: "aggregate", "per_action" and "per_joint"."""
+    return {
+        "aggregate": scores.metrics,
+        "per_action": scores.per_action,
+        "per_joint": {"mpjpe": scores.per_joint},
+    }
+
+
 @dataclass(frozen=True)
 class Scored:
     """What evaluating a network gave.
@@ -74,9 +83,11 @@ class Task(ABC):
 
     Attributes:
         paired_metrics: metrics that are kept clip by clip, which verdicts may compare.
+        loss_column: column of the training log, above zero, that tells whether a run has settled.
     """
 
     paired_metrics: tuple[str, ...]
+    loss_column: str
 
     @abstractmethod
     def configuration(self, run: RowRun, dataset: str, profile: Profile) -> dict[str, Any]:
@@ -205,6 +216,24 @@ class Task(ABC):
             scores: "aggregate", "per_action" and "per_joint" of the reading.
         """
         return dict(scores["aggregate"])
+
+    def baselines(
+        self, config: Configuration, data: Path, runs: Path
+    ) -> Mapping[str, Mapping[str, Any]]:
+        """What methods that learn next to nothing give on the data of a run; none by default.
+
+        Args:
+            config: of the run, with "dataset" and fingerprints under "data".
+            data: folder of data sets.
+            runs: folder of runs, where they are remembered.
+
+        Returns:
+            "mean pose", "linear" and "neighbours" -> scores as ``metrics_of`` stores them.
+
+        Raises:
+            DataChanged: the data are not what they were when the run was planned.
+        """
+        return {}
 
     def counted(self, actions: np.ndarray) -> np.ndarray:
         """Which clips (clips,), by their actions, enter a verdict; all by default."""

@@ -30,6 +30,7 @@ from posekit.workbook.papers import PAIRED_METRICS, Row, RowRun
 from posekit.workbook.papers.profiles import Profile
 from posekit.workbook.tasks import Configuration, Scored, Task
 from posekit.workbook.tasks.data import data_fingerprints, known_fingerprints, load_split
+from posekit.workbook.tasks.lifting_baselines import stored_baselines
 from posekit.workbook.tasks.lifting_runs import build_lifter, evaluate_lifter, feed_of
 
 OPTIMISATION = "posekit.evaluation.optimisation"
@@ -95,6 +96,7 @@ class Lifting(Task):
     """The task of papers on lifting; see ``Task`` for what each method is for."""
 
     paired_metrics = PAIRED_METRICS
+    loss_column = "position"  # a likelihood falls below zero
 
     def configuration(self, run: RowRun, dataset: str, profile: Profile) -> dict[str, Any]:
         """Network, input, recipe and evaluation at a scale."""
@@ -196,6 +198,10 @@ class Lifting(Task):
     def evaluate(self, network: Lifter, config: Configuration, data: Path, device: str) -> Scored:
         """Scores under the row's protocol."""
         return evaluate_lifter(network, config, data, device)
+
+    def baselines(self, config: Configuration, data: Path, runs: Path) -> dict[str, dict[str, Any]]:
+        """Mean pose, linear least squares and nearest neighbours, scored as the run is."""
+        return stored_baselines(config, data, runs)
 
     def seconds(self, config: Configuration, device: torch.device) -> float:
         """From the number of parameters, tensors and frames."""
