@@ -13,11 +13,12 @@ from posekit.datasets.clips import PoseDataset
 from posekit.datasets.selection import downsample
 from posekit.datasets.windows import ClipBank, Windows, evaluation_windows
 from posekit.errors import InvalidData, InvalidParameter
-from posekit.evaluation.prediction import Predictions
+from posekit.evaluation.prediction import Predictions, check_count
 from posekit.evaluation.protocols import D3DP_PROTOCOL, Protocol
 from posekit.evaluation.scoring import METRICS, Evaluation, score
 from posekit.machine.devices import choose_device
 from posekit.machine.progress import Progress
+from posekit.machine.random_state import check_seed
 from posekit.metrics.hypotheses import Aggregation, j_agg, j_best, p_agg, p_best
 from posekit.models.lifters import SamplingLifter
 
@@ -57,10 +58,16 @@ def evaluate_hypotheses(
         which bound a method and are none.
 
     Raises:
-        InvalidParameter: a protocol that this evaluation cannot follow.
-        InvalidData: clips without truth.
+        InvalidParameter: a protocol that this evaluation cannot follow, a number below 1, no seed,
+            or data of other joints than the lifter's.
+        InvalidData: clips without truth, or samples of another shape than was asked for.
     """
     _check_hypotheses_protocol(protocol)
+    numbers = {"hypotheses": hypotheses, "iterations": iterations, "batch": batch}
+    for name, number in numbers.items():
+        check_count(name, number)
+    check_seed(seed)
+    lifter.check_joints(dataset.skeleton, dataset.name)
     place = choose_device(device)
     bank = ClipBank(downsample(dataset, protocol.downsample), place, lifter.in_channels)
     bank.check_metres("making hypotheses one")
@@ -118,7 +125,14 @@ def _aggregated_samples(
     with Progress("sampling hypotheses", len(parts)) as progress:
         for part in parts:
             own = windows[part]
-            predictions = lifter.sample(bank.keypoints[own.inputs], **sampling) / lifter.scale
+            samples = lifter.sample(bank.keypoints[own.inputs], **sampling)
+            asked = (len(own), sampling["iterations"], sampling["hypotheses"])
+            if samples.shape != (*asked, lifter.frames, bank.skeleton.joints, 3):
+                raise InvalidData(
+                    f"{type(lifter).__name__} samples {tuple(samples.shape)}; "
+                    f"{(*asked, lifter.frames, bank.skeleton.joints, 3)} was asked for."
+                )
+            predictions = samples / lifter.scale
             if protocol.root == "zeroed":
                 predictions[..., bank.skeleton.root, :] = 0.0
             for index, result in enumerate(_aggregate(predictions, bank, own, align=False)):

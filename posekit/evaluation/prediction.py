@@ -18,6 +18,7 @@ from posekit.machine.progress import Progress
 from posekit.models.lifters import Lifter
 
 FRAMES_PER_BATCH = 4096
+WINDOWS_PER_CHECK = 256
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,6 +47,11 @@ class Predictions:
         """Predictions (W, T, J, 3) in metres, averaged with the flipped ones if ``flip``."""
         return (self.plain + self.flipped) / 2 if flip else self.plain
 
+    def poses_at(self, places: Tensor, flip: bool) -> Tensor:
+        """Those of some frames (R, J, 3); places count through all windows, 0 to W T - 1."""
+        plain = self.plain.flatten(0, 1)[places]
+        return (plain + self.flipped.flatten(0, 1)[places]) / 2 if flip else plain
+
 
 @torch.inference_mode()
 def predict(
@@ -70,16 +76,19 @@ def predict(
         precision: "float32", or "bf16" for autocast.
 
     Raises:
-        InvalidParameter: unknown device or precision, or a window rule that the lifter cannot
-            follow.
-        InvalidData: the lifter predicts NaN or infinity.
+        InvalidParameter: unknown device or precision, a ``batch_size`` below 1, data of other
+            joints than the lifter's, or a window rule that it cannot follow.
+        InvalidData: the lifter predicts NaN or infinity, or another shape than it declares.
     """
     place = choose_device(device)
     if precision not in ("float32", "bf16"):
         raise InvalidParameter(f"unknown precision {precision!r}; choose one of: float32, bf16.")
+    if batch_size is None:
+        batch_size = max(1, FRAMES_PER_BATCH // lifter.frames)
+    check_count("batch_size", batch_size)
+    lifter.check_joints(dataset.skeleton, dataset.name)
     bank = ClipBank(downsample(dataset, protocol.downsample), place, lifter.in_channels)
     windows = _windows_for(lifter, bank, protocol).to(place)
-    batch_size = batch_size or max(1, FRAMES_PER_BATCH // lifter.frames)
     was_training = lifter.training
     lifter.to(place).eval()
     passes = 2 if protocol.flip else 1
@@ -94,7 +103,7 @@ def predict(
             keypoints = bank.keypoints[windows.inputs[chosen]]
             found = lifter.lift_both(keypoints) if protocol.flip else (lifter(keypoints),)
             for number, prediction in enumerate(found):
-                out[number, chosen] = _scored_frames(prediction, windows, protocol.windows)
+                out[number, chosen] = _scored_frames(prediction, lifter, windows, protocol.windows)
             progress.advance()
     lifter.train(was_training)
     _check_finite(out, windows, bank)
@@ -131,10 +140,13 @@ def predict_optimised(
         device: see ``posekit.machine.devices.choose_device``.
 
     Raises:
-        InvalidParameter: a window rule or a target that the lifter cannot follow.
-        InvalidData: clips without truth where the root is "given", or predictions of NaN.
+        InvalidParameter: data of other joints than the lifter's, or a window rule or a target that
+            it cannot follow.
+        InvalidData: clips without truth where the root is "given", predictions of NaN, or of
+            another shape than the lifter declares.
     """
     place = choose_device(device)
+    lifter.check_joints(dataset.skeleton, dataset.name)
     bank = ClipBank(downsample(dataset, protocol.downsample), place, lifter.in_channels)
     bank.check_metres("optimising at test time")
     if settings.root == "given" and bank.trajectory is None:
@@ -157,7 +169,9 @@ def predict_optimised(
                 None if settings.root == "fitted" else bank.trajectory[seen],
                 settings,
             )
-            out[start : start + size] = _scored_frames(found.pose, windows, protocol.windows)
+            out[start : start + size] = _scored_frames(
+                found.pose, lifter, windows, protocol.windows
+            )
             progress.advance()
     _check_finite(out[None], windows, bank)
     return Predictions(
@@ -181,17 +195,35 @@ def _windows_for(lifter: Lifter, bank: ClipBank, protocol: Protocol) -> Windows:
     return evaluation_windows(bank.lengths, lifter.frames, protocol.windows, protocol.stride)
 
 
-def _scored_frames(prediction: Tensor, windows: Windows, rule: Rule) -> Tensor:
-    """Of a sequence prediction (B, F, J, 3) under a one-frame rule, the frame that is scored."""
-    frames, scored = prediction.shape[1], windows.outputs.shape[1]
-    if frames == scored:
+def _scored_frames(prediction: Tensor, lifter: Lifter, windows: Windows, rule: Rule) -> Tensor:
+    """Of a prediction (B, F or 1, J, 3), under a one-frame rule, the frame that is scored."""
+    frames = lifter.frames if lifter.output == "sequence" else 1
+    declared = (frames, lifter.skeleton.joints, 3)
+    if prediction.ndim != 4 or tuple(prediction.shape[1:]) != declared:
+        raise InvalidData(
+            f"{type(lifter).__name__} predicts {tuple(prediction.shape)} and declares output "
+            f"{lifter.output!r}, (windows, {', '.join(map(str, declared))}); mend its output or "
+            "its forward."
+        )
+    if frames == windows.outputs.shape[1]:
         return prediction
     position = frames - 1 if rule == "causal" else frames // 2
     return prediction[:, position : position + 1]
 
 
+def check_count(name: str, value: int) -> None:
+    """Refuse a number of windows, samples or steps below 1.
+
+    Raises:
+        InvalidParameter: no whole number from 1.
+    """
+    if type(value) is not int or value < 1:
+        raise InvalidParameter(f"{name} is {value!r:.60}; give a whole number from 1.")
+
+
 def _check_finite(out: Tensor, windows: Windows, bank: ClipBank) -> None:
-    finite = torch.isfinite(out).flatten(3).all(-1).all(0)
+    parts = out.split(WINDOWS_PER_CHECK, dim=1)
+    finite = torch.cat([torch.isfinite(part).flatten(3).all(-1).all(0) for part in parts])
     if bool(finite.all()):
         return
     window = int((~finite).any(1).nonzero()[0])

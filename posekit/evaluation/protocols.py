@@ -93,12 +93,21 @@ class Protocol:
                     f"protocol {self.name}: {option} is {getattr(self, option)!r}; "
                     f"choose one of: {', '.join(valid)}."
                 )
-        if self.stride is not None and (self.windows != "whole" or self.stride < 1):
+        if self.stride is not None and (
+            self.windows != "whole" or type(self.stride) is not int or self.stride < 1
+        ):
             raise InvalidParameter(
                 f"protocol {self.name}: stride is {self.stride} with windows {self.windows!r}; "
                 "choose 1 or more with windows 'whole', else None."
             )
-        if self.downsample < 1:
+        for option in ("actions", "subjects", "excluded", "pck_without"):
+            chosen = getattr(self, option)
+            if not isinstance(chosen, tuple) or not all(isinstance(name, str) for name in chosen):
+                raise InvalidParameter(
+                    f"protocol {self.name}: {option} is {chosen!r:.60}; give a tuple of names, "
+                    'such as ("S9",).'
+                )
+        if type(self.downsample) is not int or self.downsample < 1:
             raise InvalidParameter(
                 f"protocol {self.name}: downsample is {self.downsample}; choose 1 or more."
             )

@@ -4,7 +4,7 @@ action, subject, joint, clip and frame.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +19,7 @@ from posekit.evaluation.protocols import Protocol, scored_clips
 from posekit.models.lifters import Lifter
 
 MILLIMETRES = 1000.0
+FRAMES_PER_PART = 8192  # poses of so many are gathered at once, however long the data set
 
 # Each metric looks at this many consecutive scored frames at once.
 _METRICS: dict[str, tuple[int, Callable[..., Tensor]]] = {
@@ -98,28 +99,44 @@ def score(
     """
     _check_scorable(predictions, protocol)
     rows = _Rows(predictions, protocol)
-    frames, prediction, truth = rows.frames(1)
-    joints = metrics.joint_errors(prediction, truth)[:, 0]
-    per_joint = rows.clip_means(joints, frames, MILLIMETRES)
+    joints, mpjpe = _joint_errors(rows)
+    per_joint = joints.result(MILLIMETRES)
     per_clip = {"mpjpe": per_joint.mean(1)}
-    per_frame = {"mpjpe": joints.mean(1)}
+    per_frame = {"mpjpe": mpjpe}
     for name in names:
         if name == "mpjpe":
             continue
-        length, metric = _METRICS[name]
-        runs, prediction, truth = rows.frames(length)
-        if name in PERCENTAGES:
-            prediction, truth = (poses[..., rows.pck_joints, :] for poses in (prediction, truth))
-        values = torch.zeros(0, device=runs.device)
-        if len(runs):
-            values = metric(prediction, truth, reduce=False)[:, 0]
-        per_clip[name] = rows.clip_means(values[:, None], runs, _factor(name))[:, 0]
-        if length == 1:
+        runs, values = _errors(rows, name)
+        per_clip[name] = rows.means(values, runs).result(_factor(name))[:, 0]
+        if _METRICS[name][0] == 1:
             per_frame[name] = values
     for name, errors in (measured or {}).items():
         per_frame[name] = errors[rows.counted][rows.valid]
-        per_clip[name] = rows.clip_means(per_frame[name][:, None], frames, MILLIMETRES)[:, 0]
+        frames = rows.valid.nonzero()[:, 0]
+        per_clip[name] = rows.means(per_frame[name], frames).result(MILLIMETRES)[:, 0]
     return _summarise(rows, protocol, predictions, per_clip, per_joint, per_frame)
+
+
+def _joint_errors(rows: _Rows) -> tuple[_ClipMeans, Tensor]:
+    """Clip means of every joint's error, and the MPJPE (R,) of every frame; metres."""
+    means, mpjpe = _ClipMeans(rows, len(rows.joints)), []
+    for frames, prediction, truth in rows.runs(1):
+        errors = metrics.joint_errors(prediction, truth)[:, 0]
+        means.add(errors, frames)
+        mpjpe.append(errors.mean(1))
+    return means, torch.cat(mpjpe)
+
+
+def _errors(rows: _Rows, name: str) -> tuple[Tensor, Tensor]:
+    """Of all runs of frames that a metric looks at: place of the first (R,), value (R,)."""
+    length, metric = _METRICS[name]
+    places, values = [rows.row[:0]], [torch.zeros(0, device=rows.row.device)]
+    for runs, prediction, truth in rows.runs(length):
+        if name in PERCENTAGES:
+            prediction, truth = (poses[..., rows.pck_joints, :] for poses in (prediction, truth))
+        places.append(runs)
+        values.append(metric(prediction, truth, reduce=False)[:, 0])
+    return torch.cat(places), torch.cat(values)
 
 
 def _factor(name: str) -> float:
@@ -148,10 +165,11 @@ def _check_scorable(predictions: Predictions, protocol: Protocol) -> None:
 
 
 class _Rows:
-    """The scored frames, clip after clip, windows laid end to end."""
+    """The scored frames, clip after clip, windows laid end to end; their poses in parts."""
 
     def __init__(self, predictions: Predictions, protocol: Protocol) -> None:
         bank, windows = predictions.bank, predictions.windows
+        self.bank, self.predictions, self.protocol = bank, predictions, protocol
         self.clip_chosen = scored_clips(bank.dataset, protocol)
         chosen = torch.tensor(self.clip_chosen, device=bank.device)
         counted = chosen[windows.clip][:, None].expand_as(windows.outputs)
@@ -164,20 +182,11 @@ class _Rows:
         self.clips = sum(self.clip_chosen)
         self.row = windows.outputs[counted]
         self.clip = new_index[:, None].expand_as(counted)[counted]
-        window = torch.arange(len(windows), device=bank.device)
-        self.window = window[:, None].expand_as(counted)[counted]
+        self.place = counted.flatten().nonzero()[:, 0]  # among the frames of all windows
+        self.window = self.place // counted.shape[1]
         self.valid = bank.valid[self.row]
-        self.within_windows = protocol.velocity == "within windows"
-        self.truth = bank.in_metres(bank.pose[self.row], self.row)
-        self.prediction = bank.in_metres(predictions.poses(protocol.flip)[counted], self.row)
         root = bank.skeleton.root
-        if protocol.root == "zeroed":
-            self.prediction[:, root] = 0.0
-        elif protocol.root == "subtracted":
-            self.prediction = self.prediction - self.prediction[:, root : root + 1]
         self.joints = [j for j in range(bank.skeleton.joints) if protocol.score_root or j != root]
-        self.prediction = self.prediction[:, self.joints]
-        self.truth = self.truth[:, self.joints]
         without = {bank.skeleton.index(name) for name in protocol.pck_without}
         self.pck_joints = [n for n, joint in enumerate(self.joints) if joint not in without]
         # What a frame counts in its clip: one, or one shared by the windows that hold it.
@@ -187,31 +196,66 @@ class _Rows:
         if not bool(self.valid.any()):
             raise InvalidData(f"protocol {protocol.name} leaves no valid frame to score.")
 
-    def frames(self, length: int) -> tuple[Tensor, Tensor, Tensor]:
-        """All runs of ``length`` consecutive scored frames: the place of each one's first frame
-        (R,), poses (R, length, J, 3).
+    def runs(self, length: int) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+        """All runs of ``length`` consecutive scored frames, in parts of up to FRAMES_PER_PART: the
+        place of each one's first frame (R,), poses (R, length, J, 3) predicted and true.
 
         A run stays in one clip (in one window, if the protocol says so) and holds valid frames
         only.
         """
-        first = torch.arange(max(0, len(self.row) - length + 1), device=self.row.device)
-        last = first + length - 1
-        keep = self.clip[first] == self.clip[last]
-        if self.within_windows:
-            keep &= self.window[first] == self.window[last]
-        for step in range(length):
-            keep &= self.valid[first + step]
-        first = first[keep]
-        run = first[:, None] + torch.arange(length, device=first.device)
-        return first, self.prediction[run], self.truth[run]
+        firsts = torch.arange(max(0, len(self.row) - length + 1), device=self.row.device)
+        for first in firsts.split(FRAMES_PER_PART):
+            last = first + length - 1
+            keep = self.clip[first] == self.clip[last]
+            if self.protocol.velocity == "within windows":
+                keep &= self.window[first] == self.window[last]
+            for step in range(length):
+                keep &= self.valid[first + step]
+            first = first[keep]
+            if len(first):
+                run = first[:, None] + torch.arange(length, device=first.device)
+                yield (
+                    first,
+                    *(poses.unflatten(0, run.shape) for poses in self._poses(run.flatten())),
+                )
 
-    def clip_means(self, values: Tensor, runs: Tensor, factor: float) -> np.ndarray:
-        """Means (clips, K) of values (R, K) of runs, times a factor; NaN where a clip has none."""
-        clips, weight = self.clip[runs], self.weight[runs]
-        total = torch.zeros(self.clips, values.shape[1], dtype=torch.float64, device=values.device)
-        total.index_add_(0, clips, values.double() * weight[:, None])
-        count = torch.bincount(clips, weight, minlength=self.clips)
-        return (factor * total / count[:, None]).cpu().numpy()
+    def _poses(self, frames: Tensor) -> tuple[Tensor, Tensor]:
+        """Predicted and true poses (R, J, 3) of scored frames, in metres, roots by the protocol."""
+        bank, protocol = self.bank, self.protocol
+        row, place = self.row[frames], self.place[frames]
+        truth = bank.in_metres(bank.pose[row], row)
+        prediction = bank.in_metres(self.predictions.poses_at(place, protocol.flip), row)
+        root = bank.skeleton.root
+        if protocol.root == "zeroed":
+            prediction[:, root] = 0.0
+        elif protocol.root == "subtracted":
+            prediction = prediction - prediction[:, root : root + 1]
+        return prediction[:, self.joints], truth[:, self.joints]
+
+    def means(self, values: Tensor, runs: Tensor) -> _ClipMeans:
+        """The clip means of values (R,) of runs."""
+        means = _ClipMeans(self, 1)
+        means.add(values[:, None], runs)
+        return means
+
+
+class _ClipMeans:
+    """Weighted means over the runs of each clip, which come in parts."""
+
+    def __init__(self, rows: _Rows, width: int) -> None:
+        self.rows = rows
+        zeros = torch.zeros(rows.clips, width + 1, dtype=torch.float64, device=rows.row.device)
+        self.total, self.count = zeros[:, :-1], zeros[:, -1]
+
+    def add(self, values: Tensor, runs: Tensor) -> None:
+        """Values (R, width) of the runs that begin at ``runs`` (R,)."""
+        clips, weight = self.rows.clip[runs], self.rows.weight[runs]
+        self.total.index_add_(0, clips, values.double() * weight[:, None])
+        self.count.index_add_(0, clips, weight)
+
+    def result(self, factor: float) -> np.ndarray:
+        """Means (clips, width) times a factor; NaN where a clip has no run."""
+        return (factor * self.total / self.count[:, None]).cpu().numpy()
 
 
 def _summarise(

@@ -45,16 +45,18 @@ def with_rank_correlation(
     parts = [
         lifter.estimate(bank.keypoints[inputs])[1][..., 0] for inputs in windows.inputs.split(size)
     ]
-    poses = predictions.poses(flip=predictions.flipped is not None)
-    errors = joint_errors(poses, bank.pose[windows.outputs])
     joints = [j for j in range(bank.skeleton.joints) if j != bank.skeleton.root]
-    log_scale, errors = torch.cat(parts)[..., joints], errors[..., joints]
+    log_scale = torch.cat(parts)[..., joints]
+    flip = predictions.flipped is not None
+    places = torch.arange(windows.outputs.numel(), device=bank.device).view_as(windows.outputs)
     place = {name: number for number, name in enumerate(evaluation.clips)}
     values = np.full(len(place), np.nan)
     for number, clip in enumerate(bank.dataset.clips):
         if clip.name in place:
             own = windows.clip == number
-            values[place[clip.name]] = rank_correlation(log_scale[own], errors[own])
+            poses = predictions.poses_at(places[own].flatten(), flip)
+            errors = joint_errors(poses, bank.pose[windows.outputs[own].flatten()])[..., joints]
+            values[place[clip.name]] = rank_correlation(log_scale[own].flatten(0, 1), errors)
     return _with_metric(evaluation, values)
 
 

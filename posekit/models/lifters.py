@@ -195,6 +195,23 @@ class Lifter(nn.Module):
                 f"with the {self.skeleton.joints} joints of {self.skeleton.name}."
             )
 
+    def check_joints(self, skeleton: Skeleton, where: str) -> None:
+        """Refuse data of other joints, even if they are as many.
+
+        Args:
+            skeleton: of the data.
+            where: name of the data.
+
+        Raises:
+            InvalidParameter: the joint sets differ.
+        """
+        if skeleton != self.skeleton:
+            raise InvalidParameter(
+                f"{type(self).__name__} lifts the joints of {self.skeleton.name} and {where} holds "
+                f"those of {skeleton.name}; build it with the data's skeleton, or choose other "
+                "data."
+            )
+
 
 class SamplingLifter(Lifter):
     """A lifter that draws hypotheses of a pose.

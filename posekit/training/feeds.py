@@ -78,7 +78,8 @@ class LiftingFeed:
         self.fingerprint = dataset.fingerprint
 
     def check(self, network: Lifter) -> None:
-        """Refuse windows longer than the longest clip, and clips without truth."""
+        """Refuse other joints, windows longer than the longest clip, and clips without truth."""
+        network.check_joints(self.dataset.skeleton, self.dataset.name)
         longest = max(self.dataset.clips, key=lambda clip: clip.frames)
         if network.frames > longest.frames:
             raise InvalidParameter(
@@ -126,8 +127,17 @@ class LiftingSamples:
         return model.training_loss(batch.keypoints, batch.pose, self._criterion)
 
     def _criterion(self, prediction: Tensor, target: Tensor) -> SequenceLoss:
-        """The recipe's loss of a prediction, in float32."""
+        """The recipe's loss of a prediction, in float32.
+
+        Raises:
+            InvalidData: a shape other than the target's, which would be broadcast.
+        """
         recipe = self.recipe
+        if prediction.shape != target.shape:
+            raise InvalidData(
+                f"the lifter predicts {tuple(prediction.shape)} and its windows' target is "
+                f"{tuple(target.shape)}; mend its output, or supervises_all_frames."
+            )
         return sequence_loss(
             prediction.float(), target, self.weights, recipe.consistency, recipe.velocity
         )
