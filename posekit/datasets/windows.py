@@ -138,9 +138,9 @@ def evaluation_windows(
         lengths: frames of each clip.
         frames: F, frames of a window.
         rule: "sequence" (MixSTE, KTPFormer, D3DP: the last window is the last F frames, a shorter
-            clip repeats its last frame), "clip-centred" (HoT with a sequence host), "centred"
-            (VideoPose3D, MHFormer), "causal" (VideoPose3D's causal variant) or "whole"
-            (MotionBERT: no padding, tails left out).
+            clip repeats its last frame), "clip-centred" (HoT with a sequence host: as in
+            ``training_windows``), "centred" (VideoPose3D, MHFormer), "causal" (VideoPose3D's
+            causal variant) or "whole" (MotionBERT: no padding, tails left out).
         stride: frames from one window's start to the next's under "whole"; None for F.
 
     Raises:
@@ -152,11 +152,9 @@ def evaluation_windows(
         return _frame_windows(lengths, frames, causal=rule == "causal")
     if rule == "whole":
         return whole_windows(lengths, frames, stride or frames)
-    length, clip, order, first_row = _cut(lengths, frames)
     if rule == "clip-centred":
-        surplus = _windows_per_clip(length, frames) * frames - length
-        start = order * frames - torch.div(surplus + 1, 2, rounding_mode="floor")
-        return _sequence_windows(start, frames, length, clip, first_row)
+        return training_windows(lengths, frames)
+    length, clip, order, first_row = _cut(lengths, frames)
     start = torch.minimum(order * frames, (length - frames).clamp(min=0))
     windows = _sequence_windows(start, frames, length, clip, first_row)
     repeated = start[:, None] + torch.arange(frames) < (order * frames)[:, None]

@@ -38,6 +38,7 @@ from posekit.models.pruning import (
     nearest_frames,
     select,
     uniform_frames,
+    window_noise,
 )
 from posekit.models.releases import Description, Reference, renamed
 from posekit.models.scaling import Scale
@@ -140,8 +141,9 @@ class Hourglass(HostedLifter):
     """A host of which some frames leave in the middle.
 
     Frames are selected without gradient; gradients flow through the kept tokens alone. In
-    training the tie-breaking noise of TPC is drawn afresh as in the release; in evaluation it is
-    fixed by ``seed``, so that a prediction depends neither on the call nor on the batch.
+    training the tie-breaking noise of TPC is drawn afresh as in the release; in evaluation it
+    follows from ``seed`` and the window (see ``window_noise``), so that a prediction depends
+    neither on the call nor on the batch.
 
     Args:
         host: the network; it becomes part of this one.
@@ -182,9 +184,7 @@ class Hourglass(HostedLifter):
             self.x_token = nn.Parameter(torch.zeros(1, host.frames, width))
             self.cross_attention = CrossAttention(width, host.heads, qkv_bias=host.qkv_bias)
             self.cross_attention.apply(host.initialise)
-        generator = torch.Generator("cpu").manual_seed(config.seed)
-        noise = torch.rand(host.frames, generator=generator, device="cpu")
-        self.register_buffer("noise", noise, persistent=False)
+        self.seed = config.seed
         self.register_state_dict_post_hook(_drop_host_prefix)
         self.register_load_state_dict_pre_hook(_add_host_prefix)
 
@@ -288,10 +288,12 @@ class Hourglass(HostedLifter):
             return highest(motion_scores(keypoints), self.tokens, self.center)
         if self.prune == "attention":
             return highest(torch.stack(seen).mean(dim=0), self.tokens, self.center)
-        if noise is None:
-            shape = tokens.shape[:2]
-            noise = torch.rand(shape, device=tokens.device) if self.training else self.noise
-        return select(tokens.mean(dim=2), self.tokens, self.center, noise)
+        if noise is None and self.training:
+            noise = torch.rand(tokens.shape[:2], device=tokens.device)
+        elif noise is None:
+            noise = window_noise(keypoints, self.seed)
+        features = tokens.mean(dim=2, dtype=torch.float64)
+        return select(features, self.tokens, noise, self.center)
 
     def _pruned(self, tokens: Tensor, index: Tensor) -> Tensor:
         kept = gather_frames(tokens, index)

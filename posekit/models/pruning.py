@@ -6,18 +6,37 @@ whose definitions were not seen: they are reconstructions. Shapes: B batch, F fr
 frames, J joints, C channels.
 """
 
+import math
+
 import torch
 from torch import Tensor
 
 from posekit.errors import InvalidParameter
-from posekit.models.layers import Attention, full_precision
+from posekit.models.layers import Attention
 
 NOISE = 1e-6  # share of the random tie-break in a density
+MANTISSA = 53  # bits of a float64
+TURNS = 1000.0  # how often the noise of a frame goes round while a window's signature grows by 1
 
 
 def frame_distances(features: Tensor) -> Tensor:
-    """Distances between frames, features (B, F, C) -> (B, F, F): Euclidean over sqrt(C)."""
-    return torch.cdist(features, features) / features.shape[-1] ** 0.5
+    """Distances between frames, features (B, F, C) -> (B, F, F) float64: Euclidean over sqrt(C).
+
+    Features are rounded to whole multiples of a step, about 1e-6 of a sequence's range, whose
+    squares and their sums a float64 holds exactly. So the order in which they are added, which
+    changes with the number of threads, the processor and the batch, cannot change a distance, and
+    D is symmetric and 0 between equal frames.
+    """
+    frames = features.double()
+    frames = frames - frames[:, :1]  # distances alone matter
+    channels = frames.shape[-1]
+    # (a - b)^2 = a^2 + b^2 - 2 a b, whose parts are up to four times a^2, summed over channels.
+    bits = (MANTISSA - 2 - math.ceil(math.log2(channels))) // 2
+    largest = frames.abs().amax(dim=(1, 2), keepdim=True)
+    largest = torch.where(largest > 0, largest, 1.0)
+    step = largest / torch.frexp(largest).mantissa * 2.0**-bits  # a power of two
+    whole = (frames / step).round()
+    return torch.cdist(whole, whole) * (step / channels**0.5)
 
 
 def peak_scores(distances: Tensor, noise: Tensor, neighbours: int = 2) -> Tensor:
@@ -38,8 +57,9 @@ def peak_scores(distances: Tensor, noise: Tensor, neighbours: int = 2) -> Tensor
         neighbours: k.
 
     Returns:
-        (B, F).
+        (B, F), in the precision of ``distances``.
     """
+    noise = noise.to(distances)
     nearest = distances.topk(min(neighbours, distances.shape[-1]), dim=-1, largest=False).values
     density = (-nearest.square().mean(dim=-1)).exp() + NOISE * noise
     denser = density[:, None, :] > density[:, :, None]
@@ -65,27 +85,51 @@ def highest(scores: Tensor, keep: int, center: int | None = None) -> Tensor:
     return order[:, :keep].sort(dim=-1).values
 
 
+def window_noise(keypoints: Tensor, seed: int) -> Tensor:
+    """The noise of a selection, drawn from what a window holds: repeatable, and its own.
+
+    The release draws fresh noise at every call, in evaluation too, so that its results vary in the
+    last digit. One draw for all windows would repeat, but break all ties the same way, which
+    biases an error. Here a window's keypoints decide: it gets the same noise whatever batch, call,
+    device or data set it comes in, and another window another one. With weights r, rates a and
+    phases b that are drawn from the seed::
+
+        signature = sum of r x over the window's keypoints x
+        u_i       = fraction of (a_i signature + b_i)
+
+    A digest of the keypoints would do as much, but draws anew where a keypoint differs in its last
+    bit, as between two processors. This noise moves by 1e-3 then, which decides next to no tie.
+
+    Args:
+        keypoints: (B, F, J, C), in any precision.
+        seed: other seeds give independent noise.
+
+    Returns:
+        u (B, F) in float64, uniform in [0, 1) over seeds and over windows.
+    """
+    generator = torch.Generator("cpu").manual_seed(seed)
+    draws = {"generator": generator, "dtype": torch.float64, "device": "cpu"}
+    weights = torch.randn(keypoints.shape[1:], **draws).to(keypoints.device)
+    rates, phases = torch.rand(2, keypoints.shape[1], **draws).to(keypoints.device)
+    signature = (keypoints.double() * weights).sum(dim=(1, 2, 3))
+    return (TURNS * (1 + rates) * signature[:, None] + phases) % 1
+
+
 @torch.no_grad()
 def select(
     features: Tensor,
     keep: int,
+    noise: Tensor,
     center: int | None = None,
-    noise: Tensor | None = None,
-    generator: torch.Generator | None = None,
     neighbours: int = 2,
 ) -> Tensor:
     """TPC: the frames to keep, cluster centres by density peaks (see ``peak_scores``).
 
-    The release draws its tie-breaking noise afresh at every call, in evaluation too, so that its
-    results vary in the last digit. Here the noise of a call is the same for the same number of
-    frames unless it is given.
-
     Args:
         features: (B, F, C), in any scale.
         keep: f, at most F.
+        noise: (B, F) or (F,), uniform in [0, 1), see ``window_noise``.
         center: a frame that is always kept (the sequence-to-frame pipeline).
-        noise: (B, F) or (F,), uniform in [0, 1).
-        generator: where the noise comes from if it is not given; on the CPU.
         neighbours: k, the frame itself included.
 
     Returns:
@@ -97,14 +141,7 @@ def select(
     frames = features.shape[1]
     if not 1 <= keep <= frames:
         raise InvalidParameter(f"keep is {keep}; choose 1 to {frames} of {frames} frames.")
-    if noise is None:
-        generator = generator or torch.Generator("cpu").manual_seed(0)
-        noise = torch.rand(frames, generator=generator, device="cpu")
-    with full_precision(features):
-        precise = features.to(torch.promote_types(features.dtype, torch.float32))
-        distances = frame_distances(precise)
-        scores = peak_scores(distances, noise.to(distances), neighbours)
-    return highest(scores, keep, center)
+    return highest(peak_scores(frame_distances(features), noise, neighbours), keep, center)
 
 
 def uniform_frames(frames: int, keep: int, center: int | None = None) -> Tensor:
@@ -125,9 +162,10 @@ def motion_scores(keypoints: Tensor) -> Tensor:
     The mean over joints of the 2D step; the first frame takes the value of the second. A
     reconstruction of the paper's "largest motion", whose definition was not seen.
     """
-    steps = keypoints[..., :2].diff(dim=1).norm(dim=-1).mean(dim=-1)
+    # In float64, so that no order of summation decides between frames.
+    steps = keypoints[..., :2].double().diff(dim=1).norm(dim=-1).mean(dim=-1)
     if steps.shape[1] == 0:
-        return keypoints.new_zeros(keypoints.shape[:2])
+        return steps.new_zeros(keypoints.shape[:2])
     return torch.cat((steps[:, :1], steps), dim=1)
 
 
@@ -147,7 +185,8 @@ def attention_scores(attention: Attention, tokens: Tensor) -> Tensor:
     # (B, J, heads, F, head_dim)
     query, key = (part.permute(0, 2, 3, 1, 4) for part in (query, key))
     shares = (query @ key.transpose(-1, -2) * query.shape[-1] ** -0.5).softmax(dim=-1)
-    return shares.mean(dim=(1, 2, 3))
+    # In float64, so that no order of summation decides between frames.
+    return shares.mean(dim=(1, 2, 3), dtype=torch.float64)
 
 
 def gather_frames(values: Tensor, index: Tensor) -> Tensor:

@@ -51,7 +51,7 @@ def _sequence_starts(frames):
 def _clip_centred_starts(frames):
     def starts(length):
         count = math.ceil((length - frames) / frames + 1)
-        first = -((count - 1) * frames + frames - length) // 2
+        first = -(((count - 1) * frames + frames - length) // 2)
         return [first + k * frames for k in range(count)]
 
     return starts
@@ -96,6 +96,38 @@ def test_windows_of_one_frame(lengths, frames):
         assert windows.inputs.tolist() == _expected(lengths, frames, _frame_starts(before))
         assert windows.outputs.tolist() == [[row] for row in range(sum(lengths))]
         assert not windows.padding.any()
+
+
+# Length of a clip -> first frames of its windows of 9, by hand from the released code; surpluses of
+# 0 to 8 frames, and clips shorter than a window.
+TRAINED = {
+    **{27: [0, 9, 18], 28: [-4, 5, 14, 23], 29: [-3, 6, 15, 24], 30: [-3, 6, 15, 24]},
+    **{31: [-2, 7, 16, 25], 34: [-1, 8, 17, 26], 35: [0, 9, 18, 27], 5: [-2], 4: [-2]},
+}
+STARTS_OF_9 = {
+    "training": TRAINED,
+    # HoT: an odd surplus leaves one repeated frame more at the end than at the start.
+    "clip-centred": TRAINED,
+    "sequence": {
+        **{27: [0, 9, 18], 28: [0, 9, 18, 19], 29: [0, 9, 18, 20], 35: [0, 9, 18, 26]},
+        **{36: [0, 9, 18, 27], 5: [0], 4: [0]},
+    },
+    "whole": {27: [0, 9, 18], 28: [0, 9, 18], 35: [0, 9, 18], 36: [0, 9, 18, 27]},
+    "centred": {12: list(range(-4, 8)), 13: list(range(-4, 9))},
+    "causal": {12: list(range(-8, 4)), 13: list(range(-8, 5))},
+}
+
+
+@pytest.mark.parametrize(
+    ("rule", "length"), [(rule, length) for rule in STARTS_OF_9 for length in STARTS_OF_9[rule]]
+)
+def test_starts_by_hand_for_odd_and_even_surplus(rule, length):
+    if rule == "training":
+        windows = training_windows([length, 9], 9)
+    else:
+        windows = evaluation_windows([length, 9], 9, rule)
+    expected = _expected([length], 9, STARTS_OF_9[rule].get)
+    assert windows.inputs[windows.clip == 0].tolist() == expected
 
 
 def test_clips_of_windows():

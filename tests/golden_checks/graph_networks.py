@@ -6,7 +6,6 @@ import torch
 from torch import Tensor, nn
 
 from golden_checks.golden import Golden
-from posekit.checkpoints import from_reference
 from posekit.models.adaptive_graphs import AdaptiveGraphConvolution
 
 SIMILARITY = 1e-5  # absolute tolerance of the similarity matrices
@@ -15,12 +14,14 @@ UNIT_INPUT = 6.0  # factor on a unit's drawn input: makes its similarities sharp
 
 def check_network(golden: Golden) -> None:
     """The fixed graph, and for every input the pose, the similarities and the units' outputs."""
-    network = from_reference("gla-gcn", golden.config, golden.state())
+    network = golden.network()
+    golden.fixes(frames=network.frames)
     golden.compare("A", network.expand_gcn.gcn1.A)
     seen = _outputs({"expand": network.expand_gcn, **_strided_units(network)})
     similarities = _similarities(network.expand_gcn.gcn1)
     compared = set()
-    for name, keypoints in golden.inputs.items():
+    for name in golden.shapes:
+        keypoints = golden.input(name)
         untouched = keypoints.clone()
         with torch.inference_mode():
             pose = network(keypoints)
@@ -30,22 +31,22 @@ def check_network(golden: Golden) -> None:
             compared.add(output)
             golden.compare(output, found[quantity])
             if quantity == "expand_C":
-                _compare_similarity(golden, output, found[quantity])
+                golden.compare_within(output, found[quantity], SIMILARITY)
     assert compared == set(golden.spec["outputs"])
 
 
 def check_unit(golden: Golden) -> None:
     """One unit: its fixed graph, its graph half, its similarities and its output."""
     joints = golden.spec["shapes"]["gcn1.PA"][-1]
-    config = {"num_joints": joints, **golden.config}
-    unit = from_reference("gla-gcn-unit", config, golden.state())
+    golden.tells("block")
+    unit = golden.network({"num_joints": joints, **golden.config})
     golden.compare("A", unit.gcn1.A)
     halves = _outputs({"gcn": unit.gcn1})
     similarities = _similarities(unit.gcn1)
     with torch.inference_mode():
-        golden.compare("output", unit(UNIT_INPUT * golden.inputs["input"]))
+        golden.compare("output", unit(UNIT_INPUT * golden.input("input")))
     golden.compare("gcn", halves["gcn"])
-    _compare_similarity(golden, "C", similarities[-1])
+    golden.compare_within("C", similarities[-1], SIMILARITY)
 
 
 CHECKS = {"gla-gcn": check_network, "gla-gcn-unit": check_unit}
@@ -85,7 +86,3 @@ def _outputs_of(name: str, golden: Golden) -> dict[str, str]:
     if named:
         return {output: output.removesuffix(suffix) for output in named}
     return {output: output for output in golden.spec["outputs"]}
-
-
-def _compare_similarity(golden: Golden, name: str, actual: Tensor) -> None:
-    torch.testing.assert_close(actual, golden.tensor(name), rtol=0, atol=SIMILARITY)

@@ -18,41 +18,41 @@ FLOAT32, FLOAT64 = 1e-5, 1e-9  # relative tolerances that the goldens state
 def check_metrics(golden: Golden) -> None:
     """Every output of the form ``<case>_<measure>`` that the golden lists."""
     millimetre = 0.001 if golden.config["units"].startswith("metres") else 1.0
+    target = golden.tensor("target")
+    golden.fixes(frames=target.shape[0], joints=target.shape[1])
     for output in golden.spec["outputs"]:
         if output in golden.spec["stored_inputs"]:
             continue
         case, measure = output.split("_", 1)
-        target = golden.tensor("planar_target" if case == "planar" else "target")
-        actual = _measure(measure, millimetre)(golden.tensor(f"{case}_pred"), target)
-        torch.testing.assert_close(
-            actual.double(),
-            torch.as_tensor(golden.arrays[output], dtype=torch.float64),
-            rtol=FLOAT64 if measure.endswith("_frames") else FLOAT32,
-            atol=0,
-            msg=lambda text, output=output: f"{output}: {text}",
-        )
+        truth = golden.tensor("planar_target") if case == "planar" else target
+        actual = _measure(measure, millimetre)(golden.tensor(f"{case}_pred"), truth)
+        tolerance = FLOAT64 if measure.endswith("_frames") else FLOAT32
+        golden.compare_within(output, actual, atol=0, rtol=tolerance)
 
 
 def check_sequence_loss(golden: Golden) -> None:
     """Terms of the loss and the gradient of a backward pass that is seeded with it."""
-    target = golden.inputs["target"]
-    prediction = (target + 0.3 * golden.inputs["error"]).requires_grad_()
+    target = golden.input("target")
+    golden.fixes(**dict(zip(("batch", "frames", "joints"), target.shape, strict=False)))
+    prediction = (target + 0.3 * golden.input("error")).requires_grad_()
+    weights = target.new_tensor(golden.config["joint_weights"])
+    golden.compare("joint_weights", weights)
     loss = losses.sequence_loss(
         prediction,
         target,
-        torch.tensor(golden.config["joint_weights"]),
+        weights,
         golden.config["temporal_consistency"],
         golden.config["velocity"],
     )
     plain = losses.sequence_loss(prediction, target, consistency=0, velocity=0)
     loss.total.backward(gradient=loss.total.detach().clone())
     terms = [loss.position, loss.consistency, loss.velocity, loss.total, plain.total]
-    torch.testing.assert_close(torch.stack(terms), golden.tensor("terms"), rtol=1e-5, atol=0)
-    torch.testing.assert_close(prediction.grad, golden.tensor("grad"), rtol=1e-4, atol=1e-7)
+    golden.compare_within("terms", torch.stack(terms), atol=0, rtol=1e-5)
+    golden.compare_within("grad", prediction.grad, atol=1e-7, rtol=1e-4)
 
 
 def _weighted_by_frame(prediction: Tensor, target: Tensor) -> Tensor:
-    weights = torch.linspace(0.5, 1.5, prediction.shape[0])
+    weights = torch.linspace(0.5, 1.5, prediction.shape[0], dtype=prediction.dtype)
     return (weights * metrics.mpjpe(prediction, target, reduce=False)).mean()
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 from dataclasses import replace
 from pathlib import Path
@@ -42,7 +41,8 @@ def check_protocol_3dhp(golden: Golden) -> None:
     """Every figure of the official scripts for a miniature test set, twice: through the loader and
     the evaluation in float32, and by the bare measures in float64."""
     with tempfile.TemporaryDirectory() as root:
-        _copy_files(golden, Path(root) / "mpi_inf_3dhp")
+        golden.copy_files(Path(root) / "mpi_inf_3dhp")
+        golden.tells("sequences", "resolution", "predictor")
         dataset = load_dataset("mpi_inf_3dhp", "test", root=root)
         (file,) = golden.config["files"].values()
         tree = load_archive(Path(root) / "mpi_inf_3dhp" / file)["data"]
@@ -90,7 +90,8 @@ def check_protocol_motionbert(golden: Golden) -> None:
     """Windows, inputs, targets and every figure of MotionBERT's script for a miniature file."""
     config = golden.config
     with tempfile.TemporaryDirectory() as root:
-        _copy_files(golden, Path(root) / "h36m_motionbert")
+        golden.copy_files(Path(root) / "h36m_motionbert")
+        golden.tells("network")
         train, test = (
             load_dataset("h36m_motionbert", split, root=root) for split in ("train", "test")
         )
@@ -133,12 +134,6 @@ def _compare_window(
 
 def _absolute(bank: ClipBank, rows: Tensor) -> Tensor:
     return bank.pose[rows] + bank.trajectory[rows]
-
-
-def _copy_files(golden: Golden, folder: Path) -> None:
-    folder.mkdir()
-    for companion, name in golden.config["files"].items():
-        shutil.copy(golden.path.parent / companion, folder / name)
 
 
 CHECKS = {

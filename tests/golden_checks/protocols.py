@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 from dataclasses import replace
 from pathlib import Path
@@ -59,12 +58,14 @@ class Seq2Seq(Lifter):
 
 def check_seq2seq_eval(golden: Golden) -> None:
     """Windows of one video and the five figures that the released script prints for it."""
-    inputs, stored = golden.inputs, golden.arrays
-    bank = ClipBank(_one_video(inputs), torch.device("cpu"), channels=2)
+    stored = golden.arrays
+    video = _one_video(golden)
+    golden.fixes(video_frames=video.clips[0].frames, joints=video.skeleton.joints)
+    bank = ClipBank(video, torch.device("cpu"), channels=2)
     windows = evaluation_windows(bank.lengths, golden.config["window"], "sequence")
     batch = bank.gather(windows)
-    torch.testing.assert_close(batch.keypoints, torch.from_numpy(stored["chunks_2d"]))
-    torch.testing.assert_close(batch.pose, torch.from_numpy(_zero_root(stored["chunks_3d"])))
+    torch.testing.assert_close(batch.keypoints, golden.tensor("chunks_2d"))
+    torch.testing.assert_close(batch.pose, _zero_root(golden.tensor("chunks_3d")))
 
     predictions = Predictions(
         bank=bank,
@@ -72,7 +73,7 @@ def check_seq2seq_eval(golden: Golden) -> None:
         rule="sequence",
         frames=golden.config["window"],
         downsample=1,
-        plain=batch.pose + 0.1 * inputs["error"],
+        plain=batch.pose + 0.1 * golden.input("error"),
         flipped=None,
     )
     across = score(predictions, replace(MIXSTE, flip=False))
@@ -84,24 +85,24 @@ def check_seq2seq_eval(golden: Golden) -> None:
     )
 
 
-def _one_video(inputs: dict[str, Tensor]) -> PoseDataset:
-    frames, joints = inputs["video_3d"].shape[:2]
+def _one_video(golden: Golden) -> PoseDataset:
+    # The stored video is root-relative apart from its root row, which holds the trajectory.
+    pose = golden.input("video_3d")
+    pose[:, 1:] += pose[:, :1]
+    frames, joints = pose.shape[:2]
     # The scripts take joint 0 for the root, whatever the joint set.
     skeleton = Skeleton.from_parents("golden", [-1, *[0] * (joints - 1)])
     unit = torch.ones
     camera = Camera(
         unit(2), unit(2), unit(3), unit(2), unit(2), torch.tensor([1.0, 0, 0, 0]), unit(3)
     )
-    # The stored video is root-relative apart from its root row, which holds the trajectory.
-    pose = inputs["video_3d"].clone()
-    pose[:, 1:] += pose[:, :1]
     clip = Clip(
         subject="S9",
         action="Walking",
         take="Walking",
         camera_name="0",
         camera=camera,
-        keypoints=inputs["video_2d"],
+        keypoints=golden.input("video_2d"),
         pose=pose,
         valid=torch.ones(frames, dtype=torch.bool),
         fps=50.0,
@@ -109,8 +110,8 @@ def _one_video(inputs: dict[str, Tensor]) -> PoseDataset:
     return PoseDataset("golden", "test", "gt", skeleton, (clip,), "", "synthetic")
 
 
-def _zero_root(pose: np.ndarray) -> np.ndarray:
-    pose = pose.copy()
+def _zero_root(pose: Tensor) -> Tensor:
+    pose = pose.clone()
     pose[:, :, 0] = 0
     return pose
 
@@ -119,9 +120,8 @@ def check_protocol_h36m(golden: Golden) -> None:
     """Every figure that VideoPose3D's and KTPFormer's scripts print for a miniature Human3.6M."""
     runs: dict[str, Evaluation] = {}
     with tempfile.TemporaryDirectory() as root:
-        (Path(root) / "h36m").mkdir()
-        for companion, name in golden.config["files"].items():
-            shutil.copy(golden.path.parent / companion, Path(root) / "h36m" / name)
+        golden.copy_files(Path(root) / "h36m")
+        golden.tells("clips", "test_subjects", "seq2frame", "seq2seq")
         for key, expected in golden.arrays.items():
             run, action, metric = key.split("|")
             if run not in runs:

@@ -12,7 +12,12 @@ from posekit.metrics.losses import SequenceLoss
 from posekit.models import build, mixste, releases
 from posekit.models.hot import HOSTS, Config, Hourglass
 from posekit.models.mixste import MixSTE
-from posekit.models.pruning import gather_frames, interpolated_frames, nearest_frames
+from posekit.models.pruning import (
+    gather_frames,
+    interpolated_frames,
+    nearest_frames,
+    window_noise,
+)
 from posekit.profiling.counting import size_of
 
 WIDTH = {"embed_dim": 16, "heads": 2, "frames": 9}
@@ -211,18 +216,42 @@ def test_recovery_follows_the_formula():
         torch.testing.assert_close(recovered[1, :, 5], network.x_token[0] + layer.proj(mixed))
 
 
-def test_noise_is_fixed_in_evaluation_and_fresh_in_training():
+def test_noise_is_of_the_window_in_evaluation_and_fresh_in_training():
     network = small("mixste", "frame", frames=27, tokens=9)
     keypoints = keypoints_for(network)
     with torch.no_grad():
         first = network.lift(keypoints).index
         torch.manual_seed(99)
         assert torch.equal(network.lift(keypoints).index, first)
+        noise = window_noise(keypoints, seed=0)
+        assert torch.equal(network.lift(keypoints, noise=noise).index, first)
+        assert not torch.allclose(noise[0], noise[1])
         network.train()
         draws = {str(network.lift(keypoints).index.tolist()) for _ in range(8)}
     assert len(draws) > 1
-    other = small("mixste", "frame", frames=27, tokens=9, seed=5)
-    assert not torch.equal(other.noise, network.noise)
+    seeds = [small("mixste", "frame", frames=27, tokens=9, seed=seed) for seed in (0, 5)]
+    many = keypoints_for(network, batch=8)
+    with torch.no_grad():
+        assert not torch.equal(*(other.lift(many).index for other in seeds))
+
+
+@pytest.mark.parametrize("prune", ["tpc", "motion", "attention"])
+def test_frames_depend_neither_on_batch_size_nor_on_threads(prune):
+    network = small("mixste", frames=27, tokens=9, prune=prune)
+    keypoints = keypoints_for(network, batch=8)
+    before = torch.get_num_threads()
+
+    def frames_kept(batch, threads):
+        torch.set_num_threads(threads)
+        with torch.no_grad():
+            return torch.cat([network.lift(part).index for part in keypoints.split(batch)])
+
+    try:
+        kept = frames_kept(1, 1)
+        for batch, threads in [(7, 1), (1, 2), (7, 2)]:
+            assert torch.equal(frames_kept(batch, threads), kept)
+    finally:
+        torch.set_num_threads(before)
 
 
 def test_the_second_pass_of_the_frame_pipeline_keeps_the_frames_of_the_first():
