@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from posekit.datasets import PoseDataset, load_dataset
+from posekit.datasets import Clip, PoseDataset, load_dataset
 from posekit.datasets.archives import load_archive
 from posekit.errors import InvalidData
 
@@ -53,6 +53,12 @@ def check_fingerprint(name: str, root: Path, moved: Path, keypoints: str) -> Non
     assert load(moved, "test", "full").fingerprint == here
     assert len({here, load(root, "test", "smoke").fingerprint}) == 2
     assert load(root, "train", "full").fingerprint != here
+
+
+def projection_mismatch(clip: Clip) -> float:
+    """Median distance in pixels of a clip's keypoints from its projected poses, valid frames."""
+    apart = (clip.keypoints[..., :2] - clip.camera.project(clip.pose))[clip.valid]
+    return float(apart.norm(dim=-1).median() * clip.camera.resolution[0] / 2)
 
 
 def nan_at_start(array: np.ndarray) -> np.ndarray:

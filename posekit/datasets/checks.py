@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import statistics
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -17,16 +16,18 @@ from posekit.errors import InvalidData
 LARGEST_NORMALISED = 3.0  # no person in view spans fewer pixels than this
 LARGEST_SHARE_OUTSIDE = 0.5
 FRAME_MARGIN = 0.05
-# Pixels of an image 1000 wide; detections are off by about 5, another take by hundreds.
-LARGEST_MISMATCH = 50.0
+LARGEST_CONFIDENCE = 1.5  # peaks of heat maps may exceed 1 a little
 
 
-def read_points(array: Any, joints: int, channels: int, where: str) -> Tensor:
+def read_points(
+    array: Any, joints: int, channels: int, where: str, *, confidence: bool = False
+) -> Tensor:
     """An array of a file as (frames, joints, channels) float32.
 
     Args:
         array: what the file holds.
         joints, channels: what is due.
+        confidence: whether one channel more, a confidence, may follow.
         where: file and clip, for the message.
 
     Raises:
@@ -38,7 +39,8 @@ def read_points(array: Any, joints: int, channels: int, where: str) -> Tensor:
             f"{where} must be a numeric array (frames, {joints}, {channels}), found "
             f"{type(array).__name__} of shape {shape}."
         )
-    if shape[0] == 0 or shape[1:] != (joints, channels):
+    found = {(joints, channels), (joints, channels + confidence)}
+    if shape[0] == 0 or shape[1:] not in found:
         raise InvalidData(
             f"{where} has shape {shape}, expected (frames, {joints}, {channels}): "
             f"{joints} joints are due."
@@ -60,13 +62,13 @@ def check_pixels(points: Tensor, resolution: Tensor, where: str) -> None:
     """Refuse 2D points that cannot be pixels of an image of this size.
 
     Args:
-        points: (frames, joints, 2) expected in pixels.
+        points: (frames, joints, 2) expected in pixels; (0, 0) marks a joint that was not detected.
         resolution: (2,) width and height of the image.
         where: file and clip, for the message.
 
     Raises:
-        InvalidData: NaN or infinity, normalised coordinates, or most points outside the image
-            (another image size, or width and height swapped).
+        InvalidData: NaN or infinity, normalised coordinates, most points outside the image
+            (another image size, or width and height swapped), or no joint detected at all.
     """
     if not bool(torch.isfinite(points).all()):
         frame = int((~torch.isfinite(points).flatten(1).all(1)).nonzero()[0])
@@ -74,7 +76,10 @@ def check_pixels(points: Tensor, resolution: Tensor, where: str) -> None:
             f"{where}: keypoints hold NaN or infinity, first in frame {frame}; interpolate or "
             "leave out such frames."
         )
-    if points.numel() and float(points.abs().max()) <= LARGEST_NORMALISED:
+    points = points[(points != 0).any(-1)]
+    if len(points) == 0:
+        raise InvalidData(f"{where}: no joint is detected, all are (0, 0); detect it again.")
+    if float(points.abs().max()) <= LARGEST_NORMALISED:
         raise InvalidData(
             f"{where}: keypoints range from {float(points.min()):.2f} to "
             f"{float(points.max()):.2f} and look normalised; pixels are due (posekit "
@@ -83,7 +88,7 @@ def check_pixels(points: Tensor, resolution: Tensor, where: str) -> None:
     margin = FRAME_MARGIN * resolution
     outside = ((points < -margin) | (points > resolution + margin)).any(-1)
     if float(outside.float().mean()) > LARGEST_SHARE_OUTSIDE:
-        (x_low, y_low), (x_high, y_high) = points.amin((0, 1)), points.amax((0, 1))
+        (x_low, y_low), (x_high, y_high) = points.amin(0), points.amax(0)
         raise InvalidData(
             f"{where}: most keypoints lie outside the {int(resolution[0])} x {int(resolution[1])} "
             f"image (x {x_low:.0f} to {x_high:.0f}, y {y_low:.0f} to {y_high:.0f}); are width and "
@@ -91,47 +96,66 @@ def check_pixels(points: Tensor, resolution: Tensor, where: str) -> None:
         )
 
 
-def projection_mismatch(clip: Clip, root: int | None = None) -> float:
-    """Median distance, in pixels, of a clip's keypoints from its projected pose.
-
-    Measured on the first, middle and last valid frame: enough to tell another take or subject.
+def check_confidences(scores: Tensor, where: str) -> None:
+    """Refuse confidences that no detector gives.
 
     Args:
-        clip: with a pose in metres; 0 is returned where no frame is valid.
-        root: joint that both are shifted to first, where the calibration is only nominal.
-    """
-    valid = clip.valid.nonzero()[:, 0]
-    if len(valid) == 0:
-        return 0.0
-    frames = valid[[0, len(valid) // 2, len(valid) - 1]]
-    apart = clip.keypoints[frames][..., :2] - clip.camera.project(clip.pose[frames])
-    if root is not None:
-        apart = apart - apart[:, root : root + 1]
-    return float(apart.norm(dim=-1).median() * clip.camera.resolution[0] / 2)
-
-
-def check_pairing(clips: Sequence[Clip], path: Path, root: int | None = None) -> None:
-    """Refuse keypoints that are far from the projected poses.
-
-    Some takes are known to be shifted, so the median over a subject's clips decides.
-
-    Args:
-        clips: with poses.
-        path: file of the keypoints, for the message.
-        root: see ``projection_mismatch``.
+        scores: of any shape.
+        where: file and clip, for the message.
 
     Raises:
-        InvalidData: 2D and 3D of a subject do not belong together.
+        InvalidData: NaN, infinity, or numbers that do not lie between 0 and about 1.
     """
-    by_subject: dict[str, list[float]] = {}
+    if not bool(torch.isfinite(scores).all()):
+        raise InvalidData(f"{where}: confidence holds NaN or infinity; get the file again.")
+    low, high = float(scores.min()), float(scores.max())
+    if low < 0 or high > LARGEST_CONFIDENCE:
+        raise InvalidData(
+            f"{where}: confidences range from {low:.3g} to {high:.3g}, 0 to 1 is due; scale them, "
+            "or leave the third channel out."
+        )
+
+
+def converted(points: Tensor, convert: Callable[[Tensor], Tensor]) -> Tensor:
+    """Pixels in another joint set; a joint made of one that was not detected is not either.
+
+    Args:
+        points: (frames, joints, 2 or 3) pixels, (0, 0) where a joint was not detected.
+        convert: a conversion that averages joints, as ``coco_to_human36m``.
+    """
+    missing = (points[..., :2] == 0).all(-1, keepdim=True)
+    spoilt = convert(missing.to(points)) > 0
+    return torch.where(spoilt, 0.0, convert(points))
+
+
+def undetected(clip: Clip) -> Tensor:
+    """(frames, joints) bool, joints that the file writes as pixel (0, 0): not detected."""
+    origin = clip.camera.normalise(torch.zeros(2))
+    return (clip.keypoints[..., :2] == origin).all(-1)
+
+
+def leave_out_undetected(clips: Sequence[Clip], split: str) -> tuple[list[Clip], list[str]]:
+    """Clips whose frames with undetected joints are not trained on, and a sentence that counts.
+
+    Test frames stay as they are: protocols score every frame, however badly it was detected.
+
+    Args:
+        clips: whole clips.
+        split: "train" or "test".
+    """
+    kept, joints, frames, total = [], 0, 0, 0
     for clip in clips:
-        width = float(clip.camera.resolution[0])
-        by_subject.setdefault(clip.subject, []).append(projection_mismatch(clip, root) / width)
-    for subject, mismatches in by_subject.items():
-        mismatch = statistics.median(mismatches)
-        if mismatch > LARGEST_MISMATCH / 1000:
-            raise InvalidData(
-                f"{path}: keypoints of {subject} lie {mismatch * width:.0f} px (median) from "
-                "its projected poses; 2D and 3D are of different subjects, takes or cameras: get "
-                "both from the same preparation."
-            )
+        missing = undetected(clip) & clip.valid[:, None]
+        joints += int(missing.sum())
+        frames += int(missing.any(1).sum())
+        total += int(clip.valid.sum())
+        if split == "train" and bool(missing.any()):
+            clip = replace(clip, valid=clip.valid & ~missing.any(1))
+        kept.append(clip)
+    if not joints:
+        return kept, []
+    fate = "left out of training" if split == "train" else "scored like all others"
+    return kept, [
+        f"Joints that were not detected, written as (0, 0): {joints:,} in {frames:,} of {total:,} "
+        f"frames; these frames are {fate}."
+    ]

@@ -7,6 +7,7 @@ camera frame. Whatever the files on disk look like, nothing above this module ne
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
@@ -49,7 +50,7 @@ class Clip:
 
     Raises:
         InvalidData: arrays whose shapes disagree, that hold NaN or infinity in valid frames, or
-            keypoints that are evidently pixels.
+            keypoints that are evidently pixels, or a frame rate that is not positive and finite.
     """
 
     subject: str
@@ -66,6 +67,10 @@ class Clip:
     def __post_init__(self) -> None:
         self._check_shapes()
         self._check_values()
+        if not (math.isfinite(self.fps) and self.fps > 0):
+            raise InvalidData(
+                f"{self.name}: {self.fps!r} frames per second; a positive, finite number is due."
+            )
 
     @property
     def frames(self) -> int:

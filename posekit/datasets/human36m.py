@@ -9,10 +9,14 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from posekit.datasets.checks import check_pairing
+import torch
+
+from posekit.datasets.bodies import check_bodies
+from posekit.datasets.checks import converted, leave_out_undetected
 from posekit.datasets.clips import Clip, Reading
 from posekit.datasets.locate import find_folder as find_folder_of
 from posekit.datasets.locate import licensed, listing
+from posekit.datasets.pairing import DETECTED, EXACT, check_pairing
 from posekit.datasets.sizes import choose, shorten
 from posekit.datasets.source import DATASETS, OnDisk
 from posekit.datasets.videopose3d import (
@@ -25,10 +29,19 @@ from posekit.datasets.videopose3d import (
 )
 from posekit.errors import DatasetNotFound, InvalidParameter, unknown
 from posekit.geometry.cameras import Camera, human36m_cameras
-from posekit.geometry.skeletons import HUMAN36M_17, HUMAN36M_32, coco_to_human36m, human36m_32_to_17
+from posekit.geometry.skeletons import (
+    COCO_17,
+    HUMAN36M_17,
+    HUMAN36M_32,
+    coco_to_human36m,
+    human36m_32_to_17,
+)
 
 SUBJECTS = {"train": ("S1", "S5", "S6", "S7", "S8"), "test": ("S9", "S11")}
 FPS = 50.0
+# Their detections are shifted against the recorded poses, in the data set itself.
+DISPLACED = (("S9", "Greeting"), ("S9", "SittingDown 1"), ("S9", "Waiting 1"))
+LAYOUTS = {"h36m": HUMAN36M_17, "coco": COCO_17}
 POSES_FILE = "data_3d_h36m.npz"
 KEYPOINTS_FILE = "data_2d_h36m_{}.npz"
 KEYPOINTS = {"gt": "gt", "cpn": "cpn_ft_h36m_dbb", "detectron": "detectron_ft_h36m"}
@@ -46,7 +59,7 @@ def load(split: str, *, root: Path, keypoints: str, size: str) -> Reading:
     """
     paths = poses_path, keypoints_path = locate(root, keypoints)
     poses = read_poses(poses_path)
-    detections, layout = read_keypoints(keypoints_path, "h36m")
+    detections, layout = read_keypoints(keypoints_path, LAYOUTS)
     subjects = present_subjects(poses, SUBJECTS[split], split, poses_path)
     cameras = {subject: human36m_cameras(subject) for subject in subjects}
     views = [
@@ -55,12 +68,16 @@ def load(split: str, *, root: Path, keypoints: str, size: str) -> Reading:
         for view in views_of(subject, poses[subject], detections, tuple(cameras[subject]), *paths)
     ]
     views = choose(views, [(view.subject, view.action) for view in views], size)
-    clips = tuple(
-        shorten(_clip(view, cameras[view.subject][view.camera_name], layout), size)
-        for view in views
+    clips = [_clip(view, cameras[view.subject][view.camera_name], layout) for view in views]
+    check_bodies(clips, HUMAN36M_17, poses_path)
+    fit = EXACT if keypoints == "gt" and layout == "h36m" else DETECTED
+    notes = _notes(split, subjects, layout)
+    notes += check_pairing(
+        clips, HUMAN36M_17, keypoints_path, fit, rigs=cameras, displaced=DISPLACED
     )
-    check_pairing(clips, keypoints_path)
-    return licensed("h36m", paths, HUMAN36M_17, clips, _notes(split, subjects, layout))
+    clips, told = leave_out_undetected(clips, split)
+    clips = tuple(shorten(clip, size) for clip in clips)
+    return licensed("h36m", paths, HUMAN36M_17, clips, [*notes, *told])
 
 
 def locate(root: Path, keypoints: str) -> tuple[Path, Path]:
@@ -122,14 +139,14 @@ def on_disk(root: Path) -> OnDisk:
 def _clip(view: View, camera: Camera, layout: str) -> Clip:
     world, pixels = view.arrays(HUMAN36M_32.joints, HUMAN36M_17.joints, camera.resolution)
     if layout == "coco":
-        pixels = coco_to_human36m(pixels)
+        pixels = converted(pixels, coco_to_human36m)
     return Clip(
         subject=view.subject,
         action=view.action,
         take=view.take,
         camera_name=view.camera_name,
         camera=camera,
-        keypoints=camera.normalise(pixels),
+        keypoints=torch.cat([camera.normalise(pixels[..., :2]), pixels[..., 2:]], dim=-1),
         pose=camera.world_to_camera(human36m_32_to_17(world)),
         valid=all_valid(len(world)),
         fps=FPS,

@@ -20,9 +20,16 @@ import torch
 
 from posekit.datasets import annot_data
 from posekit.datasets.archives import load_archive
-from posekit.datasets.checks import check_pairing, check_pixels, check_poses, read_points
+from posekit.datasets.bodies import check_bodies
+from posekit.datasets.checks import (
+    check_pixels,
+    check_poses,
+    leave_out_undetected,
+    read_points,
+)
 from posekit.datasets.clips import Clip, Reading
 from posekit.datasets.locate import find_folder, licensed, listing, not_found
+from posekit.datasets.pairing import Fit, check_pairing
 from posekit.datasets.sizes import choose, shorten
 from posekit.datasets.source import OnDisk
 from posekit.errors import InvalidData
@@ -45,6 +52,9 @@ SCALE_NOTES = {
 }
 TEST_FPS = 25.0
 OUTDOOR = ("TS5", "TS6")
+# True 2D of cameras that are only nominal, of persons of one scale or the other: centred and
+# scaled onto each other, they agree to some pixels.
+NOMINAL = Fit(limit=25.0, share=0.95, aligned=True)
 FEWEST_MILLIMETRES = 100.0  # nobody stands nearer to a camera
 
 _SEQUENCE = re.compile(r"(S[1-8]) (Seq[12])")
@@ -119,10 +129,12 @@ def load(
             f"{paths[0]}: the {split} split is empty; expected {', '.join(SUBJECTS[split])}."
         )
     sequences = choose(sequences, [(item.subject, item.take) for item in sequences], size)
-    clips = tuple(shorten(_clip(sequence), size) for sequence in sequences)
-    # The pelvis is where both scales have it; only the test cameras are calibrated.
-    check_pairing(clips, paths[0], root=MPI_INF_3DHP_17.root if split == "train" else None)
-    notes = _notes(name, split, present)
+    clips = [_clip(sequence) for sequence in sequences]
+    check_bodies(clips, MPI_INF_3DHP_17, paths[0])
+    check_pairing(clips, MPI_INF_3DHP_17, paths[0], NOMINAL)
+    clips, told = leave_out_undetected(clips, split)
+    clips = tuple(shorten(clip, size) for clip in clips)
+    notes = [*_notes(name, split, present), *told]
     return licensed("mpi_inf_3dhp", paths, MPI_INF_3DHP_17, clips, notes)
 
 

@@ -7,6 +7,7 @@ its ``data_extra/prepare_data_3dhp.py`` out of SPIN's list.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import accumulate, pairwise
 from pathlib import Path
@@ -16,10 +17,12 @@ from torch import Tensor
 
 from posekit.datasets import human36m
 from posekit.datasets.archives import load_archive, member_names
-from posekit.datasets.checks import check_poses, read_points
+from posekit.datasets.bodies import check_bodies
+from posekit.datasets.checks import check_poses, leave_out_undetected, read_points
 from posekit.datasets.clips import Clip, Reading
 from posekit.datasets.locate import find_folder, licensed, listing, not_found
-from posekit.datasets.mpi_inf_3dhp import TEST_FPS, camera_of_test
+from posekit.datasets.mpi_inf_3dhp import NOMINAL, TEST_FPS, camera_of_test
+from posekit.datasets.pairing import Fit, check_pairing
 from posekit.datasets.sizes import shorten
 from posekit.datasets.source import OnDisk
 from posekit.errors import InvalidData
@@ -30,7 +33,8 @@ FILE = "test_3dhp.npz"
 FRAMES = {"TS1": 603, "TS2": 540, "TS3": 505, "TS4": 553, "TS5": 276, "TS6": 452}
 LARGEST_NORMALISED = 3.0
 LARGEST_METRES = 50.0
-LEAST_LIKENESS = 0.6  # of poses seen along the axis with keypoints; 1 for their own
+NEAREST = 0.5  # metres; nobody stands nearer to a camera, root-relative roots are all at 0
+ALONG_THE_AXIS = Fit(limit=30.0, share=0.5, aligned=True)
 _PREPARATION = (
     "run PoseAug's data_extra/prepare_data_3dhp.py on SPIN's mpi_inf_3dhp_valid.npz "
     "(https://github.com/nkolot/SPIN)"
@@ -55,11 +59,11 @@ def load(split: str, *, root: Path, keypoints: str, size: str) -> Reading:
     if folder is None:
         raise not_found("poseaug_3dhp", [FILE], root, _PREPARATION)
     path = folder / FILE
-    clips = tuple(shorten(clip, size) for clip in _test_clips(path))
-    for clip in clips:
-        _check_likeness(clip, path)
-    note = "Frames are single valid frames of each sequence: neighbours need not follow on."
-    return licensed("poseaug_3dhp", [path], HUMAN36M_16, clips, [note])
+    clips = _test_clips(path)
+    notes = ["Frames are single valid frames of each sequence: neighbours need not follow on."]
+    notes += _checked(clips, path)
+    clips = tuple(shorten(clip, size) for clip in clips)
+    return licensed("poseaug_3dhp", [path], HUMAN36M_16, clips, notes)
 
 
 def on_disk(root: Path) -> OnDisk:
@@ -114,19 +118,36 @@ def _test_clips(path: Path) -> list[Clip]:
     ]
 
 
-def _check_likeness(clip: Clip, path: Path) -> None:
-    """Refuse keypoints unlike the poses; these may be root-relative, and so cannot be projected."""
-    root = HUMAN36M_16.root
-    seen, known = (
-        (points - points[:, root : root + 1])[..., :2] for points in (clip.keypoints, clip.pose)
-    )
-    likeness = torch.cosine_similarity(seen.flatten(1), known.flatten(1), dim=1).median()
-    if float(likeness) < LEAST_LIKENESS:
-        raise InvalidData(
-            f"{path}: keypoints of {clip.subject} are unlike its poses (likeness "
-            f"{float(likeness):.2f}, 1 is due); 2D and 3D are of different frames: make the file "
-            "again."
+def _checked(clips: Sequence[Clip], path: Path) -> list[str]:
+    """A sentence on hidden joints, if there are any, of clips that belong together.
+
+    Poses of the file may be root-relative, which cannot be projected.
+    """
+    absolute = all(bool((clip.pose[:, HUMAN36M_16.root, 2] > NEAREST).all()) for clip in clips)
+    check_bodies(clips, HUMAN36M_16, path, absolute=absolute)
+    # The file has 0 in the middle of the picture where others have pixel (0, 0).
+    hidden = [(clip.keypoints == 0).all(-1, keepdim=True) for clip in clips]
+    marked = [
+        replace(
+            clip, keypoints=torch.where(mask, clip.camera.normalise(torch.zeros(2)), clip.keypoints)
         )
+        for clip, mask in zip(clips, hidden, strict=True)
+    ]
+    if absolute:
+        check_pairing(marked, HUMAN36M_16, path, NOMINAL)
+    else:
+        check_pairing(marked, HUMAN36M_16, path, ALONG_THE_AXIS, project=_along_the_axis)
+    return leave_out_undetected(marked, "test")[1]
+
+
+def _along_the_axis(clip: Clip, frames: Tensor) -> Tensor:
+    """(..., 16, 2) poses seen along the axis, in each frame as large as its keypoints."""
+    flat, seen = (
+        points - points.mean(-2, keepdim=True)
+        for points in (clip.pose[frames][..., :2], clip.keypoints[frames])
+    )
+    size = seen.square().sum((-2, -1)) / flat.square().sum((-2, -1))
+    return flat * size.sqrt()[..., None, None]
 
 
 def _check_values(pose: Tensor, points: Tensor, path: Path) -> None:

@@ -12,12 +12,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from posekit.datasets.archives import load_archive
-from posekit.datasets.checks import check_pixels, check_poses, read_points
+from posekit.datasets.checks import check_confidences, check_pixels, check_poses, read_points
 from posekit.errors import InvalidData
+from posekit.geometry.skeletons import Skeleton
 
 Nested = dict[str, dict[str, Any]]
 
@@ -48,11 +50,14 @@ class View:
         return self.take.split(" ")[0]
 
     def arrays(self, joints: int, keypoints: int, resolution: Tensor) -> tuple[Tensor, Tensor]:
-        """World pose (frames, joints, 3) and pixels (frames, keypoints, 2) of equal length.
+        """World pose and pixels of equal length.
 
         Args:
             joints, keypoints: joints that are due in 3D and in 2D.
             resolution: (2,) width and height of the image.
+
+        Returns:
+            (frames, joints, 3), and (frames, keypoints, 2), or 3 with the detector's confidence.
 
         Raises:
             InvalidData: other shapes, NaN, keypoints that are no pixels, or too few of them.
@@ -60,7 +65,7 @@ class View:
         name = f"{self.subject}/{self.take}"
         world = read_points(self.world, joints, 3, f"{self.poses_path}: {name}")
         where = f"{self.keypoints_path}: {name}/{self.camera_name}"
-        pixels = read_points(self.pixels, keypoints, 2, where)
+        pixels = read_points(self.pixels, keypoints, 2, where, confidence=True)
         frames = len(world)
         if len(pixels) < frames:
             raise InvalidData(
@@ -69,7 +74,9 @@ class View:
             )
         # Videos run on after the motion capture has stopped: what lies beyond it has no truth.
         pixels = pixels[:frames]
-        check_pixels(pixels, resolution, where)
+        check_pixels(pixels[..., :2], resolution, where)
+        if pixels.shape[-1] == 3:
+            check_confidences(pixels[..., 2], where)
         check_poses(world, f"{self.poses_path}: {name}")
         return world, pixels
 
@@ -83,11 +90,16 @@ def read_poses(path: Path) -> Nested:
     return _nested(load_archive(path, ["positions_3d"])["positions_3d"], path)
 
 
-def read_keypoints(path: Path, default_layout: str) -> tuple[Nested, str]:
+def read_keypoints(path: Path, layouts: Mapping[str, Skeleton]) -> tuple[Nested, str]:
     """A 2D file: subject -> take -> arrays, and the name of its joint layout.
 
+    Args:
+        path: the file.
+        layouts: joint sets that can be read, by the name that metadata give them; the first is
+            that of a file which names none.
+
     Raises:
-        InvalidData: not such a file.
+        InvalidData: not such a file, or its metadata tell other joints.
     """
     archive = load_archive(path)
     if "positions_2d" not in archive:
@@ -95,11 +107,51 @@ def read_keypoints(path: Path, default_layout: str) -> tuple[Nested, str]:
             f"{path}: no member 'positions_2d', the archive holds "
             f"{', '.join(sorted(archive))}; is it another file?"
         )
-    metadata = archive.get("metadata")
-    layout = default_layout
-    if isinstance(metadata, dict):
-        layout = metadata.get("layout_name", default_layout)
+    layout = _layout(archive.get("metadata", {}), layouts, path)
     return _nested(archive["positions_2d"], path), layout
+
+
+def _layout(metadata: Any, layouts: Mapping[str, Skeleton], path: Path) -> str:
+    """The layout that metadata name, whose joints and sides they must then tell too."""
+    if not isinstance(metadata, dict):
+        raise InvalidData(
+            f"{path}: metadata must be a dictionary, found {type(metadata).__name__}; is it "
+            "another file?"
+        )
+    layout = metadata.get("layout_name", next(iter(layouts)))
+    if not isinstance(layout, str) or layout not in layouts:
+        told = repr(layout)[:40] if isinstance(layout, str) else f"a {type(layout).__name__}"
+        raise InvalidData(
+            f"{path}: joint layout {told} is none of {', '.join(layouts)}; convert the keypoints, "
+            "or is it another file?"
+        )
+    skeleton = layouts[layout]
+    joints = metadata.get("num_joints", skeleton.joints)
+    if not isinstance(joints, int | np.integer) or joints != skeleton.joints:
+        told = int(joints) if isinstance(joints, int | np.integer) else type(joints).__name__
+        raise InvalidData(
+            f"{path}: metadata tell num_joints {told}, {skeleton.joints} joints are due in layout "
+            f"{layout}; convert the keypoints, or is it another file?"
+        )
+    symmetry = metadata.get("keypoints_symmetry")
+    if symmetry is not None and _pairs(symmetry) != set(
+        zip(skeleton.left, skeleton.right, strict=True)
+    ):
+        raise InvalidData(
+            f"{path}: keypoints_symmetry contradicts layout {layout}, whose left joints are "
+            f"{list(skeleton.left)} and right ones {list(skeleton.right)}, pairwise; joints are in "
+            "another order: convert the keypoints."
+        )
+    return layout
+
+
+def _pairs(symmetry: Any) -> set[tuple[int, int]] | None:
+    """(left, right) joints that metadata declare; None if they declare something else."""
+    try:
+        left, right = (np.asarray(side).ravel().tolist() for side in symmetry)
+        return set(zip(left, right, strict=True))
+    except (TypeError, ValueError):
+        return None
 
 
 def present_subjects(poses: Nested, wanted: Sequence[str], split: str, path: Path) -> list[str]:
@@ -139,10 +191,13 @@ def views_of(
                 f"{poses_path.name}; 2D and 3D are of different subjects or takes: get both from "
                 "the same preparation."
             )
-        if not isinstance(found, list | tuple) or len(found) != len(cameras):
+        # Views of equal length also come as one array (cameras, frames, joints, 2).
+        several = isinstance(found, list | tuple) or getattr(found, "ndim", 0) > 0
+        count = len(found) if several else 0
+        if count != len(cameras):
             raise InvalidData(
                 f"{keypoints_path}: {subject}/{take} must hold {len(cameras)} arrays, one per "
-                f"camera, found {len(found) if hasattr(found, '__len__') else found!r}."
+                f"camera, found {count or type(found).__name__}."
             )
         views += [
             View(subject, take, name, world, pixels, poses_path, keypoints_path)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,13 +10,17 @@ import tiny
 import torch
 
 from posekit.datasets.checks import (
-    check_pairing,
+    check_confidences,
     check_pixels,
     check_poses,
-    projection_mismatch,
+    converted,
+    leave_out_undetected,
     read_points,
+    undetected,
 )
+from posekit.datasets.clips import Clip
 from posekit.errors import InvalidData
+from posekit.geometry.skeletons import COCO_17, HUMAN36M_17, coco_to_human36m
 
 
 @pytest.mark.parametrize(
@@ -57,21 +60,63 @@ def test_swapped_width_and_height_are_noticed_on_oblong_images() -> None:
         check_pixels(points, torch.tensor([1080.0, 1920.0]), "video")
 
 
-def test_keypoints_of_other_frames_are_far_from_the_projected_poses() -> None:
-    clip = tiny.clip(30)
-    assert projection_mismatch(clip) < 0.01
-    shifted = replace(clip, keypoints=clip.keypoints + 0.2)
-    width = float(clip.camera.resolution[0])
-    expected = 0.2 * 2**0.5 * width / 2
-    assert projection_mismatch(shifted) == pytest.approx(expected, rel=1e-3)
-    assert projection_mismatch(shifted, root=0) < 0.01
-    unknown = replace(shifted, valid=torch.zeros(30, dtype=torch.bool))
-    assert projection_mismatch(unknown) == 0.0
+def test_a_confidence_may_follow_where_one_is_read() -> None:
+    array = np.zeros((4, 17, 3))
+    assert read_points(array, 17, 2, "data.npz", confidence=True).shape == (4, 17, 3)
+    with pytest.raises(InvalidData, match="17 joints are due"):
+        read_points(array, 17, 2, "data.npz")
+    with pytest.raises(InvalidData, match="17 joints are due"):
+        read_points(np.zeros((4, 17, 4)), 17, 2, "data.npz", confidence=True)
 
 
-def test_the_median_of_a_subjects_clips_decides() -> None:
-    takes = [tiny.clip(30, take=f"Walking {number}") for number in (1, 2, 3)]
-    check_pairing([replace(takes[0], keypoints=takes[0].keypoints + 0.2), *takes[1:]], Path("f"))
-    shifted = [replace(clip, keypoints=clip.keypoints + 0.2) for clip in takes[:2]]
-    with pytest.raises(InvalidData, match=r"f: keypoints of S9 lie \d+ px"):
-        check_pairing([*shifted, takes[2]], Path("f"))
+@pytest.mark.parametrize(
+    ("value", "message"), [(float("nan"), "NaN"), (-0.2, "from -0.2 to 1"), (255.0, "1 to 255")]
+)
+def test_confidences_lie_between_0_and_1(value: float, message: str) -> None:
+    scores = torch.ones(3, 17)
+    check_confidences(scores, "data.npz")
+    scores[1, 4] = value
+    with pytest.raises(InvalidData, match=message):
+        check_confidences(scores, "data.npz")
+
+
+def test_undetected_joints_are_neither_normalised_nor_outside() -> None:
+    points = torch.full((3, 17, 2), 400.0)
+    points[:2] = 0
+    check_pixels(points, torch.tensor([1000.0, 1000.0]), "video")
+    with pytest.raises(InvalidData, match=r"no joint is detected, all are \(0, 0\)"):
+        check_pixels(points * 0, torch.tensor([1000.0, 1000.0]), "video")
+
+
+def test_a_joint_made_of_an_undetected_one_is_undetected() -> None:
+    points = torch.full((2, 17, 3), 400.0)
+    points[1, COCO_17.index("left hip")] = 0
+    found = converted(points, coco_to_human36m)
+    missing = {HUMAN36M_17.joint_names[joint] for joint in range(17) if found[1, joint, 0] == 0}
+    assert missing == {"hip", "left hip", "spine"}
+    torch.testing.assert_close(found[0], coco_to_human36m(points)[0])
+
+
+def partly_detected() -> Clip:
+    """A clip whose frames 3 and 4 lack a wrist; frame 3 is not valid anyway."""
+    clip = tiny.clip(12)
+    keypoints = clip.keypoints.clone()
+    keypoints[3:5, 13] = clip.camera.normalise(torch.zeros(2))
+    valid = clip.valid.clone()
+    valid[3] = False
+    return replace(clip, keypoints=keypoints, valid=valid)
+
+
+def test_frames_with_undetected_joints_are_not_trained_on_but_tested() -> None:
+    clip = partly_detected()
+    assert undetected(clip).nonzero().tolist() == [[3, 13], [4, 13]]
+    (train,), told = leave_out_undetected([clip], "train")
+    assert (~train.valid).nonzero()[:, 0].tolist() == [3, 4]
+    assert told == [
+        "Joints that were not detected, written as (0, 0): 1 in 1 of 11 frames; these frames are "
+        "left out of training."
+    ]
+    (test,), told = leave_out_undetected([clip], "test")
+    assert torch.equal(test.valid, clip.valid)
+    assert told[0].endswith("scored like all others.")
+    assert leave_out_undetected([tiny.clip(12)], "train")[1] == []

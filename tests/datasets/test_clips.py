@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import pytest
@@ -66,6 +67,7 @@ def test_a_clip_may_lack_the_truth() -> None:
         ({"keypoints": torch.full((FRAMES, 17, 2), 480.0)}, "look like pixels"),
         ({"keypoints": torch.full((FRAMES, 17, 2), float("nan"))}, "keypoints hold NaN"),
         ({"pose": torch.full((FRAMES, 17, 3), float("inf"))}, "pose hold NaN or infinity"),
+        *(({"fps": rate}, "frames per second") for rate in (0.0, -50.0, math.nan, math.inf)),
     ],
 )
 def test_arrays_that_cannot_be_a_clip_are_refused(changes: dict, message: str) -> None:

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 import torch
 from acclaim import write_subject
+from data_files import projection_mismatch
 
 from posekit.datasets import cmu, load_dataset
-from posekit.datasets.checks import projection_mismatch
 from posekit.datasets.clips import fingerprint
 from posekit.errors import DatasetNotFound, InvalidData
 from posekit.geometry.skeletons import HUMAN36M_17

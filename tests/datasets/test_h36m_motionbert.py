@@ -152,7 +152,7 @@ BROKEN = {
     "NaN in confidence": (with_array("confidence", nan_in), "confidence holds NaN"),
     "NaN in factor": (with_array("2.5d_factor", nan_in), "2.5d_factor must hold one positive"),
     "normalised 2D": (with_array("joint_2d", lambda a: a / 500 - 1), "look normalised"),
-    "other videos": (with_array("joint_2d", lambda a: a[::-1, ::-1]), "px (median) from the true"),
+    "other videos": (with_array("joint_2d", lambda a: a[::-1, ::-1]), "keypoints of S9/act_0"),
     "other factor": (with_array("2.5d_factor", lambda a: a * 1.2), "not joint3d_image times"),
     "odd source": (
         lambda held: held.update(source=["S9"] * len(held["source"])),

@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from data_files import projection_mismatch
 
 from posekit.datasets import load_dataset
 from posekit.datasets.archives import load_archive
-from posekit.datasets.checks import projection_mismatch
 from posekit.errors import DatasetNotFound, InvalidData, InvalidParameter
 from posekit.geometry.skeletons import HUMAN36M_17
 
@@ -224,7 +224,7 @@ BROKEN = {
     "NaN in 3D": (POSES, edit_array(with_nan), "holds NaN or infinity"),
     "normalised 2D": (DETECTIONS, edit_array(lambda a: a / 500 - 1), "look normalised"),
     "other image": (DETECTIONS, edit_array(lambda a: a * 4), "outside the 1000 x 1000 image"),
-    "other takes": (DETECTIONS, swap_subjects, "keypoints of S9 lie"),
+    "other takes": (DETECTIONS, swap_subjects, "keypoints of S9/Walking"),
 }
 
 

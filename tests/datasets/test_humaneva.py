@@ -9,11 +9,17 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from data_files import change_archive, check_fingerprint, copy_of, nan_at_start, refusal
+from data_files import (
+    change_archive,
+    check_fingerprint,
+    copy_of,
+    nan_at_start,
+    projection_mismatch,
+    refusal,
+)
 
 from posekit.datasets import load_dataset
 from posekit.datasets.archives import load_archive
-from posekit.datasets.checks import projection_mismatch
 from posekit.datasets.humaneva import KEYPOINTS, POSES_FILE
 from posekit.datasets.standins.files import synthetic_takes
 from posekit.datasets.standins.humaneva import write_layout

@@ -114,7 +114,7 @@ BROKEN = {
     "NaN in 3D": (of("pose3d", nan_at_start), "holds NaN or infinity"),
     "pixels": (of("pose2d", lambda a: (a + 1) * 1024), "looks like pixels"),
     "millimetres": (of("pose3d", lambda a: a * 1000), "metres are due"),
-    "other frames": (of("pose2d", lambda a: a[:, ::-1].copy()), "are unlike its poses"),
+    "other frames": (of("pose2d", lambda a: a[:, ::-1].copy()), "keypoints of TS1/TS1/0 lie"),
 }
 
 
