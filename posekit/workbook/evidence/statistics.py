@@ -210,7 +210,7 @@ def effect(
     error, degrees = math.sqrt(variance), float(degrees)
     centre = value if absolute else math.log1p(value)
     tested = centre - (threshold if absolute else math.log1p(threshold))
-    half = float(quantile((1 + LEVEL) / 2, degrees)) * error
+    half = quantile((1 + LEVEL) / 2, degrees) * error
     ends = (centre - half, centre + half)
     return Interval(
         value,
@@ -297,7 +297,7 @@ def least_effect(interval: Interval) -> float | None:
         return None
     degrees = interval.degrees_of_freedom
     steps = quantile((1 + LEVEL) / 2, degrees) + quantile(POWER, degrees)
-    return float(steps) * interval.standard_error
+    return steps * interval.standard_error
 
 
 def holm(p_values: Sequence[float]) -> list[float]:

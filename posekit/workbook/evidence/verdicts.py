@@ -37,7 +37,7 @@ from posekit.workbook.evidence import gates
 from posekit.workbook.evidence.comparisons import Comparison, Evidence, compare, count, same_run
 from posekit.workbook.evidence.gates import Gate
 from posekit.workbook.evidence.statistics import LEVEL, holm, least_effect
-from posekit.workbook.papers import Claim, Paper, Term
+from posekit.workbook.papers import Claim, Condition, Paper, Term
 
 REPRODUCED, CONTRADICTED = "reproduced", "contradicted"
 SUPPORTS, AGAINST, INCONCLUSIVE = "supports", "against", "inconclusive"
@@ -239,11 +239,10 @@ def _decide(
 
 
 def _joint_p(comparisons: Sequence[Comparison]) -> float:
-    p_values = [item.interval.p for item in comparisons if item.interval.p is not None]
     other_side = [item.interval.p for item in comparisons if not item.favourable]
     if other_side:
         return min(1.0, len(comparisons) * min(other_side))
-    return max(p_values)
+    return max(item.interval.p for item in comparisons)
 
 
 def _adjusted_p(comparison: Comparison, conditions: int, other_claims: Sequence[float]) -> float:
@@ -301,11 +300,11 @@ def _result(
     )
 
 
-def _one_seed(condition: Any, evidence: Evidence) -> bool:
+def _one_seed(condition: Condition, evidence: Evidence) -> bool:
     return len(evidence.read(condition.rows[0], condition.metric).seeds) == 1
 
 
-def _rows(conditions: Sequence[Any]) -> tuple[str, ...]:
+def _rows(conditions: Sequence[Condition]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(path for item in conditions for path in item.rows))
 
 
