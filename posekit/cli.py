@@ -24,6 +24,7 @@ from posekit.machine.storage import repository_root
 
 if TYPE_CHECKING:
     from posekit.datasets.status import DatasetStatus
+    from posekit.workbook.studies import Study
 
 OK, FAILED, MISTAKE, INTERRUPTED = 0, 1, 2, 130
 
@@ -88,8 +89,17 @@ def _standins() -> Collection[str]:
 
 
 def _scale_options(command: Callable) -> Callable:
-    """Options that decide what is run: data set, profile, seeds, device."""
+    """Options that decide what is run: data set, profile, seeds, device, claims, rows."""
     for option in (
+        click.option(
+            "--rows", default="", help="Rows to run besides, TABLE/ROW, separated by commas."
+        ),
+        click.option(
+            "--claims",
+            default="auto",
+            type=Known("choice of claims", _named("posekit.workbook.studies.setting:CLAIMS")),
+            help="Rows to run: those of headline claims, or all.  [as the profile]",
+        ),
         click.option("--device", default="auto", help="auto, cpu, cuda, cuda:1 ...  [auto]"),
         click.option(
             "--seeds", default=0, type=click.IntRange(0), help="Seeds per row; 0 as the profile."
@@ -98,7 +108,7 @@ def _scale_options(command: Callable) -> Callable:
             "--profile",
             default="auto",
             type=Known("profile", lambda: ("auto", *_profiles())),
-            help="smoke (seconds), quick (minutes), standard (an hour, verdicts), paper.  [auto]",
+            help="smoke (seconds), quick (minutes), standard (hours, verdicts), paper.  [auto]",
         ),
         click.option(
             "--dataset",
@@ -147,7 +157,7 @@ def report(papers: tuple[str, ...], checkpoint: str, keep: bool, **scale: Any) -
     from posekit.workbook.reports.index import build_index
     from posekit.workbook.reports.page import build_report
     from posekit.workbook.reports.running import reports_folder, run_notebook
-    from posekit.workbook.studies import Study, update_reference
+    from posekit.workbook.studies import update_reference
 
     if keep:
         _check_reference(scale["profile"], checkpoint)
@@ -165,7 +175,7 @@ def report(papers: tuple[str, ...], checkpoint: str, keep: bool, **scale: Any) -
             failed[paper] = run.error
         elif keep and paper in _papers():
             try:
-                kept = update_reference(Study(paper, **scale))
+                kept = update_reference(_study(paper, scale))
             except PosekitError as error:
                 failed[paper] = str(error)
             else:
@@ -197,10 +207,8 @@ def _check_reference(profile: str, checkpoint: str) -> None:
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per run, for schedulers.")
 def plan(papers: tuple[str, ...], as_json: bool, **scale: Any) -> None:
     """Show the runs that reports need, which of them are stored, and how long the rest takes."""
-    from posekit.workbook.studies import Study
-
     for paper in papers or _papers():
-        study = Study(paper, **scale)
+        study = _study(paper, scale)
         planned = study.plan()
         for run in planned.runs if as_json else ():
             content = {"run": run.job.id, "paper": paper, "rows": run.rows, "stored": run.cached}
@@ -216,6 +224,31 @@ def plan(papers: tuple[str, ...], as_json: bool, **scale: Any) -> None:
             f"{study.title}: {len(planned.runs)} runs, {len(planned.missing)} to do, "
             f"about {planned.seconds:.0f} s on one core.\n"
         )
+
+
+@posekit.command(short_help="Train for twice the steps, to see whether differences settled.")
+@click.argument("papers", nargs=-1, type=Known("paper", _papers))
+@_scale_options
+def double(papers: tuple[str, ...], **scale: Any) -> None:
+    """Run the rows of a scaled profile once more with twice the steps, for fewer seeds.
+
+    The next report reads these runs: a difference between rows that keeps its sign and moves by
+    less than half of the smallest effect of interest counts as settled (the lamp "converged").
+    """
+    for paper in papers or _papers():
+        study = _study(paper, scale)
+        if study.profile.steps is None:
+            raise click.UsageError(f"profile {study.profile.name} is not scaled; name another.")
+        twin = study.doubled()
+        planned = twin.run_all()
+        click.echo(f"{twin.title}: {len(planned.runs)} runs are there.")
+
+
+def _study(paper: str, scale: Mapping[str, Any]) -> Study:
+    from posekit.workbook.studies import Study
+
+    rows = [path.strip() for path in scale["rows"].split(",") if path.strip()]
+    return Study(paper, **{**scale, "rows": rows})
 
 
 @posekit.command(short_help="Measure a network's speed and memory.")

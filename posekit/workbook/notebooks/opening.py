@@ -72,6 +72,8 @@ def study(settings: Settings) -> Study:
         settings.paper,
         settings.dataset,
         settings.profile,
+        claims=settings.claims,
+        rows=settings.rows,
         seeds=settings.seeds,
         device=str(settings.device),
         runs=settings.output_dir,

@@ -25,6 +25,8 @@ class Settings:
         paper: key of the paper.
         dataset: a name in ``posekit.datasets.DATASETS``.
         profile: "auto", "smoke", "quick", "standard" or "paper".
+        claims: for which claims rows are run: "auto", "headline" or "all".
+        rows: paths ``table/row`` of rows that are run besides.
         seeds: number of seeds; 0 leaves it to the profile.
         checkpoint: an author's file to evaluate instead of training, or None.
         heads: attention heads of the checkpoint's network; 0 assumes its default.
@@ -35,6 +37,8 @@ class Settings:
     paper: str
     dataset: str
     profile: str
+    claims: str
+    rows: tuple[str, ...]
     seeds: int
     checkpoint: Path | None
     heads: int
@@ -51,6 +55,8 @@ class Settings:
 PARAMETERS: dict[str, tuple[type, Any]] = {
     "dataset": (str, "synthetic"),
     "profile": (str, "auto"),
+    "claims": (str, "auto"),
+    "rows": (str, ""),
     "seeds": (int, 0),
     "checkpoint": (str, ""),
     "heads": (int, 0),
@@ -96,6 +102,8 @@ def parameters(namespace: Mapping[str, Any], paper: str) -> Settings:
         paper=paper,
         dataset=values["dataset"],
         profile=values["profile"],
+        claims=values["claims"],
+        rows=tuple(path.strip() for path in values["rows"].split(",") if path.strip()),
         seeds=values["seeds"],
         checkpoint=_existing_file(values["checkpoint"]),
         heads=values["heads"],

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from posekit.workbook.papers import COST_METRICS, Row, RowRun, Table
-from posekit.workbook.papers.claims import PairedErrors, paired_errors
 from posekit.workbook.studies.costs import published_costs
 from posekit.workbook.studies.references import Reference
+from posekit.workbook.studies.row_evidence import RowEvidence, row_evidence
 from posekit.workbook.studies.runs import StoredRun
 from posekit.workbook.studies.setting import Setting
 from posekit.workbook.tasks import find_task
@@ -46,6 +46,10 @@ class RowResult:
         measured: metric -> figure of this study's runs; empty if they are missing.
         reference_ran, ran: what was run for each.
         not_run: why nothing was measured, "" if something was.
+        baselines: name -> metric -> error of what learns next to nothing on the same data.
+        learned: whether this study's runs beat them, see ``has_learned``; None if not known.
+        reference_learned: the same of the reference run.
+        same_as: name of an earlier row of the table that is the same run at this scale, or "".
     """
 
     row: Row
@@ -54,6 +58,10 @@ class RowResult:
     reference_ran: str
     ran: str
     not_run: str
+    baselines: Mapping[str, Mapping[str, float]]
+    learned: bool | None
+    reference_learned: bool | None
+    same_as: str
 
     @property
     def oracle(self) -> bool:
@@ -77,13 +85,17 @@ class Measured:
     def __init__(self, setting: Setting) -> None:
         self.setting = setting
         self._found: dict[str, tuple[StoredRun, ...] | None] = {}
+        self._evidence: dict[str, RowEvidence] = {}
 
     def forget(self) -> None:
         """Look at the disk again: runs have been added."""
         self._found.clear()
+        self._evidence.clear()
 
     def stored(self, row: Row) -> tuple[StoredRun, ...] | None:
         """The stored runs of a row, one per seed, or None if one is missing."""
+        if row.run is None:
+            return None
         if row.path not in self._found:
             setting = self.setting
             runs = [setting.store.load(setting.job(row, seed).id) for seed in setting.seeds]
@@ -94,7 +106,7 @@ class Measured:
         """Of every seed the reading that the row shows: "aggregate", "per_action", "per_joint"."""
         if row.run is None:
             return []
-        estimate = self._estimate(row.run)
+        estimate = self.setting.reading(row.run)
         return [run.metrics["estimates"][estimate] for run in self.stored(row) or ()]
 
     def figures(self, row: Row) -> dict[str, Figure]:
@@ -137,30 +149,21 @@ class Measured:
         """See ``published_costs``."""
         return published_costs(run, self.setting.store.root)
 
-    def read(self, path: str, metric: str) -> PairedErrors | float:
-        """What a claim compares: errors of a row per seed and take, or a counted cost."""
-        row = self.setting.paper.row(path)
-        assert row.run is not None
-        if metric in COST_METRICS:
-            return self.costs(row.run)[metric]
-        runs = self.stored(row)
-        assert runs is not None
-        key = f"{self._estimate(row.run)}/{metric}"
-        first = runs[0].per_clip
-        counted = find_task(row.run.task).counted(first["actions"])
-        return paired_errors(
-            first["clips"][counted].tolist(),
-            first["actions"][counted].tolist(),
-            first["frames"][counted],
-            np.stack([run.per_clip[key][counted] for run in runs]),
-            self.setting.seeds,
-        )
-
-    def _estimate(self, run: RowRun) -> str:
-        return find_task(run.task).estimate(run, self.setting.profile)
+    def evidence(self, row: Row) -> RowEvidence | None:
+        """What the runs of a row say, None while one is missing or if it cannot be run."""
+        stored = self.stored(row)
+        if row.run is None or stored is None:
+            return None
+        if row.path not in self._evidence:
+            baselines = self.setting.baselines(row)
+            estimate = self.setting.reading(row.run)
+            self._evidence[row.path] = row_evidence(row.run, stored, estimate, baselines)
+        return self._evidence[row.path]
 
     def _row(self, row: Row, table: Table, reference: Reference | None) -> RowResult:
         stored = reference.rows.get(row.path) if reference else None
+        own, kept = self.evidence(row), stored.evidence if stored else None
+        shown = own or kept
         return RowResult(
             row=row,
             reference={
@@ -171,8 +174,29 @@ class Measured:
             measured=self.figures(row),
             reference_ran=stored.ran if stored else "",
             ran=self.setting.describe(row.run) if row.run else "",
-            not_run=row.not_run or "",
+            not_run=row.not_run or self._left_out(row),
+            baselines=shown.baselines if shown else {},
+            learned=own.learned if own else None,
+            reference_learned=kept.learned if kept else None,
+            same_as=self._same_as(row, table),
         )
+
+    def _left_out(self, row: Row) -> str:
+        """Why a row that can be run is not."""
+        if row.path in self.setting.wanted or self.setting.paper.table(row.table).counted:
+            return ""
+        if self.stored(row) is not None:
+            return ""
+        name = self.setting.profile.name
+        return f"no headline claim needs it, so profile {name} leaves it out; --rows {row.path}"
+
+    def _same_as(self, row: Row, table: Table) -> str:
+        """The name of the first row of the table that asks for the same run at this scale."""
+        if row.run is None or table.counted:
+            return ""
+        before = table.rows[: table.rows.index(row)]
+        same = (other.name for other in before if self.setting.same_run(other.path, row.path))
+        return next(same, "")
 
     def _protocol(self, table: Table, runs: Sequence[StoredRun]) -> dict[str, str]:
         setting = self.setting

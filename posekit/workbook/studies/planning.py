@@ -50,12 +50,19 @@ class Plan:
 
 
 def plan_runs(setting: Setting, tables: Iterable[str] | None = None) -> Plan:
-    """The runs that tables need (all by default), longest first; counted tables need none."""
+    """The runs of the setting's rows, longest first; counted tables need none.
+
+    Args:
+        setting: which rows are wanted.
+        tables: all their rows instead, whether wanted or not.
+    """
     paper = setting.paper
-    wanted = [paper.table(name) for name in tables] if tables else paper.tables
+    among = [row for name in tables for row in paper.table(name).rows] if tables else ()
     rows: dict[str, list[str]] = {}
     jobs: dict[str, Job] = {}
-    for row in (row for table in wanted if not table.counted for row in table.rows if row.run):
+    for row in among or setting.wanted_rows:
+        if row.run is None or paper.table(row.table).counted:
+            continue
         for seed in setting.seeds:
             job = setting.job(row, seed)
             jobs[job.id] = job

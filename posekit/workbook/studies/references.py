@@ -1,36 +1,41 @@
 """Reference results: what larger runs measured, kept in the repository with their provenance.
 
-``reports/reference/<paper>.json`` holds, per data set, the figures of every row that was run,
-seed by seed, the verdicts, and where, when and with which code they were made. They stand in
-reports beside the published figures and beside what the reader has just run.
+They stand in reports beside the published figures and beside what the reader has just run, and
+carry the verdicts where the reader's own run is too small for them. Their errors are kept, not
+the verdicts, which are judged anew from them (``reference_files`` reads and writes both).
 """
 
 from __future__ import annotations
 
-import json
-import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
-from pathlib import Path
+from dataclasses import dataclass, replace
 from typing import Any
 
 from posekit.datasets import DATASETS
-from posekit.errors import InvalidData
-from posekit.machine.storage import repository_root, write_json
 from posekit.workbook.papers import RowRun
-from posekit.workbook.papers.claims import Verdict
 from posekit.workbook.papers.profiles import Profile, resolve_profile
+from posekit.workbook.studies.row_evidence import RowEvidence
 from posekit.workbook.studies.setting import Setting
 from posekit.workbook.tasks import find_task
 
 
 @dataclass(frozen=True)
 class ReferenceRow:
-    """Figures of one row: metric -> one value per seed; what was run; the code's version."""
+    """What one row gave.
+
+    Attributes:
+        figures: metric -> one value per seed.
+        ran: what was run.
+        code: the version of the code that decided the figures.
+        evidence: errors of every seed and clip, None of rows that are only counted.
+        doubled: the same after twice the steps, None where that was not run.
+    """
 
     figures: Mapping[str, tuple[float, ...]]
     ran: str
     code: str
+    evidence: RowEvidence | None = None
+    doubled: RowEvidence | None = None
 
 
 @dataclass(frozen=True)
@@ -44,8 +49,7 @@ class Reference:
         environment: machine, date, commit, versions.
         seconds: computing time of all runs together.
         data: 2D source -> split -> fingerprint.
-        rows: ``table/row`` -> figures.
-        verdicts: claim id -> verdict.
+        rows: ``table/row`` -> what it gave.
         renewals: for each time that the code was rewritten without changing a number, the evidence.
     """
 
@@ -59,7 +63,6 @@ class Reference:
     seconds: float
     data: Mapping[str, Mapping[str, str]]
     rows: Mapping[str, ReferenceRow]
-    verdicts: Mapping[str, Verdict]
     renewals: tuple[str, ...] = ()
 
     @property
@@ -71,51 +74,6 @@ class Reference:
         count = f"{len(self.seeds)} seeds"
         when = made["date"][:10]
         return f"{self.dataset}, {self.profile}, {count}; {machine}, {when}, commit {commit}"
-
-    def verdict(self, claim: str, *, stale: bool = False) -> Verdict:
-        """The stored verdict, labelled as the reference run's and as stale where it is."""
-        label = "stale reference run" if stale else "reference run"
-        count = len(self.seeds)
-        basis = f"{label} ({self.dataset}, {self.profile}, {count} seeds)"
-        return replace(self.verdicts[claim], basis=basis)
-
-
-def reference_path(paper: str, folder: str | os.PathLike[str] | None = None) -> Path | None:
-    """The file of a paper's reference results; None outside a checkout."""
-    root = repository_root()
-    if folder is None and root is None:
-        return None
-    return (Path(folder) if folder else root / "reports" / "reference") / f"{paper}.json"
-
-
-def read_references(
-    paper: str, folder: str | os.PathLike[str] | None = None
-) -> dict[str, Reference]:
-    """Data set -> reference results of a paper.
-
-    Raises:
-        InvalidData: the file does not hold what it should.
-    """
-    path = reference_path(paper, folder)
-    if path is None or not path.is_file():
-        return {}
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        return {name: _reference(item) for name, item in content["results"].items()}
-    except (ValueError, KeyError, TypeError) as error:
-        raise InvalidData(
-            f"{path.name} is no file of reference results ({error}); restore it with git."
-        ) from error
-
-
-def write_references(references: Mapping[str, Reference], paper: str, path: Path) -> None:
-    """Write the reference results of a paper, data set by data set.
-
-    Raises:
-        StorageError: the file cannot be written.
-    """
-    results = {name: _plain(item) for name, item in sorted(references.items())}
-    write_json(path, {"paper": paper, "results": results})
 
 
 def is_stale(reference: Reference, setting: Setting) -> bool:
@@ -161,31 +119,3 @@ def _other_data(reference: Reference, run: RowRun, profile: Profile, setting: Se
     place = (setting.data, setting.store.root)
     known = task.known_fingerprints(reference.dataset, configuration, *place)
     return None not in (known, stored) and known != stored
-
-
-def _plain(reference: Reference) -> dict[str, Any]:
-    content = {**vars(reference)}
-    content["rows"] = {path: asdict(row) for path, row in reference.rows.items()}
-    content["verdicts"] = {name: item.to_json() for name, item in reference.verdicts.items()}
-    return content
-
-
-def _reference(content: Mapping[str, Any]) -> Reference:
-    rows = {
-        path: ReferenceRow(
-            {name: tuple(values) for name, values in row["figures"].items()},
-            row["ran"],
-            row["code"],
-        )
-        for path, row in content["rows"].items()
-    }
-    verdicts = {name: Verdict.from_json(item) for name, item in content["verdicts"].items()}
-    return Reference(
-        **{
-            **content,
-            "seeds": tuple(content["seeds"]),
-            "rows": rows,
-            "verdicts": verdicts,
-            "renewals": tuple(content.get("renewals", ())),
-        }
-    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,8 @@ from posekit.workbook.studies.execution import Job
 from posekit.workbook.studies.runs import RunStore, run_id
 from posekit.workbook.tasks import Task, find_task
 
+CLAIMS = ("auto", "headline", "all")
+DOUBLED_SEEDS = 2  # whether a difference settles is seen on few
 EXECUTION = "posekit.workbook.studies.execution"
 
 
@@ -32,6 +34,7 @@ class Setting:
         paper: as it can be run on the data set.
         dataset: a key of ``posekit.datasets.DATASETS``.
         profile: the scale; ``asked_profile`` is its name as asked for, perhaps "auto".
+        wanted: paths of the rows that are run.
         seeds: training seeds.
         device: where runs compute.
         data: folder of data sets.
@@ -42,6 +45,7 @@ class Setting:
     dataset: str
     profile: Profile
     asked_profile: str
+    wanted: tuple[str, ...]
     seeds: tuple[int, ...]
     device: torch.device
     data: Path
@@ -59,6 +63,15 @@ class Setting:
         return f"{self.dataset}, {self.profile.name}, {count} seed{'s' * (count != 1)}"
 
     @property
+    def wanted_rows(self) -> tuple[Row, ...]:
+        """The rows that are run and can be."""
+        return tuple(row for row in self.paper.rows if row.run and row.path in self.wanted)
+
+    def doubled(self) -> Setting:
+        """The same with twice the steps, for fewer seeds, to see whether differences settled."""
+        return replace(self, profile=self.profile.doubled(), seeds=self.seeds[:DOUBLED_SEEDS])
+
+    @property
     def task(self) -> Task:
         """The task of the paper's first row that can be run."""
         return find_task(next(row.run.task for row in self.paper.rows if row.run is not None))
@@ -70,6 +83,26 @@ class Setting:
     def describe(self, run: RowRun, profile: Profile | None = None) -> str:
         """The same, for print beside a figure."""
         return find_task(run.task).describe(self.configuration(run, profile))
+
+    def reading(self, run: RowRun) -> str:
+        """Which reading of its run a row shows at this scale."""
+        return find_task(run.task).estimate(run, self.profile)
+
+    def same_run(self, path: str, other: str) -> bool:
+        """Whether two rows show the same reading of the same run at this scale."""
+        first, second = self.paper.row(path).run, self.paper.row(other).run
+        if first is None or second is None:
+            return False
+        return (self.configuration(first), self.reading(first)) == (
+            self.configuration(second),
+            self.reading(second),
+        )
+
+    @property
+    def at_published_scale(self) -> bool:
+        """Whether runs have the published schedule and the data that claims are about."""
+        published = {self.paper.table(claim.table).dataset for claim in self.paper.claims}
+        return self.profile.name == "paper" and self.dataset in published
 
     def code(self, run: RowRun) -> str:
         """Version of the code that decides the numbers of a row."""
@@ -105,12 +138,25 @@ class Setting:
         name = run_id(task.label(configuration), config)
         return Job(name, config, self.store.root, self.data, str(self.device))
 
+    def baselines(self, row: Row) -> dict[str, dict[str, float]]:
+        """Name -> metric -> error of what learns next to nothing, on the data of a row.
+
+        Nothing at a profile whose errors mean nothing.
+        """
+        if row.run is None or not self.profile.measures:
+            return {}
+        task = find_task(row.run.task)
+        found = task.baselines(self.job(row, self.seeds[0]).config, self.data, self.store.root)
+        return {name: task.figures(scores) for name, scores in found.items()}
+
 
 def choose_setting(
     paper: str,
     dataset: str,
     profile: str,
     *,
+    claims: str,
+    rows: Sequence[str],
     seeds: int | Sequence[int] | None,
     device: str,
     data: str | os.PathLike[str] | None,
@@ -119,8 +165,8 @@ def choose_setting(
     """The setting of these names; see ``Study`` for the arguments.
 
     Raises:
-        InvalidParameter: an unknown paper, data set, profile, task or device, or a claim on a
-            metric that the task keeps no errors of.
+        InvalidParameter: an unknown paper, data set, profile, choice of claims, row, task or
+            device, or a claim on a metric that the task keeps no errors of.
     """
     known = load_paper(paper)
     if dataset not in DATASETS:
@@ -133,11 +179,22 @@ def choose_setting(
         dataset=dataset,
         profile=chosen,
         asked_profile=profile,
+        wanted=_wanted(known, chosen, claims, rows),
         seeds=_seeds(seeds, chosen.seeds),
         device=place,
         data=Path(data_root(data)),
         store=RunStore(Path(runs_root(runs))),
     )
+
+
+def _wanted(paper: Paper, profile: Profile, claims: str, rows: Sequence[str]) -> tuple[str, ...]:
+    """The rows to run: those that claims need, or all of them, and those that are named."""
+    if claims not in CLAIMS:
+        raise InvalidParameter(unknown("choice of claims", claims, CLAIMS))
+    named = tuple(paper.row(path).path for path in rows)
+    if claims == "all" or (claims == "auto" and profile.rows == "all"):
+        return tuple(row.path for row in paper.rows)
+    return (*paper.headline_rows, *named)
 
 
 def _check_claims(paper: Paper) -> None:

@@ -8,6 +8,7 @@ numbers; rows of different tables that ask for the same run share it.
 
 from __future__ import annotations
 
+import copy
 import os
 from collections.abc import Iterable, Sequence
 from functools import cached_property
@@ -15,13 +16,15 @@ from typing import Any
 
 from torch import nn
 
-from posekit.workbook.papers import COST_METRICS, Claim, Row
-from posekit.workbook.papers.claims import Verdict, judge, not_assessed
+from posekit.workbook.evidence import NOT_ASSESSED, Verdict
+from posekit.workbook.papers import Row
 from posekit.workbook.studies.execution import trained_network
+from posekit.workbook.studies.judging import judge_reference, judge_study
 from posekit.workbook.studies.measured import Figure, Measured, TableResult
 from posekit.workbook.studies.planning import Plan, plan_runs
 from posekit.workbook.studies.pool import execute_all
-from posekit.workbook.studies.references import Reference, is_stale, read_references
+from posekit.workbook.studies.reference_files import read_references
+from posekit.workbook.studies.references import Reference, is_stale
 from posekit.workbook.studies.runs import StoredRun
 from posekit.workbook.studies.setting import Setting, choose_setting
 
@@ -33,6 +36,9 @@ class Study:
         paper: key of the paper, see ``posekit.workbook.papers.list_papers``.
         dataset: a key of ``posekit.datasets.DATASETS``.
         profile: "auto", "smoke", "quick", "standard" or "paper".
+        claims: for which claims rows are run: "headline" ones, "all" rows, or "auto", which leaves
+            it to the profile.
+        rows: paths ``table/row`` of rows that are run besides.
         seeds: training seeds, or how many of them; None or 0 leaves it to the profile.
         device: see ``posekit.machine.devices.choose_device``.
         data: folder of data sets, see ``posekit.machine.storage.data_root``.
@@ -52,13 +58,23 @@ class Study:
         dataset: str = "synthetic",
         profile: str = "auto",
         *,
+        claims: str = "auto",
+        rows: Sequence[str] = (),
         seeds: int | Sequence[int] | None = None,
         device: str = "auto",
         data: str | os.PathLike[str] | None = None,
         runs: str | os.PathLike[str] | None = None,
     ) -> None:
         self.setting: Setting = choose_setting(
-            paper, dataset, profile, seeds=seeds, device=device, data=data, runs=runs
+            paper,
+            dataset,
+            profile,
+            claims=claims,
+            rows=rows,
+            seeds=seeds,
+            device=device,
+            data=data,
+            runs=runs,
         )
         self.measured = Measured(self.setting)
 
@@ -70,11 +86,21 @@ class Study:
     # Runs ---------------------------------------------------------------------------------------
 
     def plan(self, tables: Iterable[str] | None = None) -> Plan:
-        """The runs that tables need (all by default), longest first; counted tables need none."""
+        """The runs that are wanted, or those of all rows of some tables; longest first."""
         return plan_runs(self.setting, tables)
 
+    def doubled(self) -> Study:
+        """The same rows with twice the steps and fewer seeds.
+
+        Where its runs are there, they tell whether differences between rows have settled.
+        """
+        twin = copy.copy(self)
+        twin.setting = self.setting.doubled()
+        twin.measured = Measured(twin.setting)
+        return twin
+
     def run_all(self, tables: Iterable[str] | None = None, *, workers: int | None = None) -> Plan:
-        """Execute the missing runs of tables (all by default); returns what was planned.
+        """Execute the missing ones of these runs; returns what was planned.
 
         Runs are independent processes of one thread each on a CPU, and follow one another on a
         GPU. An interrupted call is continued by the same call.
@@ -154,29 +180,14 @@ class Study:
     def verdicts(self) -> tuple[Verdict, ...]:
         """The verdict on every claim of the paper.
 
-        From this study's runs if its profile carries verdicts and they are complete, otherwise
-        from the reference run on the same data set; each verdict says from which.
+        From this study's runs if its profile carries verdicts and the claim's are complete,
+        otherwise from the reference run on the same data set; each verdict says from which.
         """
-        return tuple(self._verdict(claim) for claim in self.setting.paper.claims)
-
-    def _verdict(self, claim: Claim) -> Verdict:
-        setting, read = self.setting, self.measured.read
-        if not claim.comparison:
-            return not_assessed(claim, claim.not_assessed)
-        rows = [setting.paper.row(path) for item in claim.comparison for path in item.rows]
-        if all(condition.metric in COST_METRICS for condition in claim.comparison):
-            return judge(claim, read, "counted at the published size")
-        elsewhere = next((row for row in rows if row.run is None), None)
-        if elsewhere is not None:
-            return not_assessed(claim, f"{elsewhere.path} {elsewhere.not_run}")
-        if setting.profile.verdicts and all(self.stored(row) for row in rows):
-            return judge(claim, read, f"this run ({setting.basis})")
-        if self.reference and claim.id in self.reference.verdicts:
-            return self.reference.verdict(claim.id, stale=self.reference_stale)
-        return not_assessed(
-            claim,
-            f"profile {setting.profile.name} carries no verdict and no reference run on "
-            f"{setting.dataset} is stored"
-            if not setting.profile.verdicts
-            else "its runs are missing",
+        own = judge_study(self.setting, self.measured, self.doubled().measured)
+        if self.reference is None:
+            return own
+        kept = judge_reference(self.setting, self.reference, stale=self.reference_stale)
+        return tuple(
+            stored if mine.verdict == NOT_ASSESSED else mine
+            for mine, stored in zip(own, kept, strict=True)
         )

@@ -8,13 +8,12 @@ from pathlib import Path
 from posekit.errors import InvalidParameter
 from posekit.machine.provenance import environment
 from posekit.workbook.papers.profiles import PROFILES
-from posekit.workbook.studies.references import (
-    Reference,
-    ReferenceRow,
+from posekit.workbook.studies.reference_files import (
     read_references,
     reference_path,
     write_references,
 )
+from posekit.workbook.studies.references import Reference, ReferenceRow
 from posekit.workbook.studies.study import Study
 from posekit.workbook.tasks import find_task
 
@@ -42,27 +41,40 @@ def update_reference(study: Study, folder: str | os.PathLike[str] | None = None)
         )
     missing = study.plan().missing
     if missing:
-        raise InvalidParameter(f"{len(missing)} runs are missing; run the whole study first.")
+        raise InvalidParameter(f"{len(missing)} runs are missing; run the study first.")
     results = {**read_references(study.paper.key, folder), study.dataset: _from_study(study)}
     write_references(results, study.paper.key, path)
     return path
 
 
 def _from_study(study: Study) -> Reference:
+    """What the study measured: of counted rows the costs, of the others those that were run."""
     rows, data = {}, {}
     seconds, evidence = {}, ""
+    doubled = study.doubled().measured
     for row in (row for row in study.paper.rows if row.run is not None):
+        runs = study.stored(row)
+        counted = study.paper.table(row.table).counted
+        if runs is None and not counted:
+            continue
         figures = {
             name: tuple(round(value, 4) for value in figure.values)
             for name, figure in study.figures(row).items()
         }
-        rows[row.path] = ReferenceRow(figures, study.describe(row.run), study.code(row.run))
-        if study.paper.table(row.table).counted:
+        rows[row.path] = ReferenceRow(
+            figures,
+            study.describe(row.run),
+            study.code(row.run),
+            None if counted else study.measured.evidence(row),
+            None if counted else doubled.evidence(row),
+        )
+        if runs is None or counted:
             continue
-        runs = study.run(row.path)
         data[find_task(row.run.task).source(runs[0].config)] = runs[0].config["data"]
         evidence = runs[0].metrics["evidence"]
         seconds.update({run.id: run.environment["seconds"] for run in runs})
+        for run in doubled.stored(row) or ():
+            seconds[run.id] = run.environment["seconds"]
     return Reference(
         paper=study.paper.key,
         dataset=study.dataset,
@@ -75,5 +87,4 @@ def _from_study(study: Study) -> Reference:
         seconds=round(sum(seconds.values()), 1),
         data=data,
         rows=rows,
-        verdicts={verdict.claim: verdict for verdict in study.verdicts()},
     )

@@ -108,6 +108,7 @@ class PictureScores:
 
 class StickFigures(Task):
     paired_metrics = ("pixel_error",)
+    loss_column = "total"
 
     def configuration(self, run, dataset, profile) -> dict[str, Any]:
         channels = max(2, run.settings["channels"] // profile.width_divisor)

@@ -51,7 +51,7 @@ def only_kpa_tpa(study: Study) -> Study:
     """The paper reduced to the table whose runs the fixture has."""
     table = study.paper.table("kpa-tpa")
     claims = tuple(claim for claim in study.paper.claims if claim.table == "kpa-tpa")
-    paper = study.paper.model_copy(update={"tables": (table,), "claims": claims})
+    paper = study.paper.model_copy(update={"tables": (table,), "claims": claims, "controls": ()})
     study.setting = replace(study.setting, paper=paper)
     study.measured = Measured(study.setting)
     return study

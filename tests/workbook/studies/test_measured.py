@@ -22,8 +22,11 @@ def test_a_table_shows_what_the_runs_hold(study):
 
 def test_the_figure_is_the_mean_over_clips_that_verdicts_use(study):
     row = study.paper.row("kpa-tpa/neither")
-    paired = study.measured.read(row.path, "mpjpe")
+    evidence = study.measured.evidence(row)
+    paired = evidence.paired("mpjpe")
     assert paired.values @ paired.weights == pytest.approx(study.figures(row)["mpjpe"].values)
+    assert evidence.mean("mpjpe") == pytest.approx(study.figures(row)["mpjpe"].value)
+    assert paired.seeds == study.seeds
 
 
 def test_the_protocol_card_says_what_was_scored(study):

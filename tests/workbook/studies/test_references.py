@@ -2,17 +2,18 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from posekit.errors import InvalidData
 from posekit.workbook.papers.profiles import PROFILES
 from posekit.workbook.studies import references, update_reference
-from posekit.workbook.studies.references import read_references
+from posekit.workbook.studies.reference_files import read_references, write_references
 
 
 def test_a_torn_reference_file_is_one_line(tmp_path):
     (tmp_path / "ktpformer.json").write_text('{"results": {"synthetic": {}}}')
-    with pytest.raises(InvalidData, match=r"ktpformer.json .* restore it with git") as caught:
+    with pytest.raises(InvalidData, match=r"ktpformer.json .* restore them with git") as caught:
         read_references("ktpformer", tmp_path)
     assert "\n" not in str(caught.value)
 
@@ -37,8 +38,14 @@ def test_a_renewed_reference_is_not_stale_and_tells_the_evidence(only_kpa_tpa, r
     assert found == replace(reference, renewals=("equal to the last bit",))
     again = references.renewed(found, only_kpa_tpa.setting, "and once more")
     assert again.renewals == ("equal to the last bit", "and once more")
-    references.write_references({"synthetic": again}, "ktpformer", tmp_path / "ktpformer.json")
-    assert read_references("ktpformer", tmp_path)["synthetic"] == again
+    write_references({"synthetic": again}, "ktpformer", tmp_path / "ktpformer.json")
+    read = read_references("ktpformer", tmp_path)["synthetic"]
+    assert read.renewals == again.renewals
+    for path, row in again.rows.items():
+        assert (read.rows[path].figures, read.rows[path].code) == (row.figures, row.code)
+        kept = read.rows[path].evidence
+        np.testing.assert_array_equal(kept.errors["mpjpe"], row.evidence.errors["mpjpe"])
+        assert kept.clips.tolist() == row.evidence.clips.tolist()
 
 
 def test_no_evidence_renews_a_reference_of_another_scale(only_kpa_tpa, reference, monkeypatch):

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from posekit.errors import InvalidParameter
-from posekit.workbook.papers.claims import CONTRADICTED, NOT_ASSESSED, REPRODUCED, UNDECIDED
+from posekit.workbook.evidence import CHECK_PASSED, NOT_ASSESSED, NOT_TESTABLE
 from posekit.workbook.papers.profiles import PROFILES
 from posekit.workbook.studies import Study, pool
 from posekit.workbook.studies import study as studies
@@ -26,11 +26,13 @@ def test_finished_runs_are_not_executed_again(study, monkeypatch):
 def test_verdicts_come_from_complete_runs_only(study, monkeypatch):
     monkeypatch.setattr(studies, "read_references", lambda paper: {})
     verdicts = {verdict.claim: verdict for verdict in study.verdicts()}
-    assert verdicts["kpa-helps"].verdict in (REPRODUCED, CONTRADICTED, UNDECIDED)
+    assert verdicts["kpa-helps"].verdict == NOT_TESTABLE  # two steps pass no gate
+    assert len(verdicts["kpa-helps"].gates) == 5
+    assert verdicts["kpa-helps"].conditions[0].low < verdicts["kpa-helps"].conditions[0].high
     assert verdicts["kpa-helps"].basis == "this run (synthetic, tiny, 2 seeds)"
     assert verdicts["local-plus-global"].verdict == NOT_ASSESSED
     assert "missing" in verdicts["local-plus-global"].reason
-    assert verdicts["small-overhead"].verdict == REPRODUCED
+    assert verdicts["small-overhead"].verdict == CHECK_PASSED
     assert verdicts["diffusion-oracle"].reason.startswith("oracle")
 
 
@@ -41,7 +43,9 @@ def test_a_profile_without_verdicts_gives_none_of_its_own(study, runs, monkeypat
         monkeypatch.setitem(PROFILES, "tiny", replace(PROFILES["tiny"], verdicts=carries))
         again = Study("ktpformer", "synthetic", "tiny", seeds=study.seeds, runs=runs, device="cpu")
         verdicts = {verdict.claim: verdict for verdict in again.verdicts()}
-        assert ("this run" in verdicts["kpa-helps"].basis) is carries
+        verdict = verdicts["kpa-helps"]
+        assert verdict.basis == "this run (synthetic, tiny, 2 seeds)"
+        assert (verdict.reason == "profile tiny carries no verdict") is not carries
 
 
 def test_a_damaged_run_is_said_and_run_again(study, tmp_path, capsys):
