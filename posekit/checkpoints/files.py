@@ -14,7 +14,7 @@ import safetensors
 import safetensors.torch
 from torch import Tensor
 
-from posekit.checkpoints.torch_files import read_torch_file
+from posekit.checkpoints.torch_files import ZIP_MAGIC, read_torch_file
 from posekit.errors import InvalidCheckpoint
 from posekit.machine.names_from_files import shown
 from posekit.machine.unpickler import BROKEN, reason
@@ -30,6 +30,8 @@ class CheckpointFile:
 
     Attributes:
         path, sha256, size: the file, the hash of its bytes, and their number.
+        checked: whether the format holds checksums of its numbers, which were compared; those of
+            safetensors and of PyTorch before 1.6 do not, and there a changed number is a number.
         tables: where a dictionary stands in the file, as the keys that lead there, -> the tensors
             in it, by name. The file's own dictionary stands at ().
         epoch, learning_rate: of the training run, None where the file does not tell.
@@ -39,6 +41,7 @@ class CheckpointFile:
     path: Path
     sha256: str
     size: int
+    checked: bool
     tables: dict[tuple[str, ...], dict[str, Tensor]]
     epoch: int | None
     learning_rate: float | None
@@ -61,7 +64,8 @@ def read(path: str | os.PathLike[str]) -> CheckpointFile:
         with path.open("rb") as file:
             sha256 = hashlib.file_digest(file, "sha256").hexdigest()
             file.seek(0)
-            is_safetensors = file.read(9)[8:] == b"{"
+            start = file.read(9)
+        is_safetensors = start[8:] == b"{"
         content = _read_safetensors(path) if is_safetensors else read_torch_file(path)
     except OSError as error:
         raise InvalidCheckpoint(
@@ -84,6 +88,7 @@ def read(path: str | os.PathLike[str]) -> CheckpointFile:
         path=path,
         sha256=sha256,
         size=size,
+        checked=start.startswith(ZIP_MAGIC),
         tables=tables,
         epoch=_epoch(told.get("epoch")),
         learning_rate=_rate(told.get("lr")),

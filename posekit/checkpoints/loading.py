@@ -30,6 +30,7 @@ class Identity:
 
     Attributes:
         file, sha256, size: name, hash and bytes of the file.
+        checked: whether checksums in the file were compared.
         network: name of the network; ``host`` is the network inside it, or the same.
         frames, joints, in_channels, width, depth: read off the shapes; depth is None for a network
             without blocks or stages.
@@ -49,6 +50,7 @@ class Identity:
     file: str
     sha256: str
     size: int
+    checked: bool
     network: str
     host: str
     frames: int
@@ -87,6 +89,7 @@ class Identity:
         return [
             ("file", f"{self.file} ({self.size / 1e6:.1f} MB)"),
             ("sha256", self.sha256),
+            ("checksums in the file", "right" if self.checked else "none; compare its sha256"),
             ("network", network),
             ("size", f"width {self.width}, {depth}{self.parameters:,} parameters"),
             *([] if self.assumed_heads is None else [("heads", self.assumed_heads)]),
@@ -226,6 +229,7 @@ def _identity(
         file=file.path.name,
         sha256=file.sha256,
         size=file.size,
+        checked=file.checked,
         network=name,
         host=found.host or name,
         frames=network.frames,

@@ -38,7 +38,7 @@ from posekit.machine.unpickler import (
 
 _FOREIGN_NAME = 1000  # steps for a type that stands for a name; files hold a few dozen
 _MOST_DIMENSIONS = 8
-_ZIP_MAGIC = b"PK\x03\x04"
+ZIP_MAGIC = b"PK\x03\x04"
 _LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
 _LEGACY_PROTOCOL = 1001
 _DTYPES = {
@@ -249,7 +249,7 @@ def read_torch_file(path: Path) -> Any:
         OSError: the file cannot be read.
     """
     with path.open("rb") as file:
-        zipped = file.read(len(_ZIP_MAGIC)) == _ZIP_MAGIC
+        zipped = file.read(len(ZIP_MAGIC)) == ZIP_MAGIC
         file.seek(0)
         try:
             return walk(_read_zip(file) if zipped else _read_legacy(file), _tensor, {})

@@ -71,6 +71,8 @@ def test_released_file_gives_the_same_function(tmp_path, name, zipped):
     assert (card.epoch, card.learning_rate, card.keypoints) == (87, 3.2e-5, "cpn")
     assert card.ignored == ("random_state", "optimizer", "arguments")
     assert card.size == path.stat().st_size
+    told = "right" if zipped else "none; compare its sha256"
+    assert dict(card.rows())["checksums in the file"] == told
     assert card.parameters == sum(parameter.numel() for parameter in built.parameters())
     assert ("keys that did not match", "none") in card.rows()
 

@@ -58,7 +58,7 @@ def test_published_sizes_are_far_from_the_largest(model: str) -> None:
 
 
 def test_weights_larger_than_their_file_are_refused() -> None:
-    file = CheckpointFile(Path("model.bin"), "", 100, {}, None, None, ())
+    file = CheckpointFile(Path("model.bin"), "", 100, True, {}, None, None, ())
     check_bytes({"weight": torch.ones(50)}, file, "model.bin")
     with pytest.raises(InvalidCheckpoint, match="weights take 204 bytes and the file has 100"):
         check_bytes({"weight": torch.ones(51)}, file, "model.bin")

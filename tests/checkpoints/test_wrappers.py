@@ -22,7 +22,7 @@ State = dict[str, Tensor]
 
 
 def file_of(*tables: tuple[tuple[str, ...], State]) -> CheckpointFile:
-    return CheckpointFile(Path("model.bin"), "", 10**9, dict(tables), None, None, ())
+    return CheckpointFile(Path("model.bin"), "", 10**9, True, dict(tables), None, None, ())
 
 
 def prefixed(state: State, prefix: str) -> State:
