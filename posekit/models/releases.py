@@ -5,7 +5,8 @@ Any module in this folder may define
 - ``REFERENCES``: name of a released network -> function ``(config, skeleton)`` that builds it from
   the release's constructor arguments;
 - ``REFERENCE_CONSTANTS``: names that a released state carries and the network computes itself;
-- ``describe(state)``: the ``Description`` of a state that belongs to its network, else None.
+- ``describe(state)``: the ``Description`` of a state that belongs to its network, else None. The
+  network is first built on torch's meta device, so its constructor reads no values of tensors.
 
 ``posekit.checkpoints.loading`` asks them; a new network adds no line there.
 """
