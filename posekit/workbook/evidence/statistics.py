@@ -28,8 +28,9 @@ Analysis and inference for incompletely specified models, Biometrics 20, 1964); 
 pooled with the units. Where persons dominate, the test finds them and the interval is as wide as
 their number demands. By the simulation in the tests 95 % intervals hold the truth in 94 to 96 % of
 cases from five persons on; with two persons in 96 % where persons do not matter (a quarter of the
-intervals is then wide for nothing), in 86 % at worst, where a person varies like some three times
-the mean of their units, and in 93 % where persons dominate. With one person they are for that one.
+intervals is then wide for nothing), in 86 % at worst, where persons vary about three times as
+much as the mean of their units does, and in 93 % or more where they dominate. Where there is
+nothing but the residual, intervals are wide (98 %). With one person they are for that one alone.
 """
 
 from __future__ import annotations
@@ -39,9 +40,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.special import fdtrc, stdtr, stdtrit
 
 from posekit.errors import InvalidData
-from posekit.workbook.evidence.student_t import quantile, two_sided_p, upper_tail_of_f
 from posekit.workbook.papers import Term
 
 LEVEL = 0.95
@@ -210,7 +211,7 @@ def effect(
     error, degrees = math.sqrt(variance), float(degrees)
     centre = value if absolute else math.log1p(value)
     tested = centre - (threshold if absolute else math.log1p(threshold))
-    half = quantile((1 + LEVEL) / 2, degrees) * error
+    half = float(stdtrit(degrees, (1 + LEVEL) / 2)) * error
     ends = (centre - half, centre + half)
     return Interval(
         value,
@@ -296,8 +297,13 @@ def least_effect(interval: Interval) -> float | None:
     if interval.standard_error is None or interval.degrees_of_freedom is None:
         return None
     degrees = interval.degrees_of_freedom
-    steps = quantile((1 + LEVEL) / 2, degrees) + quantile(POWER, degrees)
+    steps = float(stdtrit(degrees, (1 + LEVEL) / 2) + stdtrit(degrees, POWER))
     return steps * interval.standard_error
+
+
+def two_sided_p(t: np.ndarray | float, degrees: np.ndarray | float) -> np.ndarray:
+    """The probability that Student's t lies farther from zero, of numbers or arrays."""
+    return 2 * stdtr(degrees, -np.abs(t))
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
@@ -328,7 +334,7 @@ def _persons_and_units(
     """
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = np.nan_to_num(person_mean_square / unit_mean_square, nan=0.0, posinf=1e300)
-    told_apart = upper_tail_of_f(ratio, person_degrees, unit_degrees) < POOLING_LEVEL
+    told_apart = fdtrc(person_degrees, unit_degrees, ratio) < POOLING_LEVEL
     degrees = person_degrees + unit_degrees
     pooled = square * (
         (person_degrees * person_mean_square + unit_degrees * unit_mean_square) / degrees

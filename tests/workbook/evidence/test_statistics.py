@@ -25,9 +25,9 @@ from posekit.workbook.evidence.statistics import (
     holm,
     least_effect,
     paired_errors,
+    two_sided_p,
     variance_of_mean,
 )
-from posekit.workbook.evidence.student_t import two_sided_p
 
 REPETITIONS = 2000
 SEEDS_DOMINATE = {"seed": 1.0, "take": 0.3, "residual": 0.3}
@@ -408,3 +408,10 @@ def test_holm_never_lowers_keeps_the_order_and_forgets_the_order_of_claims(p_val
     order = list(range(len(p_values)))
     random.shuffle(order)
     assert holm([p_values[index] for index in order]) == [adjusted[index] for index in order]
+
+
+@pytest.mark.parametrize(
+    ("t", "degrees"), [(12.7062, 1), (4.30265, 2), (2.26216, 9), (1.97993, 120)]
+)
+def test_five_per_cent_points_of_t_are_those_of_the_tables(t, degrees):
+    assert two_sided_p(np.array([t, -t]), degrees) == pytest.approx(0.05, rel=1e-5)
