@@ -1,0 +1,107 @@
+"""What the runs of one row say, seed by seed: all that verdicts need and references keep."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from posekit.workbook.evidence import (
+    LEAST_GAIN,
+    PairedErrors,
+    learning_slope,
+    paired_errors,
+)
+from posekit.workbook.papers import RowRun
+from posekit.workbook.studies.runs import StoredRun
+from posekit.workbook.tasks import find_task
+
+
+@dataclass(frozen=True, eq=False)
+class RowEvidence:
+    """Errors and learning curves of one row.
+
+    Attributes:
+        seeds: training seeds.
+        clips: names ``subject/take/camera``.
+        actions: the action of each.
+        frames: (clips,) what each counts in a mean.
+        errors: metric -> (seeds, clips).
+        steps: (points,) of the learning curves, which are empty where nothing was trained.
+        losses: (seeds, points).
+        baselines: name -> metric -> error of what learns nothing or next to nothing.
+    """
+
+    seeds: tuple[int, ...]
+    clips: np.ndarray
+    actions: np.ndarray
+    frames: np.ndarray
+    errors: Mapping[str, np.ndarray]
+    steps: np.ndarray
+    losses: np.ndarray
+    baselines: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+
+    def paired(self, metric: str) -> PairedErrors:
+        """The errors of a metric, clips gathered into takes."""
+        return paired_errors(
+            self.clips.tolist(),
+            self.actions.tolist(),
+            self.frames,
+            self.errors[metric],
+            self.seeds,
+        )
+
+    def mean(self, metric: str) -> float:
+        """The figure of the row: mean over seeds, of the mean over actions."""
+        return self.paired(metric).mean
+
+    @property
+    def mpjpe_of_baselines(self) -> dict[str, float]:
+        """Name of a baseline -> its MPJPE in millimetres."""
+        return {name: found["mpjpe"] for name, found in self.baselines.items()}
+
+    @property
+    def learned(self) -> bool | None:
+        """Whether the network beats a linear map by enough to be compared; None if unknown."""
+        linear = self.mpjpe_of_baselines.get("linear")
+        return None if linear is None else self.mean("mpjpe") <= (1 - LEAST_GAIN) * linear
+
+    @property
+    def slope(self) -> float | None:
+        """How fast the loss still falls, of the seed where it falls fastest; None if unknown."""
+        found = [learning_slope(self.steps, losses) for losses in self.losses]
+        return None if not found or None in found else max(found)
+
+
+def row_evidence(
+    run: RowRun,
+    stored: Sequence[StoredRun],
+    estimate: str,
+    baselines: Mapping[str, Mapping[str, float]],
+) -> RowEvidence:
+    """The evidence of a row's stored runs, one per seed.
+
+    Args:
+        run: of the row.
+        stored: its runs.
+        estimate: the reading that the row shows.
+        baselines: see ``RowEvidence``.
+    """
+    task, first = find_task(run.task), stored[0].per_clip
+    counted = task.counted(first["actions"])
+    metrics = [name for name in task.paired_metrics if f"{estimate}/{name}" in first]
+    losses = [each.log_column(task.loss_column) for each in stored]
+    return RowEvidence(
+        seeds=tuple(each.config["seed"] for each in stored),
+        clips=first["clips"][counted],
+        actions=first["actions"][counted],
+        frames=first["frames"][counted],
+        errors={
+            metric: np.stack([each.per_clip[f"{estimate}/{metric}"][counted] for each in stored])
+            for metric in metrics
+        },
+        steps=np.array(stored[0].log_column("step")),
+        losses=np.array(losses, dtype=np.float32),
+        baselines=baselines,
+    )
