@@ -25,12 +25,12 @@ from posekit.errors import DatasetNotFound
 from posekit.machine.provenance import environment
 from posekit.workbook.papers import list_papers
 from posekit.workbook.studies import Study
-from posekit.workbook.studies.references import (
+from posekit.workbook.studies.reference_files import (
     read_references,
     reference_path,
-    renewed,
     write_references,
 )
+from posekit.workbook.studies.references import renewed
 
 
 def record(target: Path) -> None:
