@@ -67,9 +67,10 @@ def read(path: str | os.PathLike[str]) -> CheckpointFile:
             start = file.read(9)
         is_safetensors = start[8:] == b"{"
         content = _read_safetensors(path) if is_safetensors else read_torch_file(path)
-    except OSError as error:
+    except (OSError, ValueError) as error:  # ValueError: a path that no file can have
+        told = getattr(error, "strerror", None) or reason(error)
         raise InvalidCheckpoint(
-            f"{shown(path)}: cannot be read ({error.strerror or reason(error)}); check the path."
+            f"{shown(path)}: cannot be read ({told}); check the path."
         ) from error
     if not isinstance(content, dict):
         raise InvalidCheckpoint(

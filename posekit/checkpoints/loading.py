@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -226,7 +227,7 @@ def _identity(
     numbers = (module.heads for module in network.modules() if hasattr(module, "heads"))
     heads, *other_heads = dict.fromkeys(numbers) or (None,)
     return Identity(
-        file=file.path.name,
+        file=shown(Path(file.path.name)),
         sha256=file.sha256,
         size=file.size,
         checked=file.checked,

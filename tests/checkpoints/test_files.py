@@ -95,6 +95,13 @@ def test_a_file_that_may_not_be_read_is_told(tmp_path, monkeypatch):
         read(tmp_path / "model.bin")
 
 
+@pytest.mark.parametrize("name", ["a\0b", "half \udcff", "x" * 5000, "two\nlines"])
+def test_a_path_that_no_file_has_is_told_in_one_line(name):
+    with pytest.raises(InvalidCheckpoint, match="cannot be read") as caught:
+        read(name)
+    assert str(caught.value).isprintable()
+
+
 def test_a_pipe_or_a_folder_is_no_checkpoint(tmp_path):
     os.mkfifo(tmp_path / "pipe")
     for path in (tmp_path, tmp_path / "pipe"):
