@@ -177,10 +177,13 @@ def _windows_per_clip(length: Tensor, frames: int) -> Tensor:
 def _sequence_windows(
     start: Tensor, frames: int, length: Tensor, clip: Tensor, first_row: Tensor
 ) -> Windows:
-    wanted = start[:, None] + torch.arange(frames)
-    frame = torch.minimum(wanted.clamp(min=0), length[:, None] - 1)
-    rows = frame + first_row[:, None]
-    return Windows(rows, rows, clip, frame != wanted, torch.zeros_like(rows, dtype=torch.bool))
+    # In place: with one window per frame this table is the largest of an evaluation.
+    rows = start[:, None] + torch.arange(frames)
+    padding = (rows < 0) | (rows >= length[:, None])
+    rows.clamp_(min=0)
+    torch.minimum(rows, length[:, None] - 1, out=rows)
+    rows += first_row[:, None]
+    return Windows(rows, rows, clip, padding, torch.zeros_like(rows, dtype=torch.bool))
 
 
 def _frame_windows(lengths: Sequence[int], frames: int, *, causal: bool) -> Windows:
@@ -246,7 +249,7 @@ class ClipBank:
         if all(clip.pose is not None for clip in clips):
             absolute = torch.cat([clip.pose for clip in clips]).to(device)
             root = self.skeleton.root
-            self.trajectory = absolute[:, root : root + 1]
+            self.trajectory = absolute[:, root : root + 1].clone()  # no view: it would keep all
             self.pose = absolute - self.trajectory
 
     @staticmethod
