@@ -26,6 +26,7 @@ LIMBS = {
 LENGTHS = {"legs": (0.6, 1.2), "arms": (0.35, 0.85)}
 # Image units are worth metres only about where the root is: bodies may come out larger.
 IMAGE_SLACK = 1.7
+SAMPLES = 100  # frames whose limbs are measured
 LONGEST_BONE = 3.0  # metres, in any frame
 FARTHEST = 100.0  # metres from the camera
 # Where a file does not tell its unit, the person stands as near or as far as rooms allow.
@@ -66,7 +67,7 @@ def _check_extent(clip: Clip, skeleton: Skeleton, where: str) -> None:
             "due; check the unit of the poses."
         )
     children, parents = (list(ends) for ends in zip(*skeleton.bones, strict=True))
-    longest = (pose[:, children] - pose[:, parents]).norm(dim=-1).amax(1)
+    longest = (pose[:, children] - pose[:, parents]).square().sum(-1).amax(1).sqrt()
     if not float(longest.amax()) <= LONGEST_BONE:
         frame = int(clip.valid.nonzero()[int(longest.argmax()), 0])
         raise InvalidData(
@@ -87,8 +88,9 @@ def _check_in_front(clip: Clip, skeleton: Skeleton, where: str) -> None:
 
 
 def _check_limbs(clip: Clip, skeleton: Skeleton, where: str) -> None:
-    pose = clip.pose[clip.valid]
-    unit = _metres_per_unit(clip)
+    frames = clip.valid.nonzero()[:, 0]
+    frames = frames[:: max(1, len(frames) // SAMPLES)]
+    pose, unit = clip.pose[frames], _metres_per_unit(clip, frames)
     for limb, joints in LIMBS.items():
         length = _length(pose, skeleton, joints)
         short, long = LENGTHS[limb]
@@ -102,15 +104,15 @@ def _check_limbs(clip: Clip, skeleton: Skeleton, where: str) -> None:
             )
 
 
-def _metres_per_unit(clip: Clip) -> tuple[Tensor, ...]:
-    """Metres of a unit in every valid frame; the least and the most that they can be."""
+def _metres_per_unit(clip: Clip, frames: Tensor) -> tuple[Tensor, ...]:
+    """Metres of a unit in each frame; the least and the most that they can be."""
     if clip.metres_per_unit is None:
-        return (torch.ones(int(clip.valid.sum())),)
-    known = clip.metres_per_unit[clip.valid]
+        return (torch.ones(len(frames)),)
+    known = clip.metres_per_unit[frames]
     if not bool(torch.isnan(known).any()):
         return (known,)
     return tuple(
-        distance / clip.camera.focal[0].expand(len(known))
+        distance / clip.camera.focal[0].expand(len(frames))
         for distance in (NEAREST_STANDING, FARTHEST_STANDING)
     )
 

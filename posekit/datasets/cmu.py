@@ -25,6 +25,7 @@ from posekit.datasets.asf_amc import (
     read_take,
     resample,
 )
+from posekit.datasets.bodies import check_bodies
 from posekit.datasets.clips import Clip, Reading
 from posekit.datasets.sizes import choose, shorten
 from posekit.datasets.source import DATASETS, OnDisk
@@ -107,6 +108,7 @@ def load(split: str, *, root: Path, keypoints: str, size: str) -> Reading:
     for take in dict.fromkeys(take for take, _ in views):
         wanted = [camera for other, camera in views if other == take]
         clips += _clips(take, read(take.name), split, keypoints, wanted)
+    check_bodies(clips, HUMAN36M_17, find_converted(root) or find_subjects(root))
     notes = (ACKNOWLEDGEMENT, "Motion is recorded; cameras and 2D detections are simulated.")
     return Reading(HUMAN36M_17, [shorten(clip, size) for clip in clips], "motion capture", notes)
 

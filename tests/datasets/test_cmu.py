@@ -14,6 +14,7 @@ from data_files import projection_mismatch
 
 from posekit.datasets import cmu, load_dataset
 from posekit.datasets.clips import fingerprint
+from posekit.datasets.synthetic.generate import generate_take
 from posekit.errors import DatasetNotFound, InvalidData
 from posekit.geometry.skeletons import HUMAN36M_17
 from posekit.machine.storage import repository_root
@@ -34,7 +35,7 @@ def acclaim(tmp_path: Path) -> Path:
 def converted(tmp_path: Path) -> Path:
     """A data folder with three converted takes."""
     rng = np.random.default_rng(0)
-    rest = np.linspace([0, 0, 0.1], [0.3, 0.2, 1.6], 17)
+    rest = generate_take("S9", "Walking", 1, 1, "seed")[0]
     index, arrays = {}, {}
     for name, subject, group in (
         *(("02_01", "S02", "walk"), ("x_run_1", "X", "run"), ("01_01", "S01", "jump")),

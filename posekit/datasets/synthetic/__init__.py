@@ -15,6 +15,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
+from posekit.datasets.bodies import check_bodies
 from posekit.datasets.clips import Clip, Reading
 from posekit.datasets.synthetic.actions import ACTIONS, HUMAN36M_ACTIONS
 from posekit.datasets.synthetic.detector import detect
@@ -101,6 +102,7 @@ def load(split: str, *, root: Path, keypoints: str, size: str) -> Reading:
         for take in range(1, plan.takes + 1)
         for clip in _take(subject, action, take, plan, _rig(split, number), keypoints)
     ]
+    check_bodies(clips, HUMAN36M_17, "synthetic")
     note = "Motion, cameras' views and detector errors are generated, not recorded."
     return Reading(HUMAN36M_17, clips, "synthetic", (note,))
 
