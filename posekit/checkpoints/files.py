@@ -57,9 +57,9 @@ def read(path: str | os.PathLike[str]) -> CheckpointFile:
         InvalidCheckpoint: missing, truncated, asks to run code, or holds no weights.
     """
     path = Path(path)
-    if path.exists() and not path.is_file():  # a pipe would be waited for, and a folder not read
-        raise InvalidCheckpoint(f"{shown(path)}: is no file; give the path of a .bin or .pth.")
     try:
+        if path.exists() and not path.is_file():  # a pipe would be waited for, a folder not read
+            raise InvalidCheckpoint(f"{shown(path)}: is no file; give the path of a .bin or .pth.")
         size = path.stat().st_size
         with path.open("rb") as file:
             sha256 = hashlib.file_digest(file, "sha256").hexdigest()
