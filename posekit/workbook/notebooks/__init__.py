@@ -11,13 +11,14 @@ from posekit.workbook.notebooks.examining import (
     show_source,
     show_speeds,
 )
+from posekit.workbook.notebooks.judged_claims import answer, verdict_table
 from posekit.workbook.notebooks.opening import (
     banner,
     clips_to_view,
     show_checkpoint,
     study,
 )
-from posekit.workbook.notebooks.paper_tables import action_table, comparison_table, verdict_table
+from posekit.workbook.notebooks.paper_tables import action_table, comparison_table
 from posekit.workbook.notebooks.settings import parameters
 from posekit.workbook.notebooks.trade_offs import error_against_cost
 from posekit.workbook.notebooks.widgets import explore_trade_off, view_clips
@@ -26,6 +27,7 @@ from posekit.workbook.tables import Grid
 __all__ = [
     "Grid",
     "action_table",
+    "answer",
     "banner",
     "benchmark",
     "benchmark_optimisation",

@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from statistics import fmean
 from typing import Any
 
 from posekit.machine.provenance import environment_entries
 from posekit.profiling.timing import Measurement
-from posekit.workbook.papers import COST_METRICS, Claim, Paper, Table
+from posekit.workbook.notebooks.judged_claims import answer
+from posekit.workbook.papers import COST_METRICS, Table
 from posekit.workbook.papers import Row as PaperRow
-from posekit.workbook.papers.claims import Verdict
 from posekit.workbook.studies import Study
-from posekit.workbook.studies.measured import Figure, RowResult
-from posekit.workbook.tables import Card, ComparisonTable, Grid, Measured, Row, format_value
+from posekit.workbook.studies.measured import Figure, RowResult, TableResult
+from posekit.workbook.tables import Card, ComparisonTable, Grid, Measured, Row
 from posekit.workbook.tasks import find_task
 
 NOT_COMPARABLE = (
     "Published errors are on {published} at full scale, measured ones on {measured} at profile "
     "{profile}: compare the differences between rows, never the millimetres."
 )
+UNPRINTED = "at profile {} networks take so few steps that their errors mean nothing"
+TRIVIAL = {
+    "mean pose": "Mean pose",
+    "linear": "Linear least squares",
+    "neighbours": "5 nearest neighbours",
+}
 PUBLISHED_MACS = "Published MACs count linear layers only: compare them with that column."
 CONDITIONS_TO_SAY = {
     "existence": "Whether the paper has this table",
@@ -47,7 +53,7 @@ def comparison_table(study: Study, table_id: str) -> ComparisonTable:
     table = result.table
     units = _measured_first(table.metric_units, result.rows)
     names = row_names(table)
-    rows = [_row(item, names[item.row.id]) for item in result.rows]
+    rows = [_row(item, names) for item in result.rows]
     return ComparisonTable(
         title=table.title,
         units=units,
@@ -56,6 +62,9 @@ def comparison_table(study: Study, table_id: str) -> ComparisonTable:
         evidence=result.evidence,
         protocol=result.protocol,
         note=_note(study, table, rows),
+        trivial=_trivial(result),
+        counted=COST_METRICS,
+        unprinted="" if study.profile.measures else UNPRINTED.format(study.profile.name),
     )
 
 
@@ -98,20 +107,6 @@ def action_table(study: Study, path: str, metric: str) -> Grid:
         else NOT_COMPARABLE.format(
             published=DATASET_TITLES["h36m"], measured=study.dataset, profile=study.profile.name
         ),
-    )
-
-
-def verdict_table(study: Study) -> Grid:
-    """Every claim of the paper: verdict, the interval behind it, and which runs it is for."""
-    texts = {claim.id: _claim_text(claim) for claim in study.paper.claims}
-    return Grid(
-        caption="Claims and verdicts",
-        columns=("claim", "verdict", "difference, with 95 % interval", "from, and why"),
-        rows=tuple(
-            (texts[item.claim], item.verdict, _intervals(item), _grounds(item))
-            for item in study.verdicts()
-        ),
-        note="A negative difference is on the claimed side. Position errors in mm.",
     )
 
 
@@ -171,37 +166,30 @@ def provenance_card(study: Study) -> Card:
     return Card("Provenance", {**entries, **environment_entries(study.device)})
 
 
-def study_content(study: Study, *, picture: str = "") -> dict[str, Any]:
+def study_content(study: Study, *, picture: str = "", finding: str = "") -> dict[str, Any]:
     """What a notebook hands over to its results file and to the index page.
 
     Args:
         study: finished.
         picture: SVG text for the paper's card.
+        finding: see ``answer``.
     """
     texts = {claim.id: claim.text for claim in study.paper.claims}
-    verdicts = study.verdicts()
     return {
         "title": study.paper.title,
-        "headline": _headline(study.paper),
+        "headline": study.paper.sentence,
+        "answer": answer(study, finding).to_json(),
         "evidence": next(
             (result.evidence for result in map(study.results, _tables(study)) if result.evidence),
             "",
         ),
         "picture": picture,
         "scale": {"profile": study.profile.name, "seeds": list(study.seeds)},
-        "verdicts": [{**verdict.to_json(), "text": texts[verdict.claim]} for verdict in verdicts],
+        "verdicts": [
+            {**verdict.to_json(), "text": texts[verdict.claim]} for verdict in study.verdicts()
+        ],
         "tables": {name: _plain(study, name) for name in _tables(study)},
     }
-
-
-def _claim_text(claim: Claim) -> str:
-    """A claim with what of it is judged here, where that is not all of it."""
-    return f"{claim.text} Judged here: {claim.scope}" if claim.scope else claim.text
-
-
-def _headline(paper: Paper) -> str:
-    """The first claim that measured rows can settle."""
-    return next(claim.text for claim in paper.claims if claim.comparison)
 
 
 def _tables(study: Study) -> list[str]:
@@ -243,26 +231,45 @@ def _measured_first(units: Mapping[str, str], rows: Sequence[RowResult]) -> dict
     return dict(sorted(units.items(), key=lambda item: item[0] not in measured))
 
 
-def _row(item: RowResult, name: str) -> Row:
+def _row(item: RowResult, names: Mapping[str, str]) -> Row:
+    same_as = names.get(item.same_as, "")
     return Row(
-        name=name,
+        name=names[item.row.id],
         published=item.row.published,
-        reference=_measured(item.reference, item.reference_ran),
-        measured=_measured(item.measured, item.ran),
+        reference=_measured(item.reference, item.reference_ran, item.reference_learned, same_as),
+        measured=_measured(item.measured, item.ran, item.learned, same_as),
         source=item.row.source,
         not_run=item.not_run,
         oracle=item.oracle,
         input_2d=item.row.variant.get("input_2d", ""),
+        official=item.row.official,
+        remarks=item.row.remarks,
     )
 
 
-def _measured(figures: Mapping[str, Figure], ran: str) -> dict[str, Measured]:
+def _measured(
+    figures: Mapping[str, Figure], ran: str, learned: bool | None, same_as: str
+) -> dict[str, Measured]:
     shown = {}
     for metric, figure in figures.items():
-        counted = metric in COST_METRICS
-        spread = None if figure.spread is None or counted else figure.spread
-        shown[metric] = Measured(figure.value, spread, "" if counted else ran)
+        if metric in COST_METRICS:
+            shown[metric] = Measured(figure.value)
+        else:
+            shown[metric] = Measured(figure.value, figure.spread, ran, learned, same_as)
     return shown
+
+
+def _trivial(result: TableResult) -> list[Row]:
+    """What learns next to nothing on the data of the table's rows, once for each 2D input."""
+    rows = {}
+    for item in result.rows:
+        for name, found in item.baselines.items():
+            figures = {metric: Measured(found[metric]) for metric in found}
+            source = result.inputs.get(item.row.id, "")
+            column = {"measured" if item.measured else "reference": figures}
+            rows[name, source] = Row(TRIVIAL[name], {}, input_2d=source, **column)
+    several = len({source for _, source in rows}) > 1
+    return [row if several else replace(row, input_2d="") for row in rows.values()]
 
 
 def _long_name(row: PaperRow, table: Table) -> str:
@@ -293,21 +300,6 @@ def _plain(study: Study, table_id: str) -> list[dict[str, Any]]:
             }
         )
     return rows
-
-
-def _intervals(verdict: Verdict) -> str:
-    return (
-        "; ".join(
-            f"{format_value(item.difference)} [{format_value(item.low)}, {format_value(item.high)}]"
-            for item in verdict.conditions
-            if math.isfinite(item.difference)
-        )
-        or "-"
-    )
-
-
-def _grounds(verdict: Verdict) -> str:
-    return f"{verdict.basis}: {verdict.reason}" if verdict.basis else verdict.reason
 
 
 ABBREVIATIONS = {

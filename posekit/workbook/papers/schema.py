@@ -362,6 +362,7 @@ class Paper(Model):
     """One paper: what it is, its claims and its tables.
 
     Attributes:
+        summary: what the paper claims, in one sentence.
         task: of rows that name none.
         sources: where figures stand, by the key that rows name.
         scaling: what the paper's runs need other than the usual values of a profile, by its name.
@@ -375,6 +376,7 @@ class Paper(Model):
     arxiv: str | None = None
     code: str | None
     licence_of_code: str | None = None
+    summary: str = ""
     note: str = ""
     task: str = USUAL_TASK
     sources: Mapping[str, str]
@@ -426,6 +428,11 @@ class Paper(Model):
     def rows(self) -> tuple[Row, ...]:
         """Rows of all tables in reading order."""
         return tuple(row for table in self.tables for row in table.rows)
+
+    @property
+    def sentence(self) -> str:
+        """What the paper claims: its summary, or the first claim that rows can settle."""
+        return self.summary or next(claim.text for claim in self.claims if claim.comparison)
 
     @property
     def headline_rows(self) -> tuple[str, ...]:

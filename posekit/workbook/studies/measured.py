@@ -49,7 +49,7 @@ class RowResult:
         baselines: name -> metric -> error of what learns next to nothing on the same data.
         learned: whether this study's runs beat them, see ``has_learned``; None if not known.
         reference_learned: the same of the reference run.
-        same_as: name of an earlier row of the table that is the same run at this scale, or "".
+        same_as: id of an earlier row of the table that is the same run at this scale, or "".
     """
 
     row: Row
@@ -71,12 +71,17 @@ class RowResult:
 
 @dataclass(frozen=True)
 class TableResult:
-    """One table as measured, with its protocol card."""
+    """One table as measured, with its protocol card.
+
+    Attributes:
+        inputs: row id -> which part of the data its runs read, such as the 2D input.
+    """
 
     table: Table
     rows: tuple[RowResult, ...]
     evidence: str
     protocol: Mapping[str, str]
+    inputs: Mapping[str, str]
 
 
 class Measured:
@@ -136,13 +141,14 @@ class Measured:
         table = self.setting.paper.table(table_id)
         rows = tuple(self._row(row, table, reference) for row in table.rows)
         if table.counted:
-            return TableResult(table=table, rows=rows, evidence="", protocol={})
+            return TableResult(table=table, rows=rows, evidence="", protocol={}, inputs={})
         runs = [found[0] for row in table.rows if row.run and (found := self.stored(row))]
         return TableResult(
             table=table,
             rows=rows,
             evidence=runs[0].metrics["evidence"] if runs else "",
             protocol=self._protocol(table, runs),
+            inputs={row.id: self.setting.source(row.run) for row in table.rows if row.run},
         )
 
     def costs(self, run: RowRun) -> dict[str, float]:
@@ -191,11 +197,11 @@ class Measured:
         return f"no headline claim needs it, so profile {name} leaves it out; --rows {row.path}"
 
     def _same_as(self, row: Row, table: Table) -> str:
-        """The name of the first row of the table that asks for the same run at this scale."""
+        """The id of the first row of the table that asks for the same run at this scale."""
         if row.run is None or table.counted:
             return ""
         before = table.rows[: table.rows.index(row)]
-        same = (other.name for other in before if self.setting.same_run(other.path, row.path))
+        same = (other.id for other in before if self.setting.same_run(other.path, row.path))
         return next(same, "")
 
     def _protocol(self, table: Table, runs: Sequence[StoredRun]) -> dict[str, str]:

@@ -88,6 +88,10 @@ class Setting:
         """Which reading of its run a row shows at this scale."""
         return find_task(run.task).estimate(run, self.profile)
 
+    def source(self, run: RowRun) -> str:
+        """Which part of the data a row reads, such as its 2D input."""
+        return find_task(run.task).source(self.configuration(run))
+
     def same_run(self, path: str, other: str) -> bool:
         """Whether two rows show the same reading of the same run at this scale."""
         first, second = self.paper.row(path).run, self.paper.row(other).run

@@ -152,9 +152,16 @@ class Study:
         return self.measured.stored(row)
 
     def runs_of(self, table_id: str) -> dict[str, StoredRun]:
-        """Name of each row of a table whose runs are stored -> its run with the first seed."""
-        rows = [row for row in self.setting.paper.table(table_id).rows if row.run is not None]
-        return {row.name: found[0] for row in rows if (found := self.stored(row))}
+        """Name of each row of a table -> its run with the first seed.
+
+        Rows whose runs are missing are left out, and those that have not learned.
+        """
+        found = {}
+        for row in self.setting.paper.table(table_id).rows:
+            evidence = self.measured.evidence(row)
+            if evidence is not None and evidence.learned is not False:
+                found[row.name] = (self.stored(row) or ())[0]
+        return found
 
     def figures(self, row: Row) -> dict[str, Figure]:
         """Metric -> figure of a row's table; see ``Measured.figures``."""
