@@ -75,6 +75,16 @@ def test_without_a_checkpoint_a_line_says_how_to_give_one(
     assert "-p checkpoint FILE" in capsys.readouterr().out
 
 
+def test_heads_that_are_given_are_the_checkpoint_s(tmp_path: Path, shown: list) -> None:
+    made = build("mixste", skeleton=HUMAN36M_17, frames=9, embed_dim=16, depth=1, heads=4).eval()
+    torch.save(made.state_dict(), tmp_path / "mixste.bin")
+    given = settings(tmp_path, checkpoint=str(tmp_path / "mixste.bin"), heads=4, profile="smoke")
+    loaded = opening.show_checkpoint(given, opening.study(given))
+    points = torch.rand(1, 9, 17, 2)
+    assert torch.equal(loaded.network.cpu()(points), made(points))
+    assert shown[0].entries["heads"].startswith("4 (assumed, as given;")
+
+
 def test_a_checkpoint_is_shown_and_handed_out(tmp_path: Path, shown: list) -> None:
     network = build("ktpformer", skeleton=HUMAN36M_17, frames=9, embed_dim=16, depth=2)
     path = tmp_path / "ktpformer_cpn.bin"
