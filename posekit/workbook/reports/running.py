@@ -20,8 +20,10 @@ from traitlets.config import Config
 
 from posekit.errors import InvalidParameter, unknown
 from posekit.machine.progress import Progress
-from posekit.machine.storage import paper_folders, repository_root, storage_error
+from posekit.machine.storage import atomic_path, paper_folders, repository_root
 from posekit.workbook.reports.page import read_notebook
+
+SOCKET_PATH = 103  # bytes that a path of a Unix socket may have on macOS; on Linux 107
 
 
 @dataclass(frozen=True)
@@ -78,8 +80,8 @@ def _repository() -> Path:
 def run_notebook(paper: str, parameters: Mapping[str, Any], folder: Path) -> NotebookRun:
     """Execute one notebook and keep the result as ``<paper>-<dataset>.ipynb`` in ``folder``.
 
-    A notebook that fails is kept as well, up to the cell that failed. A file of an earlier run is
-    taken away first, so that its figures cannot be mistaken for this run's.
+    A notebook that fails is kept as well, up to the cell that failed. It takes the place of an
+    earlier run's when it ends; until then, runs of one notebook at a time have a file each.
 
     Args:
         paper: name of a notebook.
@@ -95,19 +97,13 @@ def run_notebook(paper: str, parameters: Mapping[str, Any], folder: Path) -> Not
         raise InvalidParameter(unknown("paper", paper, sorted(found)))
     dataset = str(parameters.get("dataset", "synthetic"))
     target = folder / f"{paper}-{dataset}.ipynb"
-    partial = folder / f".{paper}-{dataset}.partial.ipynb"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        target.unlink(missing_ok=True)
-        partial.touch()
-    except OSError as error:
-        raise storage_error(error, target) from error
     began = time.monotonic()
     try:
-        error = _execute(found[paper], partial, parameters)
-        partial.replace(target)
-    finally:
-        partial.unlink(missing_ok=True)
+        with atomic_path(target) as partial:
+            error = _execute(found[paper], partial, parameters)
+    except BaseException:
+        target.unlink(missing_ok=True)  # an earlier run's figures must not pass for this one's
+        raise
     return NotebookRun(paper, dataset, target, error, time.monotonic() - began)
 
 
@@ -116,7 +112,7 @@ def _execute(source: Path, target: Path, parameters: Mapping[str, Any]) -> str:
     cells = read_notebook(source).cells
     with (
         Progress(source.stem, len(cells)) as progress,
-        tempfile.TemporaryDirectory(prefix="posekit-") as sockets,
+        tempfile.TemporaryDirectory(prefix="posekit-", dir=_sockets_root()) as sockets,
     ):
         try:
             papermill.execute_notebook(
@@ -149,6 +145,16 @@ def _advancing(progress: Progress) -> Any:
         progress.advance(section)
 
     return advance
+
+
+def _sockets_root() -> str:
+    """Where folders of sockets are made: where temporary files are, if that path is not too long.
+
+    Paths of Unix sockets are short by the system's definition; ``TMPDIR`` may be long.
+    """
+    usual = tempfile.gettempdir()
+    longest = f"{usual}/posekit-12345678/kernel-65535"
+    return "/tmp" if os.name == "posix" and len(os.fsencode(longest)) > SOCKET_PATH else usual
 
 
 def _quiet_kernel(folder: Path) -> Config:

@@ -58,6 +58,53 @@ def test_a_run_is_kept_with_what_went_wrong(
     assert [path.name for path in target.parent.iterdir()] == [target.name]
 
 
+def test_two_runs_of_one_notebook_at_a_time_have_a_file_each(
+    papers: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    executed = tmp_path / "executed"
+    written = []
+
+    def execute(source: Path, target: Path, parameters: dict[str, str]) -> str:
+        written.append(target)
+        target.write_text("half")
+        if len(written) == 1:
+            second = run_notebook("mine", {}, executed)
+            assert second.notebook.read_text() == "whole"
+        target.write_text("whole")
+        return ""
+
+    monkeypatch.setattr(running, "_execute", execute)
+    first = run_notebook("mine", {}, executed)
+    assert len(set(written)) == 2
+    assert first.notebook.read_text() == "whole"
+    assert list(executed.iterdir()) == [first.notebook]
+
+
+def test_a_run_that_was_stopped_leaves_no_earlier_notebook(
+    papers: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(*_: object) -> str:
+        raise KeyboardInterrupt
+
+    executed = tmp_path / "executed"
+    executed.mkdir()
+    (executed / "mine-synthetic.ipynb").write_text("of an earlier run")
+    monkeypatch.setattr(running, "_execute", stop)
+    with pytest.raises(KeyboardInterrupt):
+        run_notebook("mine", {}, executed)
+    assert list(executed.iterdir()) == []
+
+
+def test_a_long_folder_of_temporary_files_is_no_hindrance(
+    papers: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / ("long" * 30)
+    folder.mkdir()
+    monkeypatch.setattr(running.tempfile, "tempdir", str(folder))
+    assert run_notebook("mine", {}, tmp_path / "executed").error == ""
+    assert list(folder.iterdir()) == []
+
+
 def test_an_unknown_notebook_is_refused(papers: Path, tmp_path: Path) -> None:
     with pytest.raises(InvalidParameter, match=r"unknown paper 'mina'; did you mean 'mine'\?"):
         run_notebook("mina", {}, tmp_path / "executed")

@@ -1,16 +1,23 @@
 """One run: resumable after SIGKILL, its training shared, safe between processes."""
 
 import contextlib
+import json
 import multiprocessing
 import os
 import random
+import subprocess
+import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
 
 from posekit.datasets.selection import downsample
+from posekit.errors import DataChanged, InvalidParameter
 from posekit.evaluation import evaluate
 from posekit.evaluation.protocols import PROTOCOLS
+from posekit.training.snapshots import SNAPSHOT_FILE, save_snapshot
 from posekit.workbook.studies import Study
 from posekit.workbook.studies.execution import Job, execute, training_id
 from posekit.workbook.studies.runs import RunStore, run_id
@@ -24,6 +31,18 @@ def config(configuration):
         for split in ("train", "test")
     }
     return {**configuration, "data": data}
+
+
+@pytest.fixture(scope="module")
+def short(config):
+    """The same in a few steps."""
+    return {**config, "seed": 6, "recipe": {**config["recipe"], "max_steps": 12}}
+
+
+@pytest.fixture(scope="module")
+def whole(short, tmp_path_factory):
+    """The folder of a finished run of ``short``, to compare with."""
+    return execute(job_in(tmp_path_factory.mktemp("whole"), short)).folder
 
 
 @pytest.fixture(scope="module")
@@ -144,3 +163,95 @@ def test_the_same_seed_gives_the_same_numbers(study, tmp_path):
     (first,) = [r for r in study.run("kpa-tpa/neither") if r.config["seed"] == 1]
     for name in ("metrics.json", "per_clip.npz", "weights.safetensors"):
         assert (run.folder / name).read_bytes() == (first.folder / name).read_bytes()
+
+
+def contents(run):
+    names = ("config.json", "metrics.json", "per_clip.npz", "weights.safetensors")
+    return [(run / name).read_bytes() for name in names]
+
+
+def test_what_is_damaged_is_run_again_to_the_same_numbers(tmp_path, short, whole, capsys):
+    job = job_in(tmp_path, short)
+    run = execute(job).folder
+    training = tmp_path / ".trainings" / training_id(job)
+    for damaged in (run / "metrics.json", training / "weights.safetensors"):
+        content = bytearray(damaged.read_bytes())
+        content[40] ^= 1
+        damaged.write_bytes(content)
+    execute(job)
+    assert contents(run) == contents(whole)
+    said = capsys.readouterr().out.splitlines()
+    assert [line.partition(" (")[0] for line in said] == [
+        f"run {job.id} is damaged",
+        f"training {training.name} is damaged",
+    ]
+
+
+@pytest.mark.parametrize("fault", ["flipped", "truncated", "of another run"])
+def test_a_damaged_snapshot_is_no_dead_end(tmp_path, short, whole, capsys, fault):
+    job = job_in(tmp_path, short)
+    place = tmp_path / ".trainings"
+    state = {"identity": {"seed": 0}, "rows": [{"step": 1}], "weights": torch.zeros(100)}
+    save_snapshot(place / training_id(job), state)
+    snapshot = place / training_id(job) / SNAPSHOT_FILE
+    if fault != "of another run":
+        content = bytearray(snapshot.read_bytes())
+        content[len(content) // 2] ^= 1
+        snapshot.write_bytes(content[:-1] if fault == "truncated" else content)
+    assert contents(execute(job).folder) == contents(whole)
+    said = capsys.readouterr().out
+    assert "the training begins again from its first step" in said
+    assert said.count("\n") == 1
+
+
+def test_data_that_changed_unseen_are_found_by_starting_again(tmp_path):
+    study = Study("ktpformer", "synthetic", "tiny", seeds=[1], runs=tmp_path, device="cpu")
+    row = study.paper.row("kpa-tpa/neither")
+    job = study.job(row, 1)
+    (remembered,) = (tmp_path / ".fingerprints").iterdir()
+    remembered.write_text(remembered.read_text().replace(job.config["data"]["train"], "other"))
+    with pytest.raises(DataChanged, match="start it again"):
+        execute(study.job(row, 1))
+    assert execute(study.job(row, 1)).id == job.id
+
+
+def test_the_callers_random_states_survive(tmp_path, short):
+    def states():
+        numpy = np.random.get_state()[1].tolist()  # noqa: NPY002
+        return random.getstate(), numpy, torch.get_rng_state().tolist(), torch.get_num_threads()
+
+    before = states()
+    execute(job_in(tmp_path, short))
+    assert states() == before
+
+
+@pytest.mark.parametrize("seed", [-1, 2**32, True, 1.0, "1"])
+def test_what_is_no_seed_is_refused(tmp_path, config, seed):
+    with pytest.raises(InvalidParameter, match="seed is"):
+        execute(job_in(tmp_path, {**config, "seed": seed}))
+
+
+RUN_ALONE = """
+import json, sys
+from pathlib import Path
+from posekit.workbook.studies.execution import Job, execute
+config, runs, run = json.loads(sys.argv[1]), Path(sys.argv[2]), sys.argv[3]
+execute(Job(run, config, runs, Path("unused"), "cpu"))
+"""
+
+
+def test_threads_of_the_machine_do_not_decide_numbers(tmp_path, short, whole):
+    for number in ("1", "2"):
+        job = job_in(tmp_path / number, short)
+        command = [sys.executable, "-c", RUN_ALONE, json.dumps(short), str(job.runs), job.id]
+        threads = {"OMP_NUM_THREADS": number, "OPENBLAS_NUM_THREADS": number}
+        subprocess.run(command, check=True, env={**os.environ, **threads})
+        assert contents(job.runs / job.id) == contents(whole)
+
+
+def test_the_learning_curve_has_points_enough(tmp_path, config):
+    run = execute(job_in(tmp_path, {**config, "recipe": {**config["recipe"], "max_steps": 250}}))
+    steps = run.log_column("step")
+    assert steps == tuple(range(1, int(steps[-1]) + 1))
+    assert len(steps) > 200
+    assert len(run.log_column("total")) == len(steps)
