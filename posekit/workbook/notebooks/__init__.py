@@ -11,6 +11,7 @@ from posekit.workbook.notebooks.examining import (
     show_source,
     show_speeds,
 )
+from posekit.workbook.notebooks.findings import gain_kept
 from posekit.workbook.notebooks.judged_claims import answer, verdict_table
 from posekit.workbook.notebooks.opening import (
     banner,
@@ -21,6 +22,7 @@ from posekit.workbook.notebooks.opening import (
 from posekit.workbook.notebooks.paper_tables import action_table, comparison_table
 from posekit.workbook.notebooks.settings import parameters
 from posekit.workbook.notebooks.trade_offs import error_against_cost
+from posekit.workbook.notebooks.trained_figures import caption, show
 from posekit.workbook.notebooks.widgets import explore_trade_off, view_clips
 from posekit.workbook.tables import Grid
 
@@ -31,6 +33,7 @@ __all__ = [
     "banner",
     "benchmark",
     "benchmark_optimisation",
+    "caption",
     "clips_to_view",
     "comparison_table",
     "effects_of_choices",
@@ -38,9 +41,11 @@ __all__ = [
     "error_per_joint",
     "explore_trade_off",
     "finish",
+    "gain_kept",
     "learning_curves",
     "lifter_to_examine",
     "parameters",
+    "show",
     "show_checkpoint",
     "show_source",
     "show_speeds",

@@ -78,7 +78,8 @@ def lifter_to_examine(
 ) -> tuple[Lifter, Protocol]:
     """The network that a notebook looks into, with the protocol that fits it.
 
-    Beside what is shown of a checkpoint, a line says which number of heads was assumed.
+    Beside what is shown of a checkpoint, a line says which number of heads was assumed; beside
+    what is shown of a network that has not learned, a line says that.
 
     Args:
         study: its run of ``row`` gives the network where there is no checkpoint.
@@ -91,7 +92,11 @@ def lifter_to_examine(
         protocol = replace(scored_on(protocol, study.dataset), downsample=rate)
         # Moved here and not first in an evaluation, which would make its weights such as no
         # gradient passes.
-        return study.network(row).to(study.device), protocol
+        network = study.network(row).to(study.device)
+        found = study.measured.evidence(study.paper.row(row))
+        if found is not None and found.learned is False:
+            print(f"The network of {row} has not learned: look at the form of what follows only.")
+        return network, protocol
     protocol = _protocol(loaded, study)
     if loaded.identity.assumed_heads is not None:
         print(f"Attention heads of {loaded.identity.file}: {loaded.identity.assumed_heads}.")

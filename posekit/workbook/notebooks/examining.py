@@ -38,8 +38,8 @@ def show_source(*functions: Callable[..., object], docstrings: bool = True) -> N
 
 def learning_curves(
     runs: Mapping[str, StoredRun], *, label: str = "weighted position error (m)"
-) -> Figure:
-    """Position error over the steps of training, a curve for each run.
+) -> Figure | None:
+    """Position error over the steps of training, a curve for each run; None without a run.
 
     Args:
         runs: name -> run, see ``Study.runs_of``.
@@ -48,16 +48,19 @@ def learning_curves(
     curves = {
         name: (run.log_column("step"), run.log_column("position")) for name, run in runs.items()
     }
-    return figures.learning_curves(curves, label=label)
+    return figures.learning_curves(curves, label=label) if curves else None
 
 
-def error_per_joint(runs: Mapping[str, StoredRun], skeleton: Skeleton) -> go.Figure:
-    """MPJPE of every joint, a group of bars for each run of a deterministic lifter."""
+def error_per_joint(runs: Mapping[str, StoredRun], skeleton: Skeleton) -> go.Figure | None:
+    """MPJPE of every joint, a group of bars for each run of a deterministic lifter.
+
+    None without a run.
+    """
     errors = {
         name: run.metrics["estimates"]["prediction"]["per_joint"]["mpjpe"]
         for name, run in runs.items()
     }
-    return figures.error_per_joint(errors, skeleton)
+    return figures.error_per_joint(errors, skeleton) if errors else None
 
 
 def effects_of_choices(
@@ -95,7 +98,12 @@ def show_speeds(study: Study, measured: Mapping[str, Measurement]) -> Grid:
 
 
 def finish(
-    settings: Settings, study: Study, clips: Mapping[str, Motion], skeleton: Skeleton
+    settings: Settings,
+    study: Study,
+    clips: Mapping[str, Motion],
+    skeleton: Skeleton,
+    *,
+    finding: str = "",
 ) -> Card:
     """Write the results of the notebook, with a picture of the first clip; gives provenance.
 
@@ -104,7 +112,9 @@ def finish(
         study: finished.
         clips: clip -> (prediction, truth), each (frames, joints, 3), metres.
         skeleton: of the clips.
+        finding: what the answer box began with.
     """
     prediction, _ = next(iter(clips.values()))
-    export(settings, study_content(study, picture=figures.pose_strip(prediction, skeleton)))
+    picture = figures.pose_strip(prediction, skeleton)
+    export(settings, study_content(study, picture=picture, finding=finding))
     return provenance_card(study)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from statistics import fmean
 from typing import Any
@@ -15,6 +15,7 @@ from posekit.workbook.papers import Row as PaperRow
 from posekit.workbook.studies import Study
 from posekit.workbook.studies.measured import Figure, RowResult, TableResult
 from posekit.workbook.tables import Card, ComparisonTable, Grid, Measured, Row
+from posekit.workbook.tables.comparison import RAN_MARK
 from posekit.workbook.tasks import find_task
 
 NOT_COMPARABLE = (
@@ -90,24 +91,34 @@ def action_table(study: Study, path: str, metric: str) -> Grid:
     runs = study.stored(row) or ()
     measured = [scores["per_action"] for scores in study.measured.scores(row)]
     actions = list(measured[0]) if measured else list(ABBREVIATIONS)
+
+    def shown(action: str) -> float | str | None:
+        if not measured:
+            return None
+        mean = fmean(figures[action][metric] for figures in measured)
+        return mean if study.profile.measures else RAN_MARK
+
     return Grid(
         caption=f"{row.name}: {metric.upper().replace('_', '-')} of every action (mm)",
         columns=("action", "published", f"this run ({study.dataset})"),
         rows=tuple(
-            (
-                action,
-                published.get(ABBREVIATIONS.get(action, "")),
-                fmean(figures[action][metric] for figures in measured) if measured else None,
-            )
+            (action, published.get(ABBREVIATIONS.get(action, "")), shown(action))
             for action in actions
         ),
         label=runs[0].metrics["evidence"] if runs else "",
-        note=""
-        if _is_published_setting(study, "h36m")
-        else NOT_COMPARABLE.format(
-            published=DATASET_TITLES["h36m"], measured=study.dataset, profile=study.profile.name
-        ),
+        note=" ".join(_action_notes(study, row)),
     )
+
+
+def _action_notes(study: Study, row: PaperRow) -> Iterator[str]:
+    """What the errors of one row's actions can be compared with, and what they say nothing of."""
+    if not _is_published_setting(study, "h36m"):
+        yield _not_comparable(study, "h36m")
+    if not study.profile.measures:
+        yield f"{RAN_MARK}: {UNPRINTED.format(study.profile.name)}."
+    found = study.measured.evidence(row)
+    if found is not None and found.learned is False:
+        yield "The network has not learned: it is not clearly better than a linear map."
 
 
 def speed_table(rows: Sequence[Measurement], machine: Mapping[str, Any]) -> Grid:
@@ -201,12 +212,7 @@ def _note(study: Study, table: Table, rows: Sequence[Row]) -> str:
     measured = {metric for row in rows for metric in (*row.measured, *row.reference)}
     parts = []
     if measured - set(COST_METRICS) and not _is_published_setting(study, table.dataset):
-        published = DATASET_TITLES.get(table.dataset, table.dataset)
-        parts.append(
-            NOT_COMPARABLE.format(
-                published=published, measured=study.dataset, profile=study.profile.name
-            )
-        )
+        parts.append(_not_comparable(study, table.dataset))
     if "macs_linear" in measured:
         parts.append(PUBLISHED_MACS)
     parts += [
@@ -218,6 +224,14 @@ def _note(study: Study, table: Table, rows: Sequence[Row]) -> str:
         state = "Stale reference run" if study.reference_stale else "Reference run"
         parts.append(f"{state}: {study.reference.title}.")
     return " ".join(parts)
+
+
+def _not_comparable(study: Study, dataset: str) -> str:
+    return NOT_COMPARABLE.format(
+        published=DATASET_TITLES.get(dataset, dataset),
+        measured=study.dataset,
+        profile=study.profile.name,
+    )
 
 
 def _is_published_setting(study: Study, dataset: str) -> bool:

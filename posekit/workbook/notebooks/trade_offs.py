@@ -17,12 +17,13 @@ def error_against_cost(study: Study, paths: Iterable[str]) -> list[TradeOff]:
     that a scaled profile runs with the same n and f give one point.
 
     Args:
-        study: rows whose runs are missing are left out.
+        study: rows whose runs are missing are left out, and those that have not learned.
         paths: ``table/row``: a host without ``prune_at``, and ways to prune it.
     """
     points: dict[tuple[int | None, int], TradeOff] = {}
     for row in map(study.paper.row, paths):
-        if row.run is None or study.stored(row) is None:
+        found = study.measured.evidence(row)
+        if row.run is None or found is None or found.learned is False:
             continue
         options = study.configuration(row.run)["options"]
         place = options.get("prune_at"), options.get("tokens", options["frames"])

@@ -139,9 +139,12 @@ def trade_off_explorer(points: Sequence[TradeOff]) -> ipywidgets.VBox:
 def explore_trade_off(points: Sequence[TradeOff], *, alt: str) -> None:
     """The explorer of ``points`` in JupyterLab, a plot with buttons and a slider in the report.
 
-    Without points, as where a checkpoint is examined and nothing was trained, a line says so.
+    Without a host and something to compare it with, as where a checkpoint is examined and nothing
+    was trained, a line says so.
     """
-    if len(points) < 2:
-        print("No network was run, so there is no error to set against the cost.")
+    if len(points) < 2 or all(point.prune_at is not None for point in points):
+        print(
+            "Nothing to draw: a host and a way to prune it have to be run here and to have learned."
+        )
         return
     live_or_static(trade_off_explorer(points), trade_off(points), alt=alt)

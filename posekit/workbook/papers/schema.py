@@ -310,6 +310,7 @@ class Claim(Model):
         scope: what of the claim is judged here, where that is not all of it.
         host: the row that has to beat nearest neighbours before the claim is judged; None for the
             rows on the right of the conditions.
+        beside: rows that are run with it and enter no verdict, such as an oracle's.
     """
 
     id: Identifier
@@ -323,6 +324,7 @@ class Claim(Model):
     scope: str = ""
     not_assessed: str = ""
     host: str | None = None
+    beside: Annotated[tuple[str, ...], Field(strict=False)] = ()
     comparison: Annotated[tuple[Condition, ...], Field(strict=False)] = ()
 
     @model_validator(mode="after")
@@ -397,6 +399,9 @@ class Paper(Model):
         for claim in self.claims:
             if claim.host is not None and claim.host not in claim.rows:
                 raise ValueError(f"the host of claim {claim.id}, {claim.host}, is none of its rows")
+            for path in claim.beside:
+                if path not in rows or rows[path].run is None:
+                    raise ValueError(f"beside claim {claim.id} stands {path}, which cannot be run")
         return self
 
     def table(self, table_id: str) -> Table:
@@ -440,6 +445,7 @@ class Paper(Model):
         parts = (*(claim for claim in self.claims if claim.headline), *self.controls)
         conditions = [item for part in parts for item in part.comparison if not item.counted]
         wanted = {path for condition in conditions for path in condition.rows}
+        wanted |= {path for claim in self.claims if claim.headline for path in claim.beside}
         return tuple(row.path for row in self.rows if row.path in wanted)
 
     def on_dataset(self, dataset: str) -> Paper:

@@ -54,13 +54,11 @@ def judge_study(setting: Setting, measured: Measured, doubled: Measured) -> tupl
 def judge_reference(setting: Setting, reference: Reference, *, stale: bool) -> tuple[Verdict, ...]:
     """The verdicts of a reference run, which say that they are its, and whether it is stale."""
     kept = reference.rows
-    label = "stale reference run" if stale else "reference run"
-    count = len(reference.seeds)
     return _judged(
         setting,
         lambda path: kept[path].evidence if path in kept else None,
         lambda path: kept[path].doubled if path in kept else None,
-        f"{label} ({reference.dataset}, {reference.profile}, {count} seeds)",
+        reference.basis(stale=stale),
     )
 
 

@@ -75,6 +75,11 @@ class Reference:
         when = made["date"][:10]
         return f"{self.dataset}, {self.profile}, {count}; {machine}, {when}, commit {commit}"
 
+    def basis(self, *, stale: bool) -> str:
+        """What its figures are for, beside a verdict."""
+        label = "stale reference run" if stale else "reference run"
+        return f"{label} ({self.dataset}, {self.profile}, {len(self.seeds)} seeds)"
+
 
 def is_stale(reference: Reference, setting: Setting) -> bool:
     """Whether what decides the reference's numbers has changed: rows, scale, code or data.

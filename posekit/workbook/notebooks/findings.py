@@ -1,0 +1,58 @@
+"""What has to be known before anything else, in figures that were measured."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from posekit.workbook.studies import Study
+from posekit.workbook.studies.row_evidence import RowEvidence
+
+
+def gain_kept(study: Study, *, plain: str, told: str, alone: str) -> str:
+    """What a method gains when it is told the truth, what without, and the share that is kept.
+
+    Args:
+        study: its runs are read where its profile carries verdicts, else the reference run, else
+            its runs for what they are worth.
+        plain: ``table/row`` without the method.
+        told: with the method and with what it is told.
+        alone: with the method alone.
+
+    Returns:
+        a sentence, "" while one of the rows is missing or has not learned.
+    """
+    found = _mean_errors(study, (plain, told, alone))
+    if found is None:
+        return ""
+    basis, (before, oracle, honest) = found
+    gains = f"{_gain(before, oracle)} with it, {_gain(before, honest)} without"
+    if oracle >= before:
+        return f"Here there is no gain to keep: {gains} ({basis})."
+    share = (before - honest) / (before - oracle)
+    return f"Here the error changes by {gains}: {share:.0%} of the gain is kept ({basis})."
+
+
+def _gain(before: float, after: float) -> str:
+    return f"{after - before:+.1f} mm ({after / before - 1:+.1%})"
+
+
+def _mean_errors(study: Study, paths: Sequence[str]) -> tuple[str, list[float]] | None:
+    """Where errors come from, and the MPJPE of each row in millimetres."""
+    sources = []
+    if study.profile.measures:
+        own = {path: study.measured.evidence(study.paper.row(path)) for path in paths}
+        sources.append((f"this run: {study.basis}", own))
+    if study.reference is not None:
+        kept = {path: row.evidence for path, row in study.reference.rows.items()}
+        # A run of few seeds steps back behind a larger one.
+        place = len(sources) if study.profile.verdicts else 0
+        sources.insert(place, (study.reference.basis(stale=study.reference_stale), kept))
+    for basis, rows in sources:
+        if all(_has_learned(rows, path) for path in paths):
+            return basis, [rows[path].mean("mpjpe") for path in paths]
+    return None
+
+
+def _has_learned(rows: Mapping[str, RowEvidence | None], path: str) -> bool:
+    found = rows.get(path)
+    return found is not None and found.learned is not False
