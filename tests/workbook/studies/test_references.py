@@ -5,17 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from posekit.errors import InvalidData
 from posekit.workbook.papers.profiles import PROFILES
 from posekit.workbook.studies import references, update_reference
 from posekit.workbook.studies.reference_files import read_references, write_references
-
-
-def test_a_torn_reference_file_is_one_line(tmp_path):
-    (tmp_path / "ktpformer.json").write_text('{"results": {"synthetic": {}}}')
-    with pytest.raises(InvalidData, match=r"ktpformer.json .* restore them with git") as caught:
-        read_references("ktpformer", tmp_path)
-    assert "\n" not in str(caught.value)
 
 
 @pytest.fixture

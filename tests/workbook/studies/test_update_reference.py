@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from posekit.errors import InvalidData, InvalidParameter
+from posekit.errors import InvalidParameter
 from posekit.workbook.papers.profiles import PROFILES
 from posekit.workbook.studies import Study, references, setting, update_reference
 from posekit.workbook.studies.judging import judge_reference
@@ -53,14 +53,6 @@ def test_the_verdicts_of_a_reference_are_those_of_its_runs(only_kpa_tpa, tmp_pat
         for there, here in zip(stored.conditions, mine.conditions, strict=True):
             assert there.effect == pytest.approx(here.effect, rel=1e-4, abs=1e-6)
             assert there.high == pytest.approx(here.high, rel=1e-3, abs=1e-6)
-
-
-def test_a_reference_without_its_archive_is_one_line(only_kpa_tpa, tmp_path):
-    path = update_reference(only_kpa_tpa, tmp_path)
-    path.with_suffix(".npz").unlink()
-    with pytest.raises(InvalidData, match=r"ktpformer.npz .* restore them with git") as caught:
-        read_references("ktpformer", tmp_path)
-    assert "\n" not in str(caught.value)
 
 
 def test_reference_results_need_a_whole_study_that_carries_verdicts(study, tmp_path):
