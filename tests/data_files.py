@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import strategies as st
 
 from posekit.datasets import Clip, PoseDataset, load_dataset
 from posekit.datasets.archives import load_archive
@@ -66,3 +67,62 @@ def nan_at_start(array: np.ndarray) -> np.ndarray:
     changed = np.array(array)
     changed[0, 0] = np.nan
     return changed
+
+
+@st.composite
+def damaged(draw: st.DrawFn) -> Callable[[bytes], bytes]:
+    """Ways in which disks, downloads and editors damage a file.
+
+    Bytes flipped, overwritten, cut out, said twice, or the end cut off, once or several times.
+    """
+    steps = draw(st.lists(st.tuples(st.sampled_from(_DAMAGES), _PLACES, _LENGTHS), min_size=1))
+
+    def damage(content: bytes) -> bytes:
+        for change, place, length in steps[:4]:
+            start = int(place * len(content))
+            content = change(content, start, start + length)
+        return content
+
+    return damage
+
+
+def _cut(content: bytes, start: int, stop: int) -> bytes:
+    return content[:start] + content[stop:]
+
+
+def _truncate(content: bytes, start: int, _stop: int) -> bytes:
+    return content[:start]
+
+
+def _repeat(content: bytes, start: int, stop: int) -> bytes:
+    return content[:stop] + content[start:]
+
+
+def _flip(content: bytes, start: int, stop: int) -> bytes:
+    return content[:start] + bytes(byte ^ 0x55 for byte in content[start:stop]) + content[stop:]
+
+
+def _blank(content: bytes, start: int, stop: int) -> bytes:
+    return content[:start] + bytes(len(content[start:stop])) + content[stop:]
+
+
+_DAMAGES = (_cut, _truncate, _repeat, _flip, _blank)
+# The ends of a file, which hold its headers and its lists, as often as its middle.
+_PLACES = st.one_of(
+    st.floats(0, 1, exclude_max=True), st.floats(0, 0.05), st.floats(0.95, 1, exclude_max=True)
+)
+_LENGTHS = st.sampled_from((1, 1, 2, 8, 100, 3000))
+
+
+def same(found: Any, expected: Any) -> bool:
+    """Whether two trees of containers, arrays, text and numbers are alike to the last bit."""
+    if type(found) is not type(expected):
+        return False
+    if isinstance(found, dict):
+        return list(found) == list(expected) and same([*found.values()], [*expected.values()])
+    if isinstance(found, np.ndarray):
+        alike = (found.dtype, found.shape) == (expected.dtype, expected.shape)
+        return alike and found.tobytes() == expected.tobytes()
+    if isinstance(found, list | tuple):
+        return len(found) == len(expected) and all(map(same, found, expected))
+    return bool(found == expected)

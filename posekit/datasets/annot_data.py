@@ -5,13 +5,15 @@ Axes come reversed with respect to MATLAB: (frames, 1, joints, coordinates).
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import h5py
 import numpy as np
 
 from posekit.errors import InvalidData
-from posekit.machine.unpickler import reason
+from posekit.machine.names_from_files import shown
+from posekit.machine.unpickler import BROKEN, reason
 
 MOST_FRAMES = 100_000  # the longest sequence has some thousands
 _JOINTS = 17
@@ -38,7 +40,7 @@ def read(path: Path, scale: str) -> dict[str, np.ndarray]:
                 "data_3d": _dataset(file, scale, (1, _JOINTS, 3), path),
                 "valid": _dataset(file, "valid_frame", (1,), path),
             }
-    except (OSError, RuntimeError, KeyError, ValueError, TypeError) as error:
+    except (OSError, *BROKEN) as error:
         raise InvalidData(
             f"{path}: not a readable MATLAB 7.3 file ({reason(error)}); it is truncated "
             "or another kind of file: get it again."
@@ -51,13 +53,19 @@ def _dataset(file: h5py.File, name: str, shape: tuple[int, ...], path: Path) -> 
     held = file[name] if isinstance(link, h5py.HardLink) else None
     if not isinstance(held, h5py.Dataset) or held.external or held.is_virtual:
         raise InvalidData(
-            f"{path}: no data set {name!r}, the file holds {', '.join(sorted(file)) or 'nothing'}; "
+            f"{path}: no data set {name!r}, the file holds "
+            f"{', '.join(shown(name) for name in sorted(file)[:8]) or 'nothing'}; "
             "is it another file?"
         )
     if held.dtype.kind not in "fiu" or held.shape[1:] != shape or held.shape[0] > MOST_FRAMES:
         raise InvalidData(
-            f"{path}: {name} is {held.dtype} of shape {held.shape}, expected numbers of shape "
-            f"(frames, {', '.join(map(str, shape))})."
+            f"{path}: {name} is {shown(held.dtype.name)} of shape {held.shape}, expected numbers "
+            f"of shape (frames, {', '.join(map(str, shape))})."
+        )
+    most = MOST_FRAMES * math.prod(shape)
+    if math.prod(held.chunks or ()) > most:  # each is unpacked whole, however few frames there are
+        raise InvalidData(
+            f"{path}: {name} lies in chunks of more than {most} numbers; save it anew."
         )
     values = held[()]
     return values.reshape(len(values), *shape[1:])

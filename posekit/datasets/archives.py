@@ -10,10 +10,12 @@ from __future__ import annotations
 
 import ast
 import io
+import lzma
 import math
 import os
 import pickle
 import re
+import struct
 import zipfile
 import zlib
 from collections.abc import Collection, Iterator
@@ -34,8 +36,10 @@ LARGEST_RATIO, RATIO_FREE = 200, 1 << 26  # unpacked : packed, of all beyond 64 
 LARGEST_REPETITION, REPETITION_FREE = 4, 1 << 26
 _SLOT = 64  # bytes of a container for each thing in it, about
 PACKED_BY_NUMPY = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+# The last record of an archive: signature, disks, number of members, place of their list.
+_LAST_RECORD = struct.Struct("<4s6xH8sH")
 # What a damaged archive can raise while it is opened or unpacked.
-DAMAGED = (*BROKEN, OSError, zipfile.BadZipFile, zlib.error)
+DAMAGED = (*BROKEN, OSError, zipfile.BadZipFile, zlib.error, lzma.LZMAError)
 _DTYPE_CODE = re.compile(r"[<>|=]?(b1|[iu][1248]|f[248]|c8|c16|[SU]\d{1,6}|O8?|\?)")
 _LEAVES = (type(None), bool, int, float, complex, str, bytes, np.generic)
 
@@ -229,6 +233,9 @@ def _opened(path: str | os.PathLike[str]) -> Iterator[zipfile.ZipFile]:
 
 def _entries(archive: zipfile.ZipFile, path: str | os.PathLike[str]) -> dict[str, zipfile.ZipInfo]:
     entries: dict[str, zipfile.ZipInfo] = {}
+    found = len(archive.infolist())
+    if not found or found != _promised_members(archive, path):
+        raise InvalidData(f"{path}: members are missing; the file is damaged: get it again.")
     for entry in archive.infolist():
         name = entry.filename.removesuffix(".npy")
         if name in entries:
@@ -237,6 +244,16 @@ def _entries(archive: zipfile.ZipFile, path: str | os.PathLike[str]) -> dict[str
             )
         entries[name] = entry
     return entries
+
+
+def _promised_members(archive: zipfile.ZipFile, path: str | os.PathLike[str]) -> int:
+    """How many members the last record of the archive promises; ``zipfile`` never compares."""
+    with Path(path).open("rb") as file:
+        file.seek(-(_LAST_RECORD.size + len(archive.comment)), os.SEEK_END)
+        signature, count, *_ = _LAST_RECORD.unpack(file.read(_LAST_RECORD.size))
+    if signature != b"PK\5\6":
+        raise zipfile.BadZipFile("bytes follow on its last record")
+    return count
 
 
 def _listed(names: Collection[str]) -> str:
@@ -272,6 +289,8 @@ def _read_member(
         shape, dtype, order, header = _read_header(stream, name)
         if dtype.hasobject:
             held = restricted_load(stream, name, budget=budget)
+            if stream.read(1):  # and so its checksum is never looked at
+                raise InvalidData(f"{name}: bytes follow on its pickle; get the file again.")
             return held.item() if isinstance(held, np.ndarray) and held.ndim == 0 else held
         size = math.prod(shape) * dtype.itemsize
         if size != entry.file_size - header:

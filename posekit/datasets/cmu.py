@@ -286,10 +286,10 @@ def _read_converted(path: Path, index: Index, name: str, array: Any) -> np.ndarr
             f"{where} has {len(array)} frames, its index names {index.frames[name]} of "
             f"{index.takes[name].group or 'no motion'}; get both again."
         )
-    if (index.metres, index.fps) != (1.0, FPS) or index.turn is not UP["z"]:
-        with np.errstate(all="ignore"):  # what is not finite is refused below
+    with np.errstate(all="ignore"):  # what is not finite is refused below
+        if (index.metres, index.fps) != (1.0, FPS) or index.turn is not UP["z"]:
             array = resample(array * index.metres @ index.turn.T, index.fps, FPS)
-    array = array.astype(np.float32)
+        array = array.astype(np.float32)
     if not np.isfinite(array).all():
         raise InvalidData(f"{where} holds NaN or infinity; get the file again.")
     return array

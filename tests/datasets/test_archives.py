@@ -14,7 +14,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from posekit.datasets.archives import load_archive, load_pickle, restricted_load
+from posekit.datasets import archives
+from posekit.datasets.archives import load_archive, load_pickle, member_names, restricted_load
 from posekit.errors import InvalidData
 
 
@@ -222,3 +223,109 @@ def test_truncated_and_foreign_files_are_named(tmp_path: Path) -> None:
         assert str(path) in str(caught.value)
     with pytest.raises(InvalidData, match=r"no member 'positions_2d'.*positions_3d"):
         load_archive(whole, ["positions_2d"])
+
+
+def test_unpacked_sizes_are_limited_for_all_members_together(tmp_path: Path) -> None:
+    path = tmp_path / "data.npz"
+    np.savez_compressed(path, **{f"{n}": np.zeros(20 << 20, dtype=np.uint8) for n in range(4)})
+    with pytest.raises(InvalidData, match="decompression bomb"):
+        load_archive(path)
+    assert load_archive(path, ["2"])["2"].shape == (20 << 20,)
+
+
+def test_steps_are_limited_for_all_members_together(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(archives, "STEPS", 50_000)
+    path = tmp_path / "data.npz"
+    header = "{'descr': '|O', 'fortran_order': False, 'shape': ()}"
+    idle = b"\x80\x03N" + b"N0" * 20_000 + b"."
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name in ("a.npy", "b.npy"):
+            archive.writestr(name, npy(header, idle))
+    assert load_archive(path, ["a"]) == {"a": None}
+    with pytest.raises(InvalidData, match="more steps than data of its size need"):
+        load_archive(path)
+
+
+def test_a_member_that_goes_on_after_its_pickle_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "data.npz"
+    header = "{'descr': '|O', 'fortran_order': False, 'shape': ()}"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("a.npy", npy(header, pickled(1) + b"more"))
+    with pytest.raises(InvalidData, match="bytes follow on its pickle"):
+        load_archive(path)
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_LZMA, zipfile.ZIP_BZIP2])
+@pytest.mark.parametrize("corrupt", [False, True])
+def test_what_numpy_never_packs_is_refused(tmp_path: Path, method: int, corrupt: bool) -> None:
+    path = tmp_path / "data.npz"
+    np.savez(tmp_path / "plain.npz", pose=np.arange(1000.0))
+    with zipfile.ZipFile(path, "w", method) as archive:
+        archive.writestr("pose.npy", zipfile.ZipFile(tmp_path / "plain.npz").read("pose.npy"))
+    if corrupt:
+        content = bytearray(path.read_bytes())
+        content[60:160] = bytes(100)
+        path.write_bytes(content)
+    with pytest.raises(InvalidData, match=r"which NumPy never writes; save it with numpy\.savez"):
+        load_archive(path)
+
+
+def test_names_of_members_are_shown_on_one_short_line(tmp_path: Path) -> None:
+    path = tmp_path / "data.npz"
+    hostile = "line\nbreak\x1b[31m" + "x" * 500
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr(hostile, b"")
+    for read in (load_archive, lambda path: load_archive(path, ["pose"])):
+        with pytest.raises(InvalidData) as caught:
+            read(path)
+        assert str(caught.value).isprintable()
+        assert len(str(caught.value)) < 300
+
+
+def test_names_that_are_no_text_twins_and_lost_members_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "data.npz"
+    np.savez(path, pose=np.arange(3.0), mask=np.arange(3.0))
+    whole = path.read_bytes()
+    marked = bytearray(whole.replace(b"mask", b"m\xff\xfek"))
+    for at in (marked.rindex(b"PK\1\2") + 8, marked.rindex(b"PK\3\4") + 6):
+        marked[at + 1] |= 0x08  # "names are UTF-8"
+    end = whole.rindex(b"PK\5\6")
+    lost = bytearray(whole)
+    directory = struct.unpack("<I", whole[end + 12 : end + 16])[0]
+    lost[end + 12 : end + 16] = struct.pack("<I", directory // 2)
+    emptied = bytearray(whole)
+    emptied[end + 8 : end + 20] = bytes(12)
+    for content in (bytes(marked), whole.replace(b"mask", b"pose"), bytes(lost), bytes(emptied)):
+        path.write_bytes(content)
+        for read in (load_archive, member_names):
+            with pytest.raises(InvalidData, match=r"data\.npz") as caught:
+                read(path)
+            assert str(caught.value).isprintable()
+
+
+@pytest.mark.parametrize(
+    "tree",
+    [
+        pytest.param([np.zeros(1 << 20)] * 100, id="one array a hundred times"),
+        pytest.param({"a": ["x" * (1 << 20)] * 100}, id="one text a hundred times"),
+    ],
+)
+def test_parts_that_are_held_over_and_over_are_refused(tree: object) -> None:
+    with pytest.raises(InvalidData, match="the same parts over and over"):
+        read(tree)
+
+
+def test_a_container_that_holds_itself_is_refused() -> None:
+    tree: list = [1]
+    tree.append(tree)
+    with pytest.raises(InvalidData, match="a container that holds itself"):
+        read(tree)
+
+
+def test_parts_that_are_held_twice_are_read() -> None:
+    pose = np.arange(1 << 20).astype(np.float64)
+    found = read({"a": pose, "b": [pose, pose], "c": [["text"]] * 1000})
+    assert found["a"] is found["b"][1]
+    assert len(found["c"]) == 1000

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -111,6 +112,101 @@ def test_converted_takes_need_their_index(converted: Path) -> None:
     path.unlink()
     with pytest.raises(DatasetNotFound, match=r"cmu_h36m17\.json"):
         load_dataset("cmu", "test", root=converted)
+
+
+def declare(folder: Path, **fields: object) -> Path:
+    """The converted takes with more in their index."""
+    path = folder / "cmu_h36m17.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **fields}))
+    return folder
+
+
+def rewrite(folder: Path, change: Callable[[np.ndarray], np.ndarray]) -> None:
+    path = folder / "cmu_h36m17.npz"
+    held = np.load(path)
+    np.savez(path, **{name: change(held[name]) for name in held})
+
+
+def walked(folder: Path) -> np.ndarray:
+    _, read = cmu.open_takes(folder)
+    return read("02_01")
+
+
+@pytest.mark.parametrize(("units", "scale"), [("m", 1.0), ("cm", 100.0), ("mm", 1000.0)])
+def test_units_of_converted_takes_are_those_that_their_index_declares(
+    converted: Path, units: str, scale: float
+) -> None:
+    expected = walked(converted)
+    rewrite(converted, lambda array: array * scale)
+    np.testing.assert_allclose(walked(declare(converted, units=units)), expected, rtol=1e-6)
+
+
+def test_takes_with_y_up_are_turned_upright(converted: Path) -> None:
+    expected = walked(converted)
+    rewrite(converted, lambda array: array[..., [0, 2, 1]] * np.float32([1, 1, -1]))
+    np.testing.assert_allclose(walked(declare(converted, up="y")), expected, atol=1e-6)
+
+
+def test_takes_of_another_frame_rate_are_resampled(converted: Path) -> None:
+    expected = walked(converted)
+    rewrite(converted, lambda array: np.repeat(array, 2, axis=0))
+    path = converted / "cmu_h36m17.json"
+    path.write_text(path.read_text().replace("150", "300"))
+    found = walked(declare(converted, fps=100))
+    assert (found.shape, found.dtype) == ((150, 17, 3), np.float32)
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        *({"fps": fps} for fps in (0, -50, 1e9, float("nan"), float("inf"), "50", True, None)),
+        *({"fps": fps} for fps in (10**400, [50])),
+        *({"units": units} for units in ("inch", 1, None, ["m"], "m\n")),
+        *({"up": up} for up in ("x", "-z", 2, None)),
+        {"parents": [-1, *range(16)]},
+        {"parents": "0"},
+        {"joints": ["hip"] * 17},
+        {"joints": 17},
+        {"clips": []},
+        {"clips": {"02_01": None}},
+        {"clips": {"02_01": {"subject": 2, "group": "walk", "frames": 150}}},
+        {"clips": {"02_01": {"subject": "S02", "group": "a\nb", "frames": 150}}},
+        {"clips": {"02_01": {"subject": "S02", "group": "walk", "frames": 1e9}}},
+        {"clips": {"x" * 100_000: {"subject": "S02", "group": "walk", "frames": 9}}},
+    ],
+    ids=lambda fields: str(fields)[:40],
+)
+def test_an_index_that_declares_what_is_not_known_is_refused(
+    converted: Path, fields: dict[str, object]
+) -> None:
+    declare(converted, **fields)
+    with pytest.raises(InvalidData, match="not the index of converted takes") as caught:
+        load_dataset("cmu", "train", root=converted)
+    assert str(caught.value).isprintable()
+    assert len(str(caught.value)) < 500
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda array: array[:-3],
+        lambda array: array[:, :16],
+        lambda array: array[..., 0],
+        lambda array: array.astype(str),
+        lambda array: array * np.nan,
+        lambda array: np.where(array == array.max(), np.inf, array),
+        lambda array: array.astype(np.float64) * 1e300,
+    ],
+    ids=["cut", "16 joints", "flat", "text", "nan", "infinity", "overflow"],
+)
+def test_converted_takes_that_are_not_what_the_index_names_are_refused(
+    converted: Path, change: Callable[[np.ndarray], np.ndarray]
+) -> None:
+    rewrite(converted, change)
+    with pytest.raises(InvalidData, match=r"cmu_h36m17\.npz") as caught:
+        load_dataset("cmu", "train", root=converted)
+    assert str(caught.value).isprintable()
 
 
 def real_motion() -> Path | None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import threading
+import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -132,6 +134,35 @@ def test_a_corrupt_archive_is_deleted_and_said(tmp_path: Path) -> None:
     ):
         download_cmu(tmp_path, url=url, report=lambda _: None)
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_LZMA, zipfile.ZIP_BZIP2, zipfile.ZIP_DEFLATED])
+def test_an_archive_whose_packing_is_corrupt_is_deleted_and_said(
+    tmp_path: Path, method: int
+) -> None:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", method) as archive:
+        archive.writestr("subjects/02/02_01.amc", motion_text(300))
+    damaged = bytearray(buffer.getvalue())
+    damaged[80:180] = bytes(100)
+    with (
+        serving(payload=bytes(damaged)) as (url, _),
+        pytest.raises(InvalidData, match=r"corrupt.*run the same command again") as caught,
+    ):
+        download_cmu(tmp_path, url=url, report=lambda _: None)
+    assert str(caught.value).isprintable()
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+def test_a_take_larger_than_any_is_not_unpacked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(download, "LARGEST_MEMBER", 1000)
+    with (
+        serving() as (url, _),
+        pytest.raises(InvalidData, match=r"02\.asf unpacks to \d+ bytes"),
+    ):
+        download_cmu(tmp_path, url=url, report=lambda _: None)
 
 
 def test_a_hash_that_is_given_must_hold(tmp_path: Path) -> None:

@@ -79,3 +79,32 @@ def test_stand_ins_and_damage_show_in_the_table(tmp_path: Path) -> None:
     damaged = row("h36m", tmp_path)
     assert damaged.state == "damaged"
     assert POSES_FILE in damaged.contents
+
+
+def test_one_damaged_file_leaves_the_other_rows_as_they_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = {row.name: row for row in data_status(tmp_path)}
+    for content in (b"", b"PK", b"\x00" * 1000, np.random.default_rng(0).bytes(5000)):
+        (tmp_path / "data_2d_h36m_line\nbreak.npz").write_bytes(content)
+        after = {row.name: row for row in data_status(tmp_path)}
+        assert after.pop("h36m").state == "damaged"
+        assert {name: row for name, row in before.items() if name in after} == after
+        for damaged in data_status(tmp_path):
+            assert damaged.contents.isprintable()
+
+    def refused(*_: object) -> None:
+        raise PermissionError(13, "Permission denied", "h36m")  # the rights of root hide this
+
+    monkeypatch.setattr(Path, "is_file", refused)
+    states = {row.name: row.state for row in data_status(tmp_path)}
+    assert (states["synthetic"], states["h36m"]) == ("generated", "damaged")
+    assert row("h36m", tmp_path).contents == "h36m: [Errno 13] Permission denied: 'h36m'"
+
+
+def test_names_of_files_are_shown_on_one_line(tmp_path: Path) -> None:
+    np.savez(tmp_path / POSES_FILE, positions_3d=np.zeros(3))
+    np.savez(tmp_path / "data_2d_h36m_line\nbreak\x1b[31m.npz", positions_2d=np.zeros(3))
+    found = row("h36m", tmp_path)
+    assert all(name.isprintable() for name, _ in found.files)
+    assert found.contents.isprintable()
