@@ -76,7 +76,7 @@ def write_references(references: Mapping[str, Reference], paper: str, path: Path
 
 def _plain(reference: Reference, arrays: Arrays) -> dict[str, Any]:
     rows = {}
-    for path, row in reference.rows.items():
+    for path, row in sorted(reference.rows.items()):
         place = f"{reference.dataset}/{path}"
         rows[path] = {
             "figures": row.figures,

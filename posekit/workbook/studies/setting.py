@@ -11,9 +11,10 @@ from typing import Any
 import torch
 
 from posekit.datasets import DATASETS
-from posekit.errors import InvalidParameter, unknown
+from posekit.errors import InvalidParameter, check_count, unknown
 from posekit.machine.code_version import code_version
 from posekit.machine.devices import choose_device
+from posekit.machine.random_state import check_seed
 from posekit.machine.storage import data_root, runs_root
 from posekit.workbook.papers import COST_METRICS, Paper, Row, RowRun, load_paper
 from posekit.workbook.papers.profiles import Profile, resolve_profile
@@ -217,7 +218,12 @@ def _check_claims(paper: Paper) -> None:
 def _seeds(wanted: int | Sequence[int] | None, default: tuple[int, ...]) -> tuple[int, ...]:
     if not wanted:
         return default
-    seeds = tuple(range(wanted)) if isinstance(wanted, int) else tuple(wanted)
-    if any(seed < 0 for seed in seeds) or len(set(seeds)) < len(seeds):
+    if isinstance(wanted, int | float):
+        check_count("seeds", wanted)
+        return tuple(range(wanted))
+    seeds = tuple(wanted)
+    for seed in seeds:
+        check_seed(seed)
+    if len(set(seeds)) < len(seeds):
         raise InvalidParameter(f"seeds are {seeds}; give different numbers of 0 or more.")
     return seeds
