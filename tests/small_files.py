@@ -8,6 +8,7 @@ from __future__ import annotations
 import copy
 import pickle
 import tempfile
+import zlib
 from collections import ChainMap
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from typing import Any, NamedTuple
 from unittest.mock import patch
 
 import numpy as np
+import pytest
 
 from posekit.datasets import (
     PoseDataset,
@@ -30,6 +32,7 @@ from posekit.datasets import (
 from posekit.datasets import h36m_motionbert as motionbert
 from posekit.datasets.archives import load_archive, load_pickle
 from posekit.datasets.synthetic.generate import generate_take
+from posekit.errors import InvalidData
 from posekit.geometry.skeletons import (
     COCO_17,
     HUMAN36M_16,
@@ -40,6 +43,7 @@ from posekit.geometry.skeletons import (
 )
 
 FRAMES = 160
+MOTIONS = ("Walking", "Running", "WalkTogether", "WalkDog")  # nobody stands still
 SUBJECTS = {
     "h36m": {"train": ("S1",), "test": ("S9",)},
     "h36m_motionbert": {"train": ("S1",), "test": ("S9",)},
@@ -115,6 +119,14 @@ class Files:
         layout = self.layout
         return load_dataset(layout.dataset, layout.split, root=root, keypoints=layout.source)
 
+    def refusal(self, root: Path) -> str:
+        """The one line with which posekit refuses them."""
+        with pytest.raises(InvalidData) as caught:
+            self.load(root)
+        assert "\n" not in str(caught.value)
+        assert str(root) in str(caught.value)
+        return str(caught.value)
+
 
 def _held(value: Any) -> np.ndarray:
     if isinstance(value, np.ndarray):
@@ -143,7 +155,6 @@ def _contents(name: str) -> dict[str, Any]:
 
 @cache
 def _motion(action: str) -> np.ndarray:
-    # Nobody stands still: shifts in time show.
     return generate_take("S9", action, 1, FRAMES + 10, "seed")
 
 
@@ -153,7 +164,8 @@ def _write(dataset: str, root: Path) -> None:
     standin = import_module(f"posekit.datasets.standins.{name}")
 
     def make_take(subject: str, action: str, number: int, frames: int) -> np.ndarray:
-        motion = _motion("Running" if number % 2 else "Walking")
+        # Any function that gives three takes of a person three motions.
+        motion = _motion(MOTIONS[zlib.crc32(f"1{action}{number}".encode()) % len(MOTIONS)])
         return np.tile(motion, (-(-frames // len(motion)), 1, 1))[:frames]
 
     extra = {"h36m": ((FRAMES, FRAMES), "walks"), "poseaug_3dhp": ()}

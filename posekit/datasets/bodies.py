@@ -15,6 +15,7 @@ from torch import Tensor
 from posekit.datasets.clips import Clip
 from posekit.errors import InvalidData
 from posekit.geometry.skeletons import Skeleton
+from posekit.machine.names_from_files import shown
 
 # Metres along a limb, mean of both sides, median over a clip. Adults of 1.45 to 2.10 m have legs
 # of 0.69 to 1.03 m from the hip's centre to the ankle's, and arms of 0.49 to 0.72 m; Human3.6M's
@@ -50,7 +51,7 @@ def check_bodies(
     """
     for clip in clips:
         if clip.pose is not None and bool(clip.valid.any()):
-            where = f"{path}: {clip.name}"
+            where = f"{path}: {shown(clip.name)}"
             _check_limbs(clip, skeleton, where)
             if clip.metres_per_unit is None:  # image units tell no place
                 _check_extent(clip, skeleton, where)

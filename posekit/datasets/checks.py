@@ -48,8 +48,8 @@ def read_points(
     return torch.from_numpy(array.astype(np.float32))
 
 
-def check_poses(points: Tensor, where: str) -> None:
-    """Refuse poses (frames, joints, 3) that hold NaN or infinity.
+def check_finite(points: Tensor, where: str) -> None:
+    """Refuse points (frames, joints, channels) that hold NaN or infinity.
 
     Raises:
         InvalidData: they do.

@@ -22,8 +22,8 @@ from posekit.datasets.archives import load_pickle
 from posekit.datasets.bodies import check_bodies
 from posekit.datasets.checks import (
     check_confidences,
+    check_finite,
     check_pixels,
-    check_poses,
     leave_out_undetected,
     read_points,
 )
@@ -142,7 +142,7 @@ def _clip(video: _Video, held: dict[str, Any], where: str) -> Clip:
     image = _points(held, "joint3d_image", video, 3, where)
     check_pixels(pixels, camera.resolution, f"{where} joint_2d")
     check_pixels(image[..., :2], camera.resolution, f"{where} joint3d_image")
-    check_poses(image, f"{where} joint3d_image")
+    check_finite(image, f"{where} joint3d_image")
     factor = _factor(held, video, where)
     image = _evaluated(held, video, image, factor, where)
     depth = image[..., 2:] * 2 / camera.resolution[0]
@@ -225,7 +225,7 @@ def _evaluated(held: dict, video: _Video, image: Tensor, factor: Tensor, where: 
     if held.get("joints_2.5d_image") is None or held.get("2.5d_factor") is None:
         return image
     true = _points(held, "joints_2.5d_image", video, 3, where).double()
-    check_poses(true, f"{where} joints_2.5d_image")
+    check_finite(true, f"{where} joints_2.5d_image")
     scaled = (true - true[:, :1]) / factor[:, None, None]
     apart = (scaled - (image - image[:, :1])) * factor[:, None, None]
     error = float(apart.norm(dim=-1).median())

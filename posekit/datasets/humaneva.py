@@ -173,11 +173,19 @@ def _check(recordings: Sequence[_Recording], paths: tuple[Path, Path], fit: Fit)
 
 
 def _fitted_alone(item: _Recording) -> tuple[list[float], list[float]] | None:
-    """Intrinsics of one recording; None where its poses and keypoints fit no camera."""
+    """Intrinsics of one recording; None where its poses and keypoints fit no camera.
+
+    Left and right count as their middle, so that it does not matter which is called which.
+    """
+    middles = _Recording(item.view, _middles(item.pose), converted(item.pixels, _middles))
     try:
-        return _intrinsics([item])
+        return _intrinsics([middles])
     except InvalidData:  # it is judged by the camera that the others give
         return None
+
+
+def _middles(points: Tensor) -> Tensor:
+    return (points + points[:, list(HUMANEVA_15.mirror)]) / 2
 
 
 def _calibrate(recordings: Sequence[_Recording]) -> dict[tuple[str, str], Camera]:

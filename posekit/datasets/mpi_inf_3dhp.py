@@ -22,8 +22,8 @@ from posekit.datasets import annot_data
 from posekit.datasets.archives import load_archive
 from posekit.datasets.bodies import check_bodies
 from posekit.datasets.checks import (
+    check_finite,
     check_pixels,
-    check_poses,
     leave_out_undetected,
     read_points,
 )
@@ -234,9 +234,11 @@ def _clip(sequence: _Sequence) -> Clip:
             "again."
         )
     valid = _valid(sequence.valid, len(pose), where)
+    # Frames that are not scored are seen by a lifter all the same.
+    check_finite(pixels, f"{where} data_2d")
+    check_finite(pose, f"{where} data_3d")
     if bool(valid.any()):
         check_pixels(pixels[valid], sequence.camera.resolution, where)
-        check_poses(pose[valid], f"{where} data_3d")
         if float(pose[valid].abs().amax()) < FEWEST_MILLIMETRES:
             raise InvalidData(
                 f"{where}: poses reach to {float(pose[valid].abs().amax()):.2f} and look like "

@@ -20,6 +20,7 @@ from posekit.datasets.clips import Clip
 from posekit.errors import InvalidData
 from posekit.geometry.cameras import Camera
 from posekit.geometry.skeletons import Skeleton
+from posekit.machine.names_from_files import shown
 
 Rig = Mapping[str, Camera]
 """The calibrated cameras of a room, by name."""
@@ -145,7 +146,7 @@ def check_pairing(
             own = _check_view(view, siblings[clip.subject], comparison, DISPLACED)
             apart = float(_pixels(view, project(clip, view.frames)[None], DETECTED))
             if apart > max(2 * own, 2 * DOUBTFUL * view.pixel):
-                take = f"{clip.subject}/{clip.take}"
+                take = shown(f"{clip.subject}/{clip.take}")
                 shifted[take] = max(apart, shifted.get(take, 0.0))
         else:
             _check_view(view, siblings[clip.subject], comparison, fit)
@@ -158,7 +159,7 @@ def _view(clip: Clip, path: Path | str) -> _View:
     held = usable.any(1).nonzero()[:, 0]
     if len(held) == 0:
         raise InvalidData(
-            f"{path}: {clip.name}: no joint is detected in any valid frame; detect it again."
+            f"{path}: {shown(clip.name)}: no joint is detected in any valid frame; detect it again."
         )
     frames = held[torch.linspace(0, len(held) - 1, min(len(held), SAMPLES)).round().long()]
     seen = torch.where(usable[frames][..., None], clip.keypoints[frames][..., :2], torch.nan)
@@ -169,7 +170,7 @@ def _check_view(view: _View, siblings: Sequence[Clip], comparison: _Comparison, 
     """The view's own distance in pixels, if it passes."""
     due = comparison.project(view.clip, view.frames)
     own = float(_pixels(view, due[None], fit))
-    told = f"{comparison.path}: keypoints of {view.clip.name} lie"
+    told = f"{comparison.path}: keypoints of {shown(view.clip.name)} lie"
     if not own <= min(DOUBTFUL, fit.limit) * view.pixel:
         # Views and takes are far apart: where they were mixed up, so are the keypoints.
         far = not own <= fit.limit * view.pixel / 2
@@ -202,7 +203,7 @@ def _best_alternative(
         here = _pixels(view, torch.where(there, due, torch.nan), fit)
         apart = _pixels(view, others, fit)
         found += map(_Alternative, apart.tolist(), here.tolist(), what)
-    limit = fit.limit * view.pixel
+    limit = max(fit.limit, DOUBTFUL) * view.pixel
     fitting = (one for one in found if one.apart < CLEARLY * one.here and one.apart <= limit)
     return min(fitting, default=None)
 
@@ -238,7 +239,10 @@ def _other_cameras(
     ]
     if views:
         seen = [_due(other, frames, comparison.project) for other in views]
-        yield [f"those seen by camera {other.camera_name}" for other in views], torch.stack(seen)
+        yield (
+            [f"those seen by camera {shown(other.camera_name)}" for other in views],
+            torch.stack(seen),
+        )
 
 
 def _other_takes(
@@ -252,7 +256,7 @@ def _other_takes(
     ]
     if takes:
         seen = [_due(other, view.frames, comparison.project) for other in takes]
-        yield [f"those of take {other.take}" for other in takes], torch.stack(seen)
+        yield [f"those of take {shown(other.take)}" for other in takes], torch.stack(seen)
 
 
 def _other_times(view: _View, comparison: _Comparison) -> Iterator[_Poses]:

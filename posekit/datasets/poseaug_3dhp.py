@@ -18,7 +18,7 @@ from torch import Tensor
 from posekit.datasets import human36m
 from posekit.datasets.archives import load_archive, member_names
 from posekit.datasets.bodies import check_bodies
-from posekit.datasets.checks import check_poses, leave_out_undetected, read_points
+from posekit.datasets.checks import check_finite, leave_out_undetected, read_points
 from posekit.datasets.clips import Clip, Reading
 from posekit.datasets.locate import find_folder, licensed, listing, not_found
 from posekit.datasets.mpi_inf_3dhp import NOMINAL, TEST_FPS, camera_of_test
@@ -94,7 +94,6 @@ def _test_clips(path: Path) -> list[Clip]:
     joints = HUMAN36M_16.joints
     pose = read_points(held["pose3d"], joints, 3, f"{path}: pose3d")
     points = read_points(held["pose2d"], joints, 2, f"{path}: pose2d")
-    _check_values(pose, points, path)
     total = sum(FRAMES.values())
     if not len(pose) == len(points) == total:
         raise InvalidData(
@@ -103,19 +102,24 @@ def _test_clips(path: Path) -> list[Clip]:
         )
     bounds = pairwise(accumulate(FRAMES.values(), initial=0))
     return [
-        Clip(
-            subject=sequence,
-            action=sequence,
-            take=sequence,
-            camera_name="0",
-            camera=camera_of_test(sequence),
-            keypoints=points[start:stop],
-            pose=pose[start:stop],
-            valid=torch.ones(stop - start, dtype=torch.bool),
-            fps=TEST_FPS,
-        )
+        _clip(sequence, pose[start:stop], points[start:stop], path)
         for sequence, (start, stop) in zip(FRAMES, bounds, strict=True)
     ]
+
+
+def _clip(sequence: str, pose: Tensor, points: Tensor, path: Path) -> Clip:
+    _check_values(pose, points, f"{path}: {sequence}")
+    return Clip(
+        subject=sequence,
+        action=sequence,
+        take=sequence,
+        camera_name="0",
+        camera=camera_of_test(sequence),
+        keypoints=points,
+        pose=pose,
+        valid=torch.ones(len(pose), dtype=torch.bool),
+        fps=TEST_FPS,
+    )
 
 
 def _checked(clips: Sequence[Clip], path: Path) -> list[str]:
@@ -150,17 +154,16 @@ def _along_the_axis(clip: Clip, frames: Tensor) -> Tensor:
     return flat * size.sqrt()[..., None, None]
 
 
-def _check_values(pose: Tensor, points: Tensor, path: Path) -> None:
-    check_poses(pose, f"{path}: pose3d")
-    if not bool(torch.isfinite(points).all()):
-        raise InvalidData(f"{path}: pose2d holds NaN or infinity; make the file again.")
+def _check_values(pose: Tensor, points: Tensor, where: str) -> None:
+    check_finite(pose, f"{where}: pose3d")
+    check_finite(points, f"{where}: pose2d")
     if float(points.abs().max()) > LARGEST_NORMALISED:
         raise InvalidData(
-            f"{path}: pose2d ranges from {float(points.min()):.0f} to {float(points.max()):.0f} "
+            f"{where}: pose2d ranges from {float(points.min()):.0f} to {float(points.max()):.0f} "
             "and looks like pixels; screen-normalised coordinates (about -1 to 1) are due."
         )
     if float(pose.abs().max()) > LARGEST_METRES:
         raise InvalidData(
-            f"{path}: pose3d reaches to {float(pose.abs().max()):.0f} and looks like "
+            f"{where}: pose3d reaches to {float(pose.abs().max()):.0f} and looks like "
             "millimetres; metres are due."
         )

@@ -17,9 +17,10 @@ import torch
 from torch import Tensor
 
 from posekit.datasets.archives import load_archive
-from posekit.datasets.checks import check_confidences, check_pixels, check_poses, read_points
+from posekit.datasets.checks import check_confidences, check_finite, check_pixels, read_points
 from posekit.errors import InvalidData
 from posekit.geometry.skeletons import Skeleton
+from posekit.machine.names_from_files import shown
 
 Nested = dict[str, dict[str, Any]]
 
@@ -62,7 +63,7 @@ class View:
         Raises:
             InvalidData: other shapes, NaN, keypoints that are no pixels, or too few of them.
         """
-        name = f"{self.subject}/{self.take}"
+        name = shown(f"{self.subject}/{self.take}")
         world = read_points(self.world, joints, 3, f"{self.poses_path}: {name}")
         where = f"{self.keypoints_path}: {name}/{self.camera_name}"
         pixels = read_points(self.pixels, keypoints, 2, where, confidence=True)
@@ -77,7 +78,7 @@ class View:
         check_pixels(pixels[..., :2], resolution, where)
         if pixels.shape[-1] == 3:
             check_confidences(pixels[..., 2], where)
-        check_poses(world, f"{self.poses_path}: {name}")
+        check_finite(world, f"{self.poses_path}: {name}")
         return world, pixels
 
 
@@ -105,7 +106,7 @@ def read_keypoints(path: Path, layouts: Mapping[str, Skeleton]) -> tuple[Nested,
     if "positions_2d" not in archive:
         raise InvalidData(
             f"{path}: no member 'positions_2d', the archive holds "
-            f"{', '.join(sorted(archive))}; is it another file?"
+            f"{', '.join(map(shown, sorted(archive)))}; is it another file?"
         )
     layout = _layout(archive.get("metadata", {}), layouts, path)
     return _nested(archive["positions_2d"], path), layout
@@ -120,17 +121,15 @@ def _layout(metadata: Any, layouts: Mapping[str, Skeleton], path: Path) -> str:
         )
     layout = metadata.get("layout_name", next(iter(layouts)))
     if not isinstance(layout, str) or layout not in layouts:
-        told = repr(layout)[:40] if isinstance(layout, str) else f"a {type(layout).__name__}"
         raise InvalidData(
-            f"{path}: joint layout {told} is none of {', '.join(layouts)}; convert the keypoints, "
-            "or is it another file?"
+            f"{path}: joint layout {shown(layout)!r} is none of {', '.join(layouts)}; convert the "
+            "keypoints, or is it another file?"
         )
     skeleton = layouts[layout]
     joints = metadata.get("num_joints", skeleton.joints)
     if not isinstance(joints, int | np.integer) or joints != skeleton.joints:
-        told = int(joints) if isinstance(joints, int | np.integer) else type(joints).__name__
         raise InvalidData(
-            f"{path}: metadata tell num_joints {told}, {skeleton.joints} joints are due in layout "
+            f"{path}: metadata tell num_joints {shown(joints)}, {skeleton.joints} are due in layout "
             f"{layout}; convert the keypoints, or is it another file?"
         )
     symmetry = metadata.get("keypoints_symmetry")
@@ -164,7 +163,7 @@ def present_subjects(poses: Nested, wanted: Sequence[str], split: str, path: Pat
     if not subjects:
         raise InvalidData(
             f"{path}: the {split} split is empty; expected subjects {', '.join(wanted)}, the file "
-            f"holds {', '.join(poses) or 'none'}."
+            f"holds {', '.join(map(shown, poses)) or 'none'}."
         )
     return subjects
 
@@ -184,10 +183,10 @@ def views_of(
     """
     views = []
     for take, world in poses.items():
-        found = detections.get(subject, {}).get(take)
+        name, found = shown(f"{subject}/{take}"), detections.get(subject, {}).get(take)
         if found is None:
             raise InvalidData(
-                f"{keypoints_path}: no keypoints of {subject}/{take}, which is in "
+                f"{keypoints_path}: no keypoints of {name}, which is in "
                 f"{poses_path.name}; 2D and 3D are of different subjects or takes: get both from "
                 "the same preparation."
             )
@@ -196,12 +195,12 @@ def views_of(
         count = len(found) if several else 0
         if count != len(cameras):
             raise InvalidData(
-                f"{keypoints_path}: {subject}/{take} must hold {len(cameras)} arrays, one per "
+                f"{keypoints_path}: {name} must hold {len(cameras)} arrays, one per "
                 f"camera, found {count or type(found).__name__}."
             )
         views += [
-            View(subject, take, name, world, pixels, poses_path, keypoints_path)
-            for name, pixels in zip(cameras, found, strict=True)
+            View(subject, take, camera, world, pixels, poses_path, keypoints_path)
+            for camera, pixels in zip(cameras, found, strict=True)
         ]
     return views
 
@@ -213,8 +212,10 @@ def all_valid(frames: int) -> Tensor:
 
 def _nested(tree: Any, path: Path) -> Nested:
     if isinstance(tree, dict) and all(isinstance(takes, dict) for takes in tree.values()):
-        return tree
+        names = [name for names in (tree, *tree.values()) for name in names]
+        if all(isinstance(name, str) for name in names):
+            return tree
     raise InvalidData(
-        f"{path}: expected a dictionary subject -> take -> array, found "
-        f"{type(tree).__name__}; is it another file?"
+        f"{path}: expected a dictionary subject -> take -> array, named by text, "
+        f"found {type(tree).__name__}; is it another file?"
     )

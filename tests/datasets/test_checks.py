@@ -11,8 +11,8 @@ import torch
 
 from posekit.datasets.checks import (
     check_confidences,
+    check_finite,
     check_pixels,
-    check_poses,
     converted,
     leave_out_undetected,
     read_points,
@@ -47,10 +47,10 @@ def test_arrays_of_joints_become_float32() -> None:
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
 def test_poses_must_be_finite(value: float) -> None:
     poses = torch.zeros(3, 17, 3)
-    check_poses(poses, "data.npz")
+    check_finite(poses, "data.npz")
     poses[1, 2, 0] = value
     with pytest.raises(InvalidData, match=r"data\.npz holds NaN or infinity"):
-        check_poses(poses, "data.npz")
+        check_finite(poses, "data.npz")
 
 
 def test_swapped_width_and_height_are_noticed_on_oblong_images() -> None:

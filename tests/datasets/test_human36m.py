@@ -14,6 +14,8 @@ from data_files import projection_mismatch
 
 from posekit.datasets import load_dataset
 from posekit.datasets.archives import load_archive
+from posekit.datasets.checks import undetected
+from posekit.datasets.windows import ClipBank
 from posekit.errors import DatasetNotFound, InvalidData, InvalidParameter
 from posekit.geometry.skeletons import HUMAN36M_17
 
@@ -224,6 +226,18 @@ BROKEN = {
     "NaN in 3D": (POSES, edit_array(with_nan), "holds NaN or infinity"),
     "normalised 2D": (DETECTIONS, edit_array(lambda a: a / 500 - 1), "look normalised"),
     "other image": (DETECTIONS, edit_array(lambda a: a * 4), "outside the 1000 x 1000 image"),
+    "other layout": (
+        DETECTIONS,
+        lambda m: m["metadata"].update(layout_name="halpe26"),
+        "joint layout 'halpe26' is none of h36m, coco",
+    ),
+    "other sides": (
+        DETECTIONS,
+        lambda m: m["metadata"].update(
+            keypoints_symmetry=m["metadata"]["keypoints_symmetry"][::-1]
+        ),
+        "keypoints_symmetry contradicts layout h36m",
+    ),
     "other takes": (DETECTIONS, swap_subjects, "keypoints of S9/Walking"),
 }
 
@@ -252,6 +266,60 @@ def test_coco_keypoints_are_converted_and_noted(root: Path) -> None:
         index = HUMAN36M_17.index(joint)
         torch.testing.assert_close(clip.keypoints[:, index], projected[:, index])
     assert any("COCO" in note for note in dataset.notes)
+
+
+def test_coco_joints_that_were_not_detected_spoil_what_is_made_of_them(root: Path) -> None:
+    def to_coco(members: dict) -> None:
+        members["metadata"] = {"layout_name": "coco", "num_joints": 17}
+        for subject in members["positions_2d"].values():
+            for take, views in subject.items():
+                subject[take] = [human36m_to_coco(view) for view in views]
+        takes(members)["Walking"][0][7, 11] = 0  # left hip
+
+    change(root, TRUTH, to_coco)
+    dataset = load_dataset("h36m", "test", root=root, keypoints="gt")
+    missing = undetected(dataset.clips[0])[7].nonzero()[:, 0].tolist()
+    assert [HUMAN36M_17.joint_names[joint] for joint in missing] == ["hip", "left hip", "spine"]
+
+
+def test_views_as_one_array_and_confidences_are_read(root: Path) -> None:
+    before = load_dataset("h36m", "test", root=root)
+
+    def stack(members: dict) -> None:
+        for subject, held in members["positions_2d"].items():
+            for take, views in held.items():
+                frames = min(map(len, views))
+                views = np.stack([view[:frames] for view in views])
+                scores = np.full_like(views[..., :1], 0.5 + 0.01 * len(subject + take))
+                held[take] = np.concatenate([views, scores], axis=-1)
+
+    change(root, DETECTIONS, stack)
+    after = load_dataset("h36m", "test", root=root)
+    for one, other in zip(before.clips, after.clips, strict=True):
+        assert other.keypoints.shape == (one.frames, 17, 3)
+        assert torch.equal(one.keypoints, other.keypoints[..., :2])
+        score = 0.5 + 0.01 * len(other.subject + other.take)
+        assert bool((other.keypoints[..., 2] - score).abs().max() < 1e-6)
+    bank = ClipBank(after, torch.device("cpu"), 3)
+    assert bank.keypoints.shape[-1] == 3
+
+
+def undetect(members: dict) -> None:
+    """Two wrists of the second camera's S9/Walking, one of them twice."""
+    view = takes(members)["Walking"][1].copy()
+    view[4, 13] = view[9, 13] = view[9, 16] = 0
+    takes(members)["Walking"][1] = view
+
+
+def test_undetected_joints_are_counted_and_tested_all_the_same(root: Path) -> None:
+    change(root, DETECTIONS, undetect)
+    dataset = load_dataset("h36m", "test", root=root)
+    frames = dataset.frames
+    assert dataset.notes[-1] == (
+        f"Joints that were not detected, written as (0, 0): 3 in 2 of {frames} frames; these "
+        "frames are scored like all others."
+    )
+    assert all(bool(clip.valid.all()) for clip in dataset.clips)
 
 
 def human36m_to_coco(points: np.ndarray) -> np.ndarray:

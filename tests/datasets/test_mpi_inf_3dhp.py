@@ -85,6 +85,23 @@ def test_raw_annotations_hold_what_the_converted_file_holds(root: Path, name: st
     assert (row.state, row.missing) == ("found", ())
 
 
+def test_frames_with_undetected_joints_are_not_trained_on(root: Path) -> None:
+    def undetect(members: dict[str, Any]) -> None:
+        arrays = members["data"]["S3 Seq1"][0]["4"]
+        arrays["data_2d"] = arrays["data_2d"].copy()
+        arrays["data_2d"][5:8, 4] = 0
+
+    change_archive(root / "mpi_inf_3dhp" / TRAIN, undetect)
+    train = load_dataset(UNIVERSAL, "train", root=root)
+    spoilt = [clip for clip in train.clips if not bool(clip.valid.all())]
+    assert [clip.name for clip in spoilt] == ["S3/Seq1/4"]
+    assert (~spoilt[0].valid).nonzero()[:, 0].tolist() == [5, 6, 7]
+    assert train.notes[-1] == (
+        f"Joints that were not detected, written as (0, 0): 3 in 3 of {train.frames:,} frames; "
+        "these frames are left out of training."
+    )
+
+
 def test_short_sizes_keep_valid_frames(root: Path) -> None:
     def late(members: dict[str, Any]) -> None:
         for arrays in members["data"].values():
@@ -185,7 +202,7 @@ BROKEN = {
     "NaN in 2D": (
         TEST,
         of_ts1("data_2d", lambda a: nan_at_start(a[::-1])[::-1]),
-        "hold NaN or infinity",
+        "holds NaN or infinity",
     ),
     "NaN in 3D": (
         TEST,

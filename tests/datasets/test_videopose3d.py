@@ -40,8 +40,9 @@ def test_a_file_says_its_layout_or_has_that_of_its_data_set(tmp_path: Path) -> N
     assert read_keypoints(named, LAYOUTS)[1] == "coco"
     with pytest.raises(InvalidData, match="no member 'positions_2d', the archive holds pos"):
         read_keypoints(save(tmp_path / "other.npz", poses=tree), LAYOUTS)
-    with pytest.raises(InvalidData, match="expected a dictionary subject -> take -> array"):
-        read_poses(save(tmp_path / "flat.npz", positions_3d={"S1": [1, 2]}))
+    for odd in ({"S1": [1, 2]}, {"S1": {3: np.zeros((3, 17, 3))}}, {1: {"Walking": 2}}):
+        with pytest.raises(InvalidData, match="expected a dictionary subject -> take -> array"):
+            read_poses(save(tmp_path / "odd.npz", positions_3d=odd))
 
 
 def test_subjects_are_those_of_the_split_that_the_file_holds() -> None:
@@ -110,9 +111,9 @@ SIDES = [list(HUMAN36M_17.left), list(HUMAN36M_17.right)]
 DECLARED = {
     "another layout": ({"layout_name": "mpii"}, "joint layout 'mpii' is none of h36m, coco"),
     "a layout of 17 joints": ({"layout_name": "halpe26", "num_joints": 17}, "layout 'halpe26'"),
-    "no name": ({"layout_name": ["h36m"]}, "joint layout a list is none"),
-    "other joints": ({"num_joints": 16}, "num_joints 16, 17 joints are due"),
-    "no number": ({"num_joints": None}, "num_joints NoneType"),
+    "no name": ({"layout_name": ["h36m"]}, "joint layout '<list>' is none"),
+    "other joints": ({"num_joints": 16}, "num_joints 16, 17 are due"),
+    "no number": ({"num_joints": None}, "num_joints None"),
     "sides exchanged": ({"keypoints_symmetry": SIDES[::-1]}, "contradicts layout h36m"),
     "sides of COCO": (
         {"layout_name": "h36m", "keypoints_symmetry": [[1, 3, 5], [2, 4, 6]]},
