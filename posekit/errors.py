@@ -53,3 +53,13 @@ def unknown(kind: str, value: object, choices: Iterable[str]) -> str:
     near = difflib.get_close_matches(str(value), choices, n=1)
     hint = f"did you mean {near[0]!r}? " if near else ""
     return f"unknown {kind} {value!r}; {hint}choose one of: {', '.join(choices)}."
+
+
+def check_count(name: str, value: object) -> None:
+    """Refuse a number of frames, samples or steps below 1.
+
+    Raises:
+        InvalidParameter: no whole number from 1.
+    """
+    if type(value) is not int or value < 1:
+        raise InvalidParameter(f"{name} is {value!r:.60}; give a whole number from 1.")

@@ -5,10 +5,16 @@ from __future__ import annotations
 from dataclasses import replace
 
 from posekit.datasets.clips import Clip, PoseDataset
+from posekit.errors import check_count
 
 
 def downsample(dataset: PoseDataset, step: int) -> PoseDataset:
-    """Every ``step``-th frame of every clip, starting with the first (VideoPose3D)."""
+    """Every ``step``-th frame of every clip, starting with the first (VideoPose3D).
+
+    Raises:
+        InvalidParameter: a step below 1.
+    """
+    check_count("step", step)
     if step == 1:
         return dataset
     return replace(
@@ -24,9 +30,13 @@ def some_views(dataset: PoseDataset, cameras: int | None) -> PoseDataset:
     Args:
         dataset: the whole split.
         cameras: views of each take; None for all.
+
+    Raises:
+        InvalidParameter: less than one view.
     """
     if cameras is None:
         return dataset
+    check_count("cameras", cameras)
     takes: dict[tuple[str, str], list[Clip]] = {}
     for clip in dataset.clips:
         takes.setdefault((clip.subject, clip.take), []).append(clip)

@@ -12,8 +12,8 @@ from torch import Tensor
 from posekit.datasets.clips import PoseDataset
 from posekit.datasets.selection import downsample
 from posekit.datasets.windows import ClipBank, Windows, evaluation_windows
-from posekit.errors import InvalidData, InvalidParameter
-from posekit.evaluation.prediction import Predictions, check_count
+from posekit.errors import InvalidData, InvalidParameter, check_count
+from posekit.evaluation.prediction import Predictions
 from posekit.evaluation.protocols import D3DP_PROTOCOL, Protocol
 from posekit.evaluation.scoring import METRICS, Evaluation, score
 from posekit.machine.devices import choose_device

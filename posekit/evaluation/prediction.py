@@ -10,7 +10,7 @@ from torch import Tensor
 from posekit.datasets.clips import PoseDataset
 from posekit.datasets.selection import downsample
 from posekit.datasets.windows import ClipBank, Rule, Windows, evaluation_windows
-from posekit.errors import InvalidData, InvalidParameter
+from posekit.errors import InvalidData, InvalidParameter, check_count
 from posekit.evaluation.optimisation import Optimisation, optimise
 from posekit.evaluation.protocols import Protocol
 from posekit.machine.devices import choose_device
@@ -209,16 +209,6 @@ def _scored_frames(prediction: Tensor, lifter: Lifter, windows: Windows, rule: R
         return prediction
     position = frames - 1 if rule == "causal" else frames // 2
     return prediction[:, position : position + 1]
-
-
-def check_count(name: str, value: int) -> None:
-    """Refuse a number of windows, samples or steps below 1.
-
-    Raises:
-        InvalidParameter: no whole number from 1.
-    """
-    if type(value) is not int or value < 1:
-        raise InvalidParameter(f"{name} is {value!r:.60}; give a whole number from 1.")
 
 
 def _check_finite(out: Tensor, windows: Windows, bank: ClipBank) -> None:

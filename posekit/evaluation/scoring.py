@@ -13,7 +13,7 @@ from torch import Tensor
 
 from posekit import metrics
 from posekit.datasets.clips import PoseDataset
-from posekit.errors import InvalidData, InvalidParameter
+from posekit.errors import InvalidData, InvalidParameter, unknown
 from posekit.evaluation.prediction import Predictions, predict
 from posekit.evaluation.protocols import Protocol, scored_clips
 from posekit.models.lifters import Lifter
@@ -94,9 +94,13 @@ def score(
         measured: errors that are not computed here: metric -> (W, T) metres per scored frame.
 
     Raises:
-        InvalidParameter: predictions made with another window rule, or without the flip.
+        InvalidParameter: an unknown metric, predictions made with another window rule, or without
+            the flip.
         InvalidData: no clip to score, or no true poses.
     """
+    for name in names:
+        if name not in METRICS:
+            raise InvalidParameter(unknown("metric", name, METRICS))
     _check_scorable(predictions, protocol)
     rows = _Rows(predictions, protocol)
     joints, mpjpe = _joint_errors(rows)

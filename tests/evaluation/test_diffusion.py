@@ -64,3 +64,13 @@ def test_oracles_bound_and_p_best_falls_with_the_batch(d3dp):
 def test_hypotheses_are_not_aggregated_in_image_units(d3dp, image_units):
     with pytest.raises(InvalidData, match="image units"):
         evaluate_hypotheses(d3dp, image_units, hypotheses=1, iterations=1, seed=0, device="cpu")
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"hypotheses": 0}, {"iterations": -1}, {"batch": 0}, {"seed": -1}, {"seed": 2**32}]
+)
+def test_numbers_that_give_no_samples_are_refused(d3dp, wrong):
+    numbers = {"hypotheses": 1, "iterations": 1, "batch": 2, "seed": 0, **wrong}
+    (name,) = wrong
+    with pytest.raises(InvalidParameter, match=f"{name} is"):
+        evaluate_hypotheses(d3dp, tiny.dataset(), device="cpu", **numbers)

@@ -11,6 +11,7 @@ from posekit.evaluation import evaluate, predict, score
 from posekit.evaluation.optimisation import Optimisation
 from posekit.evaluation.prediction import predict_optimised
 from posekit.evaluation.protocols import HOT_SEQUENCE, MHFORMER, MIXSTE, VIDEOPOSE3D
+from posekit.geometry.skeletons import MPI_INF_3DHP_17
 
 
 def test_sequence_lifter_scored_at_the_middle_frame(lifter):
@@ -87,3 +88,45 @@ def test_refusals(lifter):
         predict(tiny.TinyLifter(output="frame"), tiny.dataset(), protocol=MIXSTE, device="cpu")
     with pytest.raises(InvalidParameter, match="float32, bf16"):
         predict(lifter, tiny.dataset(), protocol=MIXSTE, device="cpu", precision="half")
+
+
+class OtherLength(tiny.TinyLifter):
+    """Predicts every frame, or one, whatever it declares."""
+
+    def __init__(self, declared, length):
+        super().__init__(output=declared)
+        self.length = length
+
+    def forward(self, keypoints):
+        return torch.zeros(len(keypoints), self.length, 17, 3)
+
+
+@pytest.mark.parametrize(
+    ("declared", "length", "protocol"),
+    [
+        ("sequence", 1, MIXSTE),
+        ("sequence", 1, VIDEOPOSE3D),
+        ("sequence", 8, VIDEOPOSE3D),
+        ("frame", 9, VIDEOPOSE3D),
+        ("frame", 2, VIDEOPOSE3D),
+    ],
+)
+def test_another_number_of_frames_than_declared_is_refused(declared, length, protocol):
+    with pytest.raises(InvalidData, match=f"OtherLength predicts .* declares output '{declared}'"):
+        predict(OtherLength(declared, length), tiny.dataset(), protocol=protocol, device="cpu")
+
+
+@pytest.mark.parametrize("batch_size", [0, -3, True, 2.0, "4"])
+def test_a_batch_of_no_windows_is_refused(lifter, batch_size):
+    with pytest.raises(InvalidParameter, match=r"batch_size is .*; give a whole number from 1"):
+        evaluate(lifter, tiny.dataset(), protocol=MIXSTE, device="cpu", batch_size=batch_size)
+
+
+def test_data_of_other_joints_are_refused_even_if_as_many(lifter):
+    other = tiny.dataset(skeleton=MPI_INF_3DHP_17)
+    for run in (
+        lambda: predict(lifter, other, protocol=MIXSTE, device="cpu"),
+        lambda: predict_optimised(lifter, other, Optimisation(), protocol=MHFORMER),
+    ):
+        with pytest.raises(InvalidParameter, match=r"TinyLifter lifts .* tiny holds those of"):
+            run()

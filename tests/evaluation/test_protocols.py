@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 import tiny
 
+from posekit.datasets.selection import downsample
 from posekit.errors import InvalidData, InvalidParameter
 from posekit.evaluation import predict, score
 from posekit.evaluation.protocols import (
@@ -55,3 +56,18 @@ def test_a_stride_belongs_to_whole_windows(protocol, stride):
 def test_an_unknown_choice_is_refused():
     with pytest.raises(InvalidParameter, match="choose one of"):
         Protocol("mine", windows="sequence", root="fixed")
+
+
+@pytest.mark.parametrize("option", ["actions", "subjects", "excluded", "pck_without"])
+@pytest.mark.parametrize("value", ["S11", ["S11"], (11,)])
+def test_names_come_in_a_tuple(option, value):
+    with pytest.raises(InvalidParameter, match=rf"{option} is .*; give a tuple of names"):
+        replace(MIXSTE, **{option: value})
+
+
+@pytest.mark.parametrize("step", [0, -2, True, 1.5])
+def test_frames_are_kept_one_in_a_whole_number(step):
+    with pytest.raises(InvalidParameter, match="downsample is"):
+        replace(MIXSTE, downsample=step)
+    with pytest.raises(InvalidParameter, match="step is"):
+        downsample(tiny.dataset(), step)

@@ -9,7 +9,7 @@ import torch
 
 from posekit import metrics
 from posekit.errors import InvalidData, InvalidParameter
-from posekit.evaluation import evaluate, predict, score
+from posekit.evaluation import evaluate, predict, score, scoring
 from posekit.evaluation.protocols import MHFORMER, MIXSTE, MOTIONBERT
 from posekit.geometry.skeletons import HUMAN36M_17, mirror_points
 
@@ -168,3 +168,27 @@ def test_frames_of_several_windows_count_once(image_units):
     by_frame = [errors[numbers == number].mean() for number in range(21)]
     assert found.per_clip["mpjpe"][0] == pytest.approx(np.mean(by_frame), rel=1e-5)
     assert len(errors) > len(by_frame)
+
+
+@pytest.mark.parametrize("names", ["mpjpe", ("mpjpee",)])
+def test_unknown_metrics_are_refused(lifter, names):
+    predictions = predict(lifter, tiny.dataset(), protocol=MIXSTE, device="cpu")
+    with pytest.raises(InvalidParameter, match="unknown metric"):
+        score(predictions, MIXSTE, names=names)
+
+
+@pytest.mark.parametrize("velocity", ["across windows", "within windows"])
+@pytest.mark.parametrize("part", [1, 2, 3, 7, 50])
+def test_parts_do_not_decide_a_digit(lifter, monkeypatch, velocity, part):
+    marked = replace(tiny.clip(25, "S8"), valid=torch.arange(25) != 4)
+    dataset = tiny.dataset(tiny.clip(40), marked, tiny.clip(7, "S11"))
+    protocol = replace(MIXSTE, velocity=velocity)
+    predictions = predict(lifter, dataset, protocol=protocol, device="cpu")
+    whole = score(predictions, protocol)
+    monkeypatch.setattr(scoring, "FRAMES_PER_PART", part)
+    parts = score(predictions, protocol)
+    for kind in ("metrics", "per_joint"):
+        assert getattr(parts, kind) == pytest.approx(getattr(whole, kind), rel=1e-6)
+    for kind in ("per_clip", "per_frame"):
+        for name, values in getattr(whole, kind).items():
+            np.testing.assert_allclose(getattr(parts, kind)[name], values, rtol=1e-4, atol=1e-6)

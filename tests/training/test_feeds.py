@@ -7,6 +7,7 @@ import tiny
 import torch
 
 from posekit.errors import InvalidData, InvalidParameter
+from posekit.geometry.skeletons import MPI_INF_3DHP_17
 from posekit.training import LiftingFeed, LiftingRecipe, fit
 from posekit.training.feeds import jittered
 
@@ -87,3 +88,18 @@ def test_a_lifter_may_supervise_whole_windows_around_each_frame():
     frames = sum(clip.frames for clip in dataset.clips)
     assert log.steps == -(-frames // 16)
     assert log.rows[-1]["total"] > log.rows[-1]["position"]
+
+
+def test_data_of_other_joints_are_refused_even_if_as_many():
+    other = tiny.dataset(skeleton=MPI_INF_3DHP_17)
+    with pytest.raises(InvalidParameter, match=r"TinyLifter lifts .* tiny holds those of"):
+        fit(tiny.TinyLifter(), LiftingFeed(other, RECIPE), seed=0, device="cpu")
+
+
+def test_a_prediction_that_would_be_broadcast_is_refused():
+    class OneFrame(tiny.TinyLifter):
+        def forward(self, keypoints):
+            return super().forward(keypoints)[:, :1]
+
+    with pytest.raises(InvalidData, match=r"predicts \(4, 1, 17, 3\) .* target is \(4, 9, 17, 3\)"):
+        fit(OneFrame(), LiftingFeed(tiny.dataset(), RECIPE), seed=0, device="cpu")

@@ -212,3 +212,25 @@ def test_the_momentum_of_normalisation_falls_by_epochs():
     assert lifter.momenta == pytest.approx([0.1 * 100 ** -(epoch / 4) for epoch in range(4)])
     with pytest.raises(InvalidParameter, match="schedules no batch normalisation"):
         fit(tiny.TinyLifter(), LiftingFeed(tiny.dataset(), recipe), seed=0, device="cpu")
+
+
+@pytest.mark.parametrize("seed", [-1, 2**32, True, 0.5])
+def test_what_is_no_seed_is_refused(seed):
+    with pytest.raises(InvalidParameter, match="seed is"):
+        fit(_lifter(), LiftingFeed(tiny.dataset(), RECIPE), seed=seed, device="cpu")
+
+
+def test_training_leaves_the_callers_random_state_alone():
+    lifter, before = _lifter(), torch.get_rng_state()
+    fit(lifter, LiftingFeed(tiny.dataset(), RECIPE), seed=3, device="cpu")
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+@pytest.mark.parametrize(
+    ("steps", "rows"), [(5, 5), (201, 201), (399, 399), (400, 200), (450, 225)]
+)
+def test_the_log_has_points_enough(steps, rows):
+    recipe = replace(RECIPE, epochs=1000, max_steps=steps)
+    log = fit(_lifter(), LiftingFeed(tiny.dataset(), recipe), seed=0, device="cpu")
+    assert len(log.rows) == rows
+    assert log.rows[-1]["step"] == steps
