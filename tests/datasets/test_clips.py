@@ -131,12 +131,3 @@ def test_the_fingerprint_follows_content_and_options() -> None:
 def test_unknown_names_are_answered_with_the_valid_ones(arguments: dict, named: str) -> None:
     with pytest.raises(InvalidParameter, match=named):
         load_dataset(**{"name": "cmu", "split": "test", **arguments})
-
-
-@pytest.mark.parametrize(("size", "keypoints"), [("smoke", "gt"), ("smoke", "cpn")])
-def test_options_of_generated_motion_name_neither_data_set_nor_split(
-    size: str, keypoints: str
-) -> None:
-    dataset = load_dataset("synthetic", "test", size=size, keypoints=keypoints)
-    expected = fingerprint(dataset.clips, {"keypoints": keypoints, "size": size})
-    assert dataset.fingerprint == expected
