@@ -22,18 +22,28 @@ MOST_IMPORTS = 5
 # Lines that stand in every notebook, by what follows the paper in the id of their cell. A slice
 # leaves out the headings and remarks that are the paper's own.
 SHARED = {
-    "settings": slice(None),
     "parameters": slice(1, None),
+    "answer-about": slice(6),
+    "answer": slice(3),
+    "tables": slice(9),
+    "verdicts-about": slice(16),
     "data-status": slice(None),
     "protocol": slice(5),
     "checkpoint-about": slice(1, 4),
-    "runs": slice(5),
-    "tables": slice(6),
+    "runs": slice(6),
     "effects-about": slice(4),
-    "verdicts-about": slice(5),
     "viewer-about": slice(-1, None),
+    "settings": slice(None),
     "provenance-about": slice(None),
 }
+# Cells that follow one another in every notebook, by what follows the paper in their ids: the
+# answer first, what it rests on next, how to use the notebook last.
+ORDER = (
+    *("title", "parameters", "start", "answer-about", "answer", "tables", "doubts"),
+    *("verdicts-about", "verdicts", "noticed", "protocol", "data-status", "data", "runs"),
+    *("curves", "more", "ablations", "efficiency-about", "effects-about", "viewer-about"),
+    *("exercises", "settings", "provenance-about", "provenance"),
+)
 _ID = re.compile(r"^[a-z0-9]+(-[a-z0-9]+)+$")
 _RANDOM_ID = re.compile(r"^[0-9a-f]{8}(-[0-9a-f]{4}){0,3}")
 _MAGIC = re.compile(r"^\s*[%!]|^\s*\w+\s*=\s*[%!]|\?\s*$", re.MULTILINE)
@@ -92,6 +102,20 @@ def shared_text(path: Path) -> dict[str, str]:
         text = "\n".join(cells.get(name, "no such cell").splitlines()[lines])
         found[name] = _TIME.sub(r"\1", text.replace(path.name, "paper.ipynb"))
     return found
+
+
+def order_problems(path: Path) -> list[str]:
+    """Cells of the common anatomy that are missing or stand elsewhere than in ``ORDER``."""
+    names = [cell.id.partition("-")[2] for cell in nbformat.read(path, 4).cells]
+    missing = [name for name in ORDER if name not in names]
+    if missing:
+        return [f"no cell {name}" for name in missing]
+    places = [names.index(name) for name in ORDER]
+    return [
+        f"{ORDER[number + 1]} stands before {ORDER[number]}"
+        for number in range(len(places) - 1)
+        if places[number + 1] < places[number]
+    ]
 
 
 def headings(source: str) -> list[str]:

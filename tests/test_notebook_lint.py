@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,13 +10,17 @@ import nbformat
 import pytest
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
-from notebook_rules import KERNEL, SHARED, problems, shared_text
+from notebook_rules import KERNEL, ORDER, SHARED, order_problems, problems, shared_text
+
+from posekit.workbook.papers import load_paper
 
 NOTEBOOKS = sorted((Path(__file__).resolve().parents[1] / "notebooks").glob("*.ipynb"))
 
 PARAMETERS_CELL = """\
 dataset = "synthetic"  # type: str, data set
 profile = "auto"  # type: str, how much to run
+claims = "auto"  # type: str, rows to run
+rows = ""  # type: str, rows to run besides
 seeds = 0  # type: int, seeds per row
 checkpoint = ""  # type: str, file to evaluate
 heads = 0  # type: int, attention heads of the file
@@ -48,6 +53,27 @@ def test_prose_that_is_the_same_on_purpose_is_the_same(path: Path) -> None:
     assert shared_text(path) == shared_text(NOTEBOOKS[0])
 
 
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_the_answer_comes_first_and_settings_last(path: Path) -> None:
+    assert order_problems(path) == []
+
+
+def test_another_order_and_a_missing_cell_are_found(tmp_path: Path) -> None:
+    cells = [new_markdown_cell("Text.", id=f"demo-{name}") for name in ORDER]
+    cells[3], cells[4] = cells[4], cells[3]
+    found = order_problems(written(new_notebook(cells=cells), tmp_path))
+    assert found == ["answer stands before answer-about"]
+    assert order_problems(written(new_notebook(cells=cells[1:]), tmp_path)) == ["no cell title"]
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_every_table_of_the_paper_is_shown_once(path: Path) -> None:
+    cells = nbformat.read(path, as_version=4).cells
+    code = "\n".join(cell.source for cell in cells if cell.cell_type == "code")
+    shown = re.findall(r'comparison_table\(study, "([^"]+)"\)', code)
+    assert sorted(shown) == sorted(table.id for table in load_paper(path.stem).tables)
+
+
 def test_shared_prose_is_there_and_leaves_out_key_and_times() -> None:
     texts = shared_text(NOTEBOOKS[0])
     assert set(texts) == set(SHARED)
@@ -63,6 +89,7 @@ def test_another_word_in_shared_prose_is_found(tmp_path: Path) -> None:
     cell.source += "\nA remark of the paper's own."
     nbformat.write(notebook, path)
     assert shared_text(path) == shared_text(NOTEBOOKS[0])
+    assert "95 %" in cell.source
     cell.source = cell.source.replace("95 %", "90 %")
     nbformat.write(notebook, path)
     assert shared_text(path) != shared_text(NOTEBOOKS[0])
