@@ -145,7 +145,7 @@ def programs() -> dict[str, bytes]:
         + b"NeetR.",
         "nested value": b"\x80\x02}" + text("weight") + NESTED[2:] + b"s.",
         "nested epoch": b"\x80\x02}(" + text("w") + weight + text("epoch") + NESTED[2:] + b"u.",
-        "nested storage": b"\x80\x02(" + text("storage") + NESTED[2:] * 1 + b"NNNtQ.",
+        "nested storage": b"\x80\x02(" + text("storage") + NESTED[2:] + b"NNNtQ.",
         "nested storage key": b"\x80\x02("
         + text("storage")
         + named("torch", "FloatStorage")
@@ -327,8 +327,8 @@ def corpus() -> Iterator[tuple[str, bytes]]:
         state = tiny_network(model).state_dict()
         for form in ("zip", "legacy", "safetensors"):
             whole = written(state, form)
-            for number_ in range(4):
-                yield f"{model} {form} {number_}", damaged(whole, chance)
+            for case in range(4):
+                yield f"{model} {form} {case}", damaged(whole, chance)
 
 
 def outcome(path: Path) -> str:
