@@ -38,6 +38,7 @@ _ABSENT = {"published": NOT_AVAILABLE, "official": "-"}  # else it was not run
 ORACLE_MARK = "†"
 ORACLE_LEGEND = "† oracle: picked with the help of the truth; never part of a verdict."
 RAN_MARK = "ran"
+MOST_SIDE_BY_SIDE = 2  # columns beside the name of the row on a telephone; more of them stack
 NOT_LEARNED = "not learned"
 NOT_LEARNED_LEGEND = (
     f"{NOT_LEARNED}: not clearly better than a linear map of the keypoints, see the foot of the "
@@ -113,13 +114,14 @@ class ComparisonTable(Shown):
         if not self.metrics:
             return render("tables/nothing.html.j2", said=self._nothing())
         sources = self._sources()
+        shown = self._shown()
         return render(
             "tables/comparison.html.j2",
             table=self,
             metrics=[
-                (heading(metric, self.units[metric]), columns)
-                for metric, columns in self._shown().items()
+                (heading(metric, self.units[metric]), columns) for metric, columns in shown.items()
             ],
+            stacks=_stacks([len(columns) for columns in shown.values()]),
             headings=COLUMNS,
             rows=[(row, self._cells(row, sources)) for row in self.rows],
             trivial=[(_trivial_name(row), self._cells(row, sources)) for row in self.trivial],
@@ -159,13 +161,12 @@ class ComparisonTable(Shown):
         ]
 
     def columns(self, metric: str) -> list[str]:
-        """The columns of a metric: official where it is known, of runs where anything ran."""
+        """The columns of a metric: those that hold a figure, and this run beside a reference."""
         known = {
             column: any(figure(row, metric, column) is not None for row in self.rows)
             for column in COLUMNS
         }
-        ran = any(known[column] for column in RUNS)
-        shown = {**known, "published": True, **dict.fromkeys(RUNS, ran)}
+        shown = {**known, "published": True, "measured": any(known[column] for column in RUNS)}
         return [column for column in COLUMNS if shown[column]]
 
     def differences(self, metric: str, column: str) -> dict[str, float]:
@@ -254,7 +255,11 @@ class ComparisonTable(Shown):
         return ", ".join([cell.text, *cell.notes])
 
     def _nothing(self) -> str:
-        return f"{self.title}: no figure of this table could be verified, and none of its rows ran."
+        reasons = {row.not_run for row in self.rows}
+        why = f" ({reasons.pop()})" if len(reasons) == 1 and all(reasons) else ""
+        return (
+            f"{self.title}: no published figure is known, and none of its rows has run here{why}."
+        )
 
     def _reasons(self) -> dict[str, str]:
         reasons = dict.fromkeys(row.not_run for row in self.rows if row.not_run)
@@ -262,7 +267,8 @@ class ComparisonTable(Shown):
 
     def _legend(self) -> list[str]:
         lines = [self.note] if self.note else []
-        if self.unprinted:
+        cells = [cell for row in self.rows for cell in self._cells(row, {})]
+        if any(cell.text == RAN_MARK for cell in cells):
             lines.append(f"{RAN_MARK}: {self.unprinted}.")
         if self.baseline:
             counted = (
@@ -275,14 +281,14 @@ class ComparisonTable(Shown):
         figures = self._figures()
         if any(run.spread is not None for run in figures):
             lines.append("±: standard deviation over seeds.")
-        if any(NOT_LEARNED in cell.notes for row in self.rows for cell in self._cells(row, {})):
+        if any(NOT_LEARNED in cell.notes for cell in cells):
             lines.append(NOT_LEARNED_LEGEND)
         if any(row.oracle for row in self.rows):
             lines.append(ORACLE_LEGEND)
-        reasons = self._reasons()
-        if reasons:
-            listed = "; ".join(f"{letter}: {reason}" for reason, letter in reasons.items())
-            lines.append(f"Not run: {listed}.")
+        if reasons := self._reasons():
+            lettered = any(cell.reason for cell in cells)
+            listed = [f"{name}: {why}" if lettered else why for why, name in reasons.items()]
+            lines.append(f"Not run: {'; '.join(listed)}.")
         without = [metric_name(metric) for metric in self.units if metric not in self.metrics]
         if without:
             lines.append(f"Of {', '.join(without)} no figure is known.")
@@ -322,6 +328,11 @@ class ComparisonTable(Shown):
         shown = (row.source for row in self.rows if row.source and _has_published(row, self.units))
         unique = enumerate(dict.fromkeys(shown), start=1)
         return {source: _Source(number, source, *_split(source)) for number, source in unique}
+
+
+def _stacks(columns: Sequence[int]) -> int:
+    """How many figures stand side by side where rows stack, 0 where columns need no stacking."""
+    return max(columns) if sum(columns) > MOST_SIDE_BY_SIDE else 0
 
 
 def _trivial_name(row: Row) -> str:

@@ -104,10 +104,10 @@ def without_minus_zero(text: str) -> str:
 
 
 def ratio(value: float, than: float) -> str:
-    """How many times as large, ``1.04 x``, with as many digits as tell the two apart."""
+    """How many times as large, ``1.04 x``; with a third digit where it tells the two apart."""
     times = value / than
-    digits = next((d for d in (2, 3) if f"{times:.{d}f}" != f"{1:.{d}f}"), 4)
-    return f"{times:.{2 if times == 1 else digits}f}\N{NO-BREAK SPACE}\N{MULTIPLICATION SIGN}"
+    digits = 3 if 0.0005 <= abs(times - 1) < 0.005 else 2
+    return f"{times:.{digits}f}\N{NO-BREAK SPACE}\N{MULTIPLICATION SIGN}"
 
 
 def titled(caption: str, label: str) -> str:

@@ -22,7 +22,7 @@ def test_the_box_shows_claim_effect_words_lamps_and_tags() -> None:
     assert len(found.of("svg")) > 3
     assert found.of("script") == []
     assert "http" not in re.sub(r"xmlns=\S+", "", html)
-    text = re.sub(r"<[^>]+>", " ", html).replace("\N{NO-BREAK SPACE}", " ")
+    text = re.sub(r"<[^>]+>", " ", html).replace("\N{NO-BREAK SPACE}", " ").replace("&nbsp;", " ")
     words = " ".join(text.split())
     for part in (
         "The paper claims: Both priors together are best.",

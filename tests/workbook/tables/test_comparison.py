@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
 from executed_notebook import comparison
@@ -89,15 +90,20 @@ def test_columns_are_those_that_hold_a_figure() -> None:
     assert table.columns("params") == ["published", "official", "reference", "measured"]
     published = ComparisonTable("Table", {"mpjpe": "mm"}, (Row("a", {"mpjpe": 40.0}),))
     assert published.columns("mpjpe") == ["published"]
+    # Few columns fit beside each other on any page.
+    assert "pk-stack" in table.to_html()
+    assert "pk-stack" not in published.to_html()
 
 
 def test_a_table_of_which_nothing_is_known_is_one_sentence() -> None:
     rows = (Row("a", {"mpjpe": None}, not_run="no code"), Row("b", {}))
     table = ComparisonTable("Table 7 & 8", {"mpjpe": "mm"}, rows, baseline="a", note="A note.")
-    said = "no figure of this table could be verified, and none of its rows ran."
+    said = "no published figure is known, and none of its rows has run here."
     assert str(table) == f"Table 7 & 8: {said}"
     assert Page(table.to_html()).elements == [("p", {"class": "pk-nothing"})]
     assert words_of(table.to_html()) == f"Table 7 &amp; 8: {said}"
+    alike = replace(table, rows=(rows[0], replace(rows[0], name="b")))
+    assert str(alike).endswith("none of its rows has run here (no code).")
 
 
 def test_errors_that_say_nothing_are_not_printed_and_costs_are() -> None:

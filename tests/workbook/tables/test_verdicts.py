@@ -24,7 +24,12 @@ QUESTION = JudgedClaim("Does it last?", "not assessed", reason="no runs")
 
 
 def words(html: str) -> str:
-    return " ".join(re.sub(r"<[^>]+>", " ", html).replace("\N{NO-BREAK SPACE}", " ").split())
+    return " ".join(
+        re.sub(r"<[^>]+>", " ", html)
+        .replace("\N{NO-BREAK SPACE}", " ")
+        .replace("&nbsp;", " ")
+        .split()
+    )
 
 
 def test_claims_and_questions_stand_in_two_tables() -> None:
@@ -34,7 +39,11 @@ def test_claims_and_questions_stand_in_two_tables() -> None:
     captions = [box["aria-label"] for box in found.of("div") if "pk-scroll" in box["class"]]
     assert captions == ["Claims of the authors", "Questions of this workbook"]
     assert len(Page(VerdictTable((CLAIM,)).to_html()).of("table")) == 1
-    text = str(VerdictTable((CLAIM,), (QUESTION,))).replace("\N{NO-BREAK SPACE}", " ")
+    text = (
+        str(VerdictTable((CLAIM,), (QUESTION,)))
+        .replace("\N{NO-BREAK SPACE}", " ")
+        .replace("&nbsp;", " ")
+    )
     assert text.index("Both are <best>") < text.index("Questions") < text.index("Does it last?")
     assert "| Does it last? | not assessed | - | - | no runs |" in text
     assert "−2.1 % [−3.0, −1.2] (−1.1 mm), published −2.0 %" in text
@@ -75,4 +84,9 @@ def test_lamps_differ_by_sign_and_shape_and_not_by_colour_alone() -> None:
     ],
 )
 def test_costs_read_as_ratios(value: float, than: float, text: str) -> None:
-    assert Counted("p", value, than, "M").measured.replace("\N{NO-BREAK SPACE}", " ") == text
+    assert (
+        Counted("p", value, than, "M")
+        .measured.replace("\N{NO-BREAK SPACE}", " ")
+        .replace("&nbsp;", " ")
+        == text
+    )
