@@ -1,7 +1,7 @@
 """Checkpoints made to hang a reader, to take all memory, or to be read as what they are not.
 
 ``python hostile_checkpoints.py FOLDER`` reads every one, each of at most 1 MB, and prints a line of
-JSON for each: seconds of the processor, outcome, and the most memory that the process has taken so far.
+JSON for each: seconds of the processor, outcome, and the most memory that the process took so far.
 """
 
 from __future__ import annotations
