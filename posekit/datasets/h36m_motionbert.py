@@ -35,6 +35,7 @@ from posekit.datasets.source import OnDisk
 from posekit.errors import InvalidData, InvalidParameter
 from posekit.geometry.cameras import Camera, human36m_cameras
 from posekit.geometry.skeletons import HUMAN36M_17
+from posekit.machine.names_from_files import shown
 
 FILE = "h36m_sh_conf_cam_source_final.pkl"
 FPS = 50.0
@@ -44,8 +45,8 @@ ACTIONS = (
     *("Sitting", "SittingDown", "Smoking", "Photo", "Waiting", "Walking", "WalkDog"),
     "WalkTogether",
 )
-# Their detections are shifted against the recorded poses, in the data set itself.
-DISPLACED = (("S9", "act_05_subact_02"), ("S9", "act_10_subact_02"), ("S9", "act_13_subact_01"))
+DAMAGED_SOURCES = ("S9/act_05_subact_02", "S9/act_10_subact_02", "S9/act_13_subact_01")
+"""``human36m.DAMAGED_TAKES`` under the names of this file."""
 LARGEST_FACTOR_ERROR = 20.0  # millimetres (median) between the two forms of a true pose
 
 _SOURCE = re.compile(r"s_(\d+)_(act_(\d+)_subact_\d+)_ca_\d+")
@@ -82,7 +83,7 @@ def load(split: str, *, root: Path, keypoints: str, size: str) -> Reading:
     check_bodies(clips, HUMAN36M_17, path)
     notes = _notes(held)
     notes += check_pairing(
-        clips, HUMAN36M_17, path, DETECTED, displaced=DISPLACED, project=_in_the_picture
+        clips, HUMAN36M_17, path, DETECTED, displaced=DAMAGED_SOURCES, project=_in_the_picture
     )
     clips, told = leave_out_undetected(clips, split)
     clips = tuple(shorten(clip, size) for clip in clips)
@@ -100,7 +101,7 @@ def on_disk(root: Path) -> OnDisk:
 def _split(tree: Any, split: str, path: Path) -> dict[str, Any]:
     held = tree.get(split) if isinstance(tree, dict) else None
     if not isinstance(held, dict):
-        found = ", ".join(map(str, tree)) if isinstance(tree, dict) else type(tree).__name__
+        found = ", ".join(map(shown, tree)) if isinstance(tree, dict) else type(tree).__name__
         raise InvalidData(
             f"{path}: no split {split!r}, the file holds {found or 'nothing'}; is it another file?"
         )
@@ -108,14 +109,20 @@ def _split(tree: Any, split: str, path: Path) -> dict[str, Any]:
     missing = [name for name in needed if name not in held]
     if missing:
         raise InvalidData(
-            f"{path}: {split} lacks {', '.join(missing)}, it holds {', '.join(map(str, held))}; "
+            f"{path}: {split} lacks {', '.join(missing)}, it holds {', '.join(map(shown, held))}; "
             "is it another file?"
         )
-    lengths = {name: len(held[name]) if hasattr(held[name], "__len__") else -1 for name in held}
+    lengths = {shown(name): _length(values) for name, values in held.items()}
     if len(set(lengths.values())) != 1:
         told = ", ".join(f"{name} {length}" for name, length in lengths.items())
         raise InvalidData(f"{path}: {split} has arrays of different lengths ({told}).")
     return held
+
+
+def _length(values: Any) -> int:
+    """Of a list or an array; -1 of anything else."""
+    listed = isinstance(values, list | tuple) or (isinstance(values, np.ndarray) and values.ndim)
+    return len(values) if listed else -1
 
 
 def _videos(sources: Any, where: str) -> Iterator[_Video]:
@@ -128,7 +135,7 @@ def _videos(sources: Any, where: str) -> Iterator[_Video]:
         match = _SOURCE.fullmatch(source)
         if match is None or not 2 <= int(match[3]) < 2 + len(ACTIONS):
             raise InvalidData(
-                f"{where}: source {source!r} is none such as 's_09_act_02_subact_01_ca_01'."
+                f"{where}: source {shown(source)!r} is none such as 's_09_act_02_subact_01_ca_01'."
             )
         yield _Video(source, slice(start, stop))
 
@@ -173,15 +180,15 @@ def _points(held: dict, key: str, video: _Video, channels: int, where: str) -> T
 
 
 def _camera(names: Any, subject: str, where: str) -> tuple[str, Camera]:
-    found = sorted({str(name) for name in names})
+    found = sorted({shown(name) for name in names})
     try:
         cameras = human36m_cameras(subject)
     except InvalidParameter as error:
         raise InvalidData(f"{where}: {error}") from error
     if len(found) != 1 or found[0] not in cameras:
         raise InvalidData(
-            f"{where}: camera_name is {', '.join(found)}; one of {', '.join(cameras)} is due for "
-            "all frames of a source."
+            f"{where}: camera_name is {', '.join(found[:8])}; one of {', '.join(cameras)} is due "
+            "for all frames of a source."
         )
     return found[0], cameras[found[0]]
 
@@ -200,7 +207,7 @@ def _confidence(array: Any, video: _Video, joints: int, where: str) -> Tensor:
 
 
 def _action(labels: Any, video: _Video, act: int) -> str:
-    return ACTIONS[act - 2] if labels is None else str(labels[video.rows.start])
+    return ACTIONS[act - 2] if labels is None else shown(labels[video.rows.start])
 
 
 def _factor(held: dict, video: _Video, where: str) -> Tensor:

@@ -35,6 +35,7 @@ from posekit.datasets.source import OnDisk
 from posekit.errors import InvalidData
 from posekit.geometry.cameras import Camera
 from posekit.geometry.skeletons import MPI_INF_3DHP_17
+from posekit.machine.names_from_files import shown
 
 SUBJECTS = {
     "train": tuple(f"S{number}" for number in range(1, 9)),
@@ -189,7 +190,7 @@ def _sequences(paths: tuple[Path, ...], split: str, scale: str) -> Iterator[_Seq
 def _test_sequence(name: str, held: Any, path: Path) -> _Sequence:
     if name not in SUBJECTS["test"]:
         raise InvalidData(
-            f"{path}: sequence {name!r} is none of {', '.join(SUBJECTS['test'])}; is it another "
+            f"{path}: sequence {shown(name)!r} is none of {', '.join(SUBJECTS['test'])}; is it another "
             "file?"
         )
     arrays = _members(held, ("data_2d", "data_3d", "valid"), f"{path}: {name}")
@@ -200,24 +201,26 @@ def _train_sequences(name: str, held: Any, path: Path) -> Iterator[_Sequence]:
     where = f"{path}: {name}"
     match = _SEQUENCE.fullmatch(name)
     if match is None:
-        raise InvalidData(f"{path}: sequence {name!r} is none such as 'S1 Seq1'; another file?")
+        raise InvalidData(
+            f"{path}: sequence {shown(name)!r} is none such as 'S1 Seq1'; another file?"
+        )
     if not isinstance(held, list | tuple) or len(held) != 2 or not isinstance(held[0], dict):
         raise InvalidData(f"{where} must hold [cameras, frames per second]; is it another file?")
     cameras, fps = held
     if not isinstance(fps, int | float | np.number) or not 0 < float(fps) < 1000:
-        raise InvalidData(f"{where} has {fps!r} frames per second; 25 or 50 are due.")
+        raise InvalidData(f"{where} has {shown(fps)} frames per second; 25 or 50 are due.")
     for camera_name, arrays in cameras.items():
-        pixels, pose = _members(arrays, ("data_2d", "data_3d"), f"{where}/{camera_name}")
+        pixels, pose = _members(arrays, ("data_2d", "data_3d"), f"{where}/{shown(camera_name)}")
         subject, take = match.groups()
         yield _Sequence(
-            *(subject, take, take, str(camera_name), TRAINING),
+            *(subject, take, take, shown(camera_name), TRAINING),
             *(pixels, pose, None, float(fps), path),
         )
 
 
 def _members(held: Any, names: tuple[str, ...], where: str) -> list[Any]:
     if not isinstance(held, dict) or not set(names) <= set(held):
-        found = ", ".join(map(str, held)) if isinstance(held, dict) else type(held).__name__
+        found = ", ".join(map(shown, held)) if isinstance(held, dict) else type(held).__name__
         raise InvalidData(f"{where} must hold {', '.join(names)}; found {found or 'nothing'}.")
     return [held[name] for name in names]
 

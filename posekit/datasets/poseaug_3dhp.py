@@ -27,6 +27,7 @@ from posekit.datasets.sizes import shorten
 from posekit.datasets.source import OnDisk
 from posekit.errors import InvalidData
 from posekit.geometry.skeletons import HUMAN36M_16, human36m_17_to_16
+from posekit.machine.names_from_files import shown
 
 FILE = "test_3dhp.npz"
 # Frames of each test sequence in the file, one after another.
@@ -88,7 +89,7 @@ def _test_clips(path: Path) -> list[Clip]:
         if name not in member_names(path):
             raise InvalidData(
                 f"{path}: no member {name!r}, the archive holds "
-                f"{', '.join(member_names(path)) or 'nothing'}; is it another file?"
+                f"{', '.join(map(shown, member_names(path))) or 'nothing'}; is it another file?"
             )
     held = load_archive(path, ["pose3d", "pose2d"])
     joints = HUMAN36M_16.joints

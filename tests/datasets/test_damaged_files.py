@@ -21,6 +21,7 @@ import pytest
 from acclaim import motion_text, skeleton_text, write_subject
 from data_files import damaged, same
 from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from posekit.datasets import PoseDataset, annot_data, load_dataset
 from posekit.datasets.archives import load_archive, load_pickle, member_names
@@ -165,6 +166,9 @@ def data_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     writer.write_standin(made, size="smoke")
     for path in list((made / "mpi_inf_3dhp").glob("TS[12]/*.mat")):
         shutil.copytree(path.parent, root / "mpi_inf_3dhp" / path.parent.name)
+    tree = load_archive(made / "mpi_inf_3dhp" / "data_train_3dhp.npz")["data"]
+    tree = {"S1 Seq1": [{"0": tree["S1 Seq1"][0]["0"]}, 25]}
+    np.savez(root / "mpi_inf_3dhp" / "data_train_3dhp.npz", data=np.array(tree, dtype=object))
     shutil.rmtree(made)
     return root
 
@@ -199,5 +203,59 @@ def test_a_data_set_with_a_damaged_file_is_one_line_or_a_data_set(
         rows = {row.name: row for row in data_status(some_folder)}
         assert all(row.contents.isprintable() for row in rows.values())
         assert rows["synthetic"].state == "generated"
+    finally:
+        (some_folder / file).write_bytes(before)
+
+
+# What may stand where a name, a number, an array or a container is due.
+STRANGERS = (
+    *(None, True, 7, -1, 10**30, 1.5, float("nan"), float("inf"), b"bytes", "", "text"),
+    *("line\nbreak\x1b[31m" * 100, "\u202e" * 5, [], {}, (), [None], {"a": None}, {7: []}),
+    *(np.zeros(0), np.zeros((3, 17, 2)), np.full((9, 17, 3), np.nan), np.array(["a"] * 5)),
+    *(np.array([None, {}], dtype=object), np.float64("nan"), np.int64(-3), np.zeros((0, 17, 3))),
+)
+NAMES = (None, True, 7, -1, 1.5, b"bytes", "", "text", "line\nbreak\x1b[31m" * 100, "\u202e", "S9")
+
+
+def places(tree: Any) -> list[tuple[Any, Any]]:
+    """(container, key or index) of everything in a tree."""
+    keys = list(tree) if isinstance(tree, dict) else range(len(tree)) if _is_list(tree) else ()
+    return [(tree, key) for key in keys] + [place for key in keys for place in places(tree[key])]
+
+
+def _is_list(tree: Any) -> bool:
+    return isinstance(tree, list) or (isinstance(tree, np.ndarray) and tree.dtype.hasobject)
+
+
+TREES = (
+    ("h36m", "test", "h36m/data_3d_h36m.npz", "positions_3d"),
+    ("h36m", "test", "h36m/data_2d_h36m_gt.npz", "positions_2d"),
+    ("h36m", "test", "h36m/data_2d_h36m_gt.npz", "metadata"),
+    ("mpi_inf_3dhp", "train", "mpi_inf_3dhp/data_train_3dhp.npz", "data"),
+)
+
+
+@pytest.mark.parametrize(("name", "split", "file", "member"), TREES)
+@whole
+@given(data=st.data())
+def test_a_stranger_in_a_data_set_is_one_line_or_a_data_set(
+    some_folder: Path, name: str, split: str, file: str, member: str, data: st.DataObject
+) -> None:
+    before = (some_folder / file).read_bytes()
+    held = load_archive(some_folder / file)
+    found = places(held[member])
+    container, key = found[data.draw(st.integers(0, len(found) - 1))]
+    if isinstance(container, dict) and data.draw(st.booleans()):
+        container[data.draw(st.sampled_from(NAMES))] = container.pop(key)
+    else:
+        container[key] = data.draw(st.sampled_from(STRANGERS))
+    boxes = {name: np.empty((), dtype=object) for name in held}
+    for box in boxes:
+        boxes[box][()] = held[box]
+    try:
+        np.savez(some_folder / file, **boxes)
+        read = tried(load_dataset, name, split, root=some_folder, keypoints="gt")
+        assert read is None or isinstance(read, PoseDataset)
+        assert read is None or all(clip.name.isprintable() for clip in read.clips)
     finally:
         (some_folder / file).write_bytes(before)
