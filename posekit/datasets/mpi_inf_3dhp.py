@@ -190,8 +190,8 @@ def _sequences(paths: tuple[Path, ...], split: str, scale: str) -> Iterator[_Seq
 def _test_sequence(name: str, held: Any, path: Path) -> _Sequence:
     if name not in SUBJECTS["test"]:
         raise InvalidData(
-            f"{path}: sequence {shown(name)!r} is none of {', '.join(SUBJECTS['test'])}; is it another "
-            "file?"
+            f"{path}: sequence {shown(name)!r} is none of {', '.join(SUBJECTS['test'])}; is it "
+            "another file?"
         )
     arrays = _members(held, ("data_2d", "data_3d", "valid"), f"{path}: {name}")
     return _Sequence(name, name, name, "0", camera_of_test(name), *arrays, TEST_FPS, path)
