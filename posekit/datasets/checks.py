@@ -16,7 +16,7 @@ from posekit.errors import InvalidData
 LARGEST_NORMALISED = 3.0  # no person in view spans fewer pixels than this
 LARGEST_SHARE_OUTSIDE = 0.5
 FRAME_MARGIN = 0.05
-LARGEST_CONFIDENCE = 1.5  # peaks of heat maps may exceed 1 a little
+CONFIDENCES = (-0.1, 1.5)  # peaks of heat maps may leave 0 to 1 a little
 
 
 def read_points(
@@ -109,7 +109,7 @@ def check_confidences(scores: Tensor, where: str) -> None:
     if not bool(torch.isfinite(scores).all()):
         raise InvalidData(f"{where}: confidence holds NaN or infinity; get the file again.")
     low, high = float(scores.min()), float(scores.max())
-    if low < 0 or high > LARGEST_CONFIDENCE:
+    if low < CONFIDENCES[0] or high > CONFIDENCES[1]:
         raise InvalidData(
             f"{where}: confidences range from {low:.3g} to {high:.3g}, 0 to 1 is due; scale them, "
             "or leave the third channel out."

@@ -54,7 +54,7 @@ class Fit:
     aligned: bool = False
 
 
-EXACT = Fit(limit=1.0, share=0.95)
+EXACT = Fit(limit=1.0, share=1.0)
 """True 2D of calibrated cameras: intact files give 0.0 px."""
 DETECTED = Fit(limit=50.0, share=0.5)
 """Detections: off by 5 to 15 px (median), more where limbs are hidden or joints are defined
@@ -110,7 +110,7 @@ def check_pairing(
     fit: Fit,
     *,
     rigs: Mapping[str, Rig] | None = None,
-    displaced: Collection[tuple[str, str]] = (),
+    displaced: Collection[str] = (),
     project: Callable[[Clip, Tensor], Tensor] = projected,
 ) -> list[str]:
     """Refuse a clip whose keypoints are far from its poses, or nearer to others.
@@ -122,8 +122,8 @@ def check_pairing(
         fit: how near they are due.
         rigs: by subject, the cameras that stand in the room, where poses can be taken from one
             to the other; else the clips' own views of a take are compared.
-        displaced: (subject, take) whose detections are known to be shifted against the poses in
-            the data set itself: compared centred, and told.
+        displaced: takes, as "S9/Greeting", whose detections are known to be shifted against the
+            poses in the data set itself: compared centred, and told.
         project: (clip, frames) -> where its poses are seen, screen-normalised.
 
     Returns:
@@ -142,11 +142,11 @@ def check_pairing(
         if not bool(clip.valid.any()):
             continue
         view = _view(clip, path)
-        if fit is DETECTED and (clip.subject, clip.take) in displaced:
+        take = f"{clip.subject}/{clip.take}"
+        if fit is DETECTED and take in displaced:
             own = _check_view(view, siblings[clip.subject], comparison, DISPLACED)
             apart = float(_pixels(view, project(clip, view.frames)[None], DETECTED))
             if apart > max(2 * own, 2 * DOUBTFUL * view.pixel):
-                take = shown(f"{clip.subject}/{clip.take}")
                 shifted[take] = max(apart, shifted.get(take, 0.0))
         else:
             _check_view(view, siblings[clip.subject], comparison, fit)

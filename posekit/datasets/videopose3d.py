@@ -129,8 +129,8 @@ def _layout(metadata: Any, layouts: Mapping[str, Skeleton], path: Path) -> str:
     joints = metadata.get("num_joints", skeleton.joints)
     if not isinstance(joints, int | np.integer) or joints != skeleton.joints:
         raise InvalidData(
-            f"{path}: metadata tell num_joints {shown(joints)}, {skeleton.joints} are due in layout "
-            f"{layout}; convert the keypoints, or is it another file?"
+            f"{path}: metadata tell num_joints {shown(joints)}, {skeleton.joints} are due in "
+            f"layout {layout}; convert the keypoints, or is it another file?"
         )
     symmetry = metadata.get("keypoints_symmetry")
     if symmetry is not None and _pairs(symmetry) != set(

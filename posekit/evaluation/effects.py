@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from posekit.datasets.h36m_motionbert import DAMAGED_SOURCES
+from posekit.datasets.human36m import DAMAGED_TAKES
 from posekit.evaluation.prediction import Predictions
-from posekit.evaluation.protocols import DAMAGED_SOURCES, DAMAGED_TAKES, Protocol
+from posekit.evaluation.protocols import Protocol
 from posekit.evaluation.scoring import score
 
 

@@ -10,18 +10,9 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from posekit.datasets.clips import Clip, PoseDataset
+from posekit.datasets.h36m_motionbert import DAMAGED_SOURCES
 from posekit.datasets.windows import RULES, Rule
 from posekit.errors import InvalidData, InvalidParameter
-
-DAMAGED_TAKES = ("S9/Greeting", "S9/SittingDown 1", "S9/Waiting 1")
-"""Takes of Human3.6M whose poses are shifted against the video.
-
-MotionBERT and its successors leave them out; the other lifting papers keep them
-(https://github.com/facebookresearch/VideoPose3D/issues/119).
-"""
-
-DAMAGED_SOURCES = ("S9/act_05_subact_02", "S9/act_10_subact_02", "S9/act_13_subact_01")
-"""The same takes under the names of MotionBERT's file."""
 
 _ROOTS = {
     "free": "as predicted",

@@ -218,6 +218,14 @@ BROKEN = {
         lambda members: members["data"].update({"S1 Seq1": members["data"]["S1 Seq1"][:1]}),
         "must hold [cameras, frames per second]",
     ),
+    **{
+        f"{rate} frames per second": (
+            TRAIN,
+            lambda members, rate=rate: members["data"]["S1 Seq1"].__setitem__(1, rate),
+            "frames per second; 25 or 50 are due",
+        )
+        for rate in (0, -25, float("nan"), float("inf"), "25", None)
+    },
     "joints in training": (TRAIN, of_s1("data_2d", lambda a: a[:, :15]), "17 joints are due"),
     "other takes": (
         TRAIN,

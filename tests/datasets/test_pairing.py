@@ -189,7 +189,7 @@ def test_nothing_valid_is_nothing_to_compare() -> None:
 
 
 def test_takes_known_to_be_shifted_are_read_and_told() -> None:
-    known = (("S9", "Greeting 2"),)
+    known = ("S9/Greeting 2",)
     clips = [
         replace(clip, pose=clip.pose + torch.tensor([0.3, 0.1, 0.2]))
         if clip.take == "Greeting 2"
@@ -221,7 +221,7 @@ def test_damaged_takes_of_human36m_are_read_whole(tmp_path: Path) -> None:
         members[key]["S9"]["Greeting"] = members[key]["S9"].pop("Walking")
     take = poses["positions_3d"]["S9"]
     take["Greeting"] = take["Greeting"] + np.float32([0.2, -0.2, 0.05])
-    assert ("S9", "Greeting") in human36m.DISPLACED
+    assert "S9/Greeting" in human36m.DAMAGED_TAKES
     read = files.load(tmp_path)
     assert any("S9/Greeting by up to" in note for note in read.notes)
     take["Posing"] = take["Posing"] + np.float32([0.3, -0.3, 0.05])

@@ -4,8 +4,9 @@ from dataclasses import replace
 
 import tiny
 
+from posekit.datasets.human36m import DAMAGED_TAKES
 from posekit.evaluation import predict, protocol_effects, score
-from posekit.evaluation.protocols import DAMAGED_TAKES, MIXSTE
+from posekit.evaluation.protocols import MIXSTE
 
 
 def test_effects_name_what_moves_the_number(lifter):

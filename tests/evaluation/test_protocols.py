@@ -5,12 +5,12 @@ from dataclasses import replace
 import pytest
 import tiny
 
+from posekit.datasets.human36m import DAMAGED_TAKES
 from posekit.datasets.selection import downsample
 from posekit.errors import InvalidData, InvalidParameter
 from posekit.evaluation import predict, score
 from posekit.evaluation.protocols import (
     D3DP_PROTOCOL,
-    DAMAGED_TAKES,
     MIXSTE,
     MOTIONBERT,
     PROTOCOLS,
