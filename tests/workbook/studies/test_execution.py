@@ -129,9 +129,9 @@ def test_a_second_process_waits_and_says_so(tmp_path, config, processes):
     for process in [processes(job, output) for output in outputs]:
         process.join(60)
         assert process.exitcode == 0
-    said = [output.read_text() for output in outputs]
-    assert sorted(said)[0] == ""
-    assert sorted(said)[1] == f"another process computes run {job.id}; waiting for it.\n"
+    # Where the machine is busy, progress is told as well.
+    said = [line for path in outputs for line in path.read_text().splitlines() if "wait" in line]
+    assert said == [f"another process computes run {job.id}; waiting for it."]
     run = RunStore(job.runs).load(job.id)
     assert run is not None
     assert run.config["seed"] == 4

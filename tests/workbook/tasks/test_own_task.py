@@ -22,7 +22,6 @@ OWN = [str(Path(__file__).parents[2] / "own_papers" / name) for name in PAPERS]
 STUDY = """
 import json, sys
 from dataclasses import replace
-from posekit.workbook.notebooks.paper_tables import comparison_table, verdict_table
 from posekit.workbook.papers.profiles import PROFILES
 from posekit.workbook.studies import Study
 from posekit.workbook.studies.execution import execute
@@ -36,6 +35,8 @@ if sys.argv[1] == "execute":
     job = study.job(study.paper.row("width/wide"), 0)
     print(execute(replace(job, snapshot_seconds=0.0)).folder)
 else:
+    from posekit.workbook.notebooks.judged_claims import verdict_table
+    from posekit.workbook.notebooks.paper_tables import comparison_table
     before = len(study.plan().missing)
     study.run_all(workers=1)
     table = comparison_table(study, "width")
