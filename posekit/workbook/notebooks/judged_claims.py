@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Literal
 
 from posekit.errors import InvalidParameter
@@ -20,6 +20,7 @@ from posekit.workbook.evidence import (
 from posekit.workbook.papers import COST_METRICS, Claim, Paper, Term
 from posekit.workbook.studies import Study
 from posekit.workbook.tables import Answer, Counted, Effect, JudgedClaim, Lamp, VerdictTable
+from posekit.workbook.tables.grids import ratio
 from posekit.workbook.tables.rows import metric_name
 
 SPEAKS_FOR = (REPRODUCED, SUPPORTS, CHECK_PASSED)
@@ -106,13 +107,18 @@ def _cost(study: Study, item: ConditionResult) -> Counted:
     printed = [paper.row(path).published.get(item.metric) for path in pair]
     known = len(pair) == 2 and None not in printed
     return Counted(
-        label=label if side == "at most" else f"{label}, {side} {bound:g}",
+        label=label if side == "at most" else f"{label}, {side} {_shown(bound, pair, item)}",
         value=costs[0],
         than=costs[1] if len(pair) == 2 else 0.0,
         unit=COST_UNITS[item.metric],
         published=printed[0] / printed[1] if known else None,
         bound=bound if side == "at most" else None,
     )
+
+
+def _shown(bound: float, pair: Sequence[str], item: ConditionResult) -> str:
+    """A bound of a ratio, or of the cost of one row in its unit."""
+    return ratio(bound, 1) if len(pair) == 2 else f"{bound:g} {COST_UNITS[item.metric]}"
 
 
 def _pair_and_bound(item: ConditionResult) -> tuple[tuple[str, ...], float | None, str]:

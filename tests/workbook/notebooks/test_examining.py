@@ -49,9 +49,29 @@ def test_curves_are_those_of_the_logs() -> None:
     assert axes.get_ylabel() == "error (m)"
 
 
-def test_bars_of_joints_are_those_of_the_runs() -> None:
+def test_bars_of_joints_stand_under_their_names_whatever_the_order_of_a_stored_run(
+    tmp_path: Path,
+) -> None:
+    found = Study("ktpformer", profile="smoke", runs=tmp_path, device="cpu").run("kpa-tpa/neither")
+    stored = found[0].metrics["estimates"]["prediction"]["per_joint"]["mpjpe"]
+    # A file sorts its names, which is not the order of the skeleton.
+    assert list(stored) == sorted(stored) != list(HUMAN36M_17.joint_names)
+    assert len(set(stored.values())) == HUMAN36M_17.joints
+    (bars,) = plain(examining.error_per_joint({"neither": found[0]}, HUMAN36M_17))["data"]
+    assert dict(zip(bars["x"], bars["y"], strict=True)) == {
+        joint: round(error, 2) for joint, error in stored.items()
+    }
+    assert tuple(bars["x"]) == HUMAN36M_17.joint_names
+
+
+def test_bars_of_joints_are_grouped_by_run() -> None:
     figure = plain(examining.error_per_joint({"a": run(8.0), "b": run(6.0)}, HUMAN36M_17))
     assert {bars["name"]: set(bars["y"]) for bars in figure["data"]} == {"a": {8.0}, "b": {6.0}}
+
+
+def test_without_runs_there_is_nothing_to_draw() -> None:
+    assert examining.learning_curves({}) is None
+    assert examining.error_per_joint({}, HUMAN36M_17) is None
 
 
 def test_effects_hold_choices_of_protocol_other_data_and_known_errors() -> None:
@@ -91,9 +111,11 @@ def test_a_notebook_ends_with_its_results_and_its_provenance(tmp_path: Path) -> 
     cell = {**values, "output_dir": str(tmp_path), "profile": "smoke"}
     settings = parameters(cell, "uao")
     study = Study("uao", profile="smoke", runs=tmp_path, device="cpu")
-    card = examining.finish(settings, study, {"clip": motion(3)}, HUMAN36M_17)
+    clips = {"clip": motion(3)}
+    card = examining.finish(settings, study, clips, HUMAN36M_17, finding="Know this.")
     assert card.title == "Provenance"
     assert card.entries["runs"] == "0"
     written = json.loads(settings.results_file.read_text())
     assert (written["paper"], written["title"]) == ("uao", study.paper.title)
     assert written["picture"].startswith("<svg")
+    assert written["answer"]["finding"] == "Know this."

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from posekit.workbook.notebooks import paper_tables
-from posekit.workbook.papers.claims import REPRODUCED
 from posekit.workbook.studies import Study
+from posekit.workbook.tables import Answer
 
 
 @pytest.fixture(scope="module")
@@ -44,19 +45,45 @@ def test_names_of_rows_are_unique_in_their_table(paper: str, tmp_path: Path) -> 
         assert len(set(names.values())) == len(table.rows), table.id
 
 
-def test_actions_are_measured_where_the_row_has_run(study: Study) -> None:
-    measured = paper_tables.action_table(study, "table-h36m-readme/gumlp", "mpjpe")
-    assert all(row[2] > 0 for row in measured.rows)
-    assert measured.label == "synthetic"
+def meaningful(study: Study, monkeypatch: pytest.MonkeyPatch) -> Study:
+    """The same study as if its steps were enough for errors to mean something."""
+    profile = replace(study.setting.profile, measures=True)
+    monkeypatch.setattr(study, "setting", replace(study.setting, profile=profile))
+    return study
+
+
+def test_smoke_says_that_rows_ran_instead_of_their_errors(
+    study: Study, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    smoke = paper_tables.comparison_table(study, "table-h36m-readme")
+    printed = f"{error(study):.1f}"
+    assert "49.4" in smoke.to_text()
+    assert printed not in smoke.to_text()
+    assert "networks take so few steps" in smoke.to_text()
+    assert (
+        printed
+        in paper_tables.comparison_table(
+            meaningful(study, monkeypatch), "table-h36m-readme"
+        ).to_text()
+    )
+
+
+def test_actions_are_measured_where_the_row_has_run(
+    study: Study, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    smoke = paper_tables.action_table(study, "table-h36m-readme/gumlp", "mpjpe")
+    assert {row[2] for row in smoke.rows} == {"ran"}
+    assert "networks take so few steps" in smoke.note
     missing = paper_tables.action_table(study, "table-h36m-readme/gumlp-uao", "mpjpe")
     assert [row[2] for row in missing.rows] == [None] * 15
-
-
-def test_every_claim_gets_a_verdict(study: Study) -> None:
-    rows = paper_tables.verdict_table(study).rows
-    assert len(rows) == len(study.paper.claims)
-    for row, claim in zip(rows, study.paper.claims, strict=True):
-        assert row[0].startswith(claim.text)
+    made = meaningful(study, monkeypatch)
+    table = paper_tables.action_table(made, "table-h36m-readme/gumlp", "mpjpe")
+    (run,) = study.stored(study.paper.row("table-h36m-readme/gumlp"))
+    stored = run.metrics["estimates"]["prediction"]["per_action"]
+    assert {row[0]: row[2] for row in table.rows} == {
+        action: figures["mpjpe"] for action, figures in stored.items()
+    }
+    assert table.label == "synthetic"
 
 
 def test_provenance_counts_runs_and_names_what_they_read(study: Study) -> None:
@@ -68,7 +95,7 @@ def test_provenance_counts_runs_and_names_what_they_read(study: Study) -> None:
 
 
 def test_what_is_handed_over_is_plain_and_whole(study: Study) -> None:
-    content = paper_tables.study_content(study, picture="<svg/>")
+    content = paper_tables.study_content(study, picture="<svg/>", finding="Know this.")
     json.dumps(content, allow_nan=False)
     assert json.loads(json.dumps(content["tables"])) == content["tables"]
     assert list(content["tables"]) == [table.id for table in study.paper.tables]
@@ -76,25 +103,19 @@ def test_what_is_handed_over_is_plain_and_whole(study: Study) -> None:
     assert row["measured"]["mpjpe"] == [error(study)]
     assert content["scale"] == {"profile": "smoke", "seeds": [0]}
     assert len(content["verdicts"]) == len(study.paper.claims)
-
-
-def test_a_verdict_says_what_of_its_claim_is_judged(tmp_path: Path) -> None:
-    study = Study("hot", profile="smoke", runs=tmp_path, device="cpu")
-    rows = {row[0]: row[1] for row in paper_tables.verdict_table(study).rows}
-    (speed,) = (text for text in rows if "frames per second rise clearly" in text)
-    assert "Judged here: Parameters only" in speed
-    assert rows[speed] == REPRODUCED
+    box = Answer.from_json(content["answer"])
+    assert (box.claim, box.finding) == (study.paper.sentence, "Know this.")
 
 
 def test_a_table_says_whether_the_paper_has_it_and_what_input_stands_for_its_own(
-    tmp_path: Path,
+    counted: Path,
 ) -> None:
-    made = Study("uao", profile="smoke", runs=tmp_path, device="cpu")
+    made = Study("uao", profile="smoke", runs=counted, device="cpu")
     assert (
         "paper has this table: not verified"
         in paper_tables.comparison_table(made, "table-iterations").note
     )
-    hosts = Study("hot", profile="smoke", runs=tmp_path, device="cpu")
+    hosts = Study("hot", profile="smoke", runs=counted, device="cpu")
     assert (
         "2D input of this run: cpn" in paper_tables.comparison_table(hosts, "table-main-h36m").note
     )

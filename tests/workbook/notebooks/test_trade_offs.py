@@ -38,6 +38,16 @@ def test_a_point_is_what_ran_at_the_size_at_which_it_ran(study, monkeypatch):
     assert pruned.error == aggregate["mpjpe"]
 
 
+def test_a_row_that_has_not_learned_is_no_point(study, monkeypatch, measured):
+    for path in PATHS[:2]:
+        study.run(path)
+    monkeypatch.setattr(trade_offs, "latency", lambda model, **_: 1.0)
+    learned = {PATHS[0]: measured(50.0), PATHS[1]: measured(79.0)}
+    monkeypatch.setattr(study.measured, "evidence", lambda row: learned.get(row.path))
+    (point,) = trade_offs.error_against_cost(study, PATHS)
+    assert point.prune_at is None
+
+
 def test_latency_is_that_of_a_pass(monkeypatch):
     monkeypatch.setattr("posekit.profiling.timing.SECONDS_PER_LATENCY", 0.0)
     assert 0 < latency("mixste", device="cpu", **SMALL) < 10

@@ -77,6 +77,8 @@ def test_explorer_and_its_static_twin_travel_together(
     widgets.explore_trade_off(POINTS, alt="Four points.")
     assert "application/vnd.jupyter.widget-view+json" in shown[0]
     assert shown[0][PLOTLY_MIME]["layout"]["sliders"]
-    widgets.explore_trade_off([], alt="No points.")
+    pruned = [point for point in POINTS if point.prune_at is not None]
+    for few in ([], POINTS[:1], pruned):
+        widgets.explore_trade_off(few, alt="No points.")
+        assert capsys.readouterr().out.startswith("Nothing to draw:")
     assert len(shown) == 1
-    assert "No network was run" in capsys.readouterr().out
