@@ -25,7 +25,7 @@ SHARED = {
     "parameters": slice(1, None),
     "answer-about": slice(6),
     "answer": slice(3),
-    "tables": slice(9),
+    "tables": slice(7),
     "verdicts-about": slice(16),
     "data-status": slice(None),
     "protocol": slice(5),
@@ -39,8 +39,18 @@ SHARED = {
 # Cells that follow one another in every notebook, by what follows the paper in their ids: the
 # answer first, what it rests on next, how to use the notebook last.
 ORDER = (
-    *("title", "parameters", "start", "answer-about", "answer", "tables", "doubts"),
-    *("verdicts-about", "verdicts", "noticed", "protocol", "data-status", "data", "runs"),
+    *("title", "parameters", "start", "answer-about", "answer", "headline-about", "headline"),
+    *(
+        "tables",
+        "doubts",
+        "verdicts-about",
+        "verdicts",
+        "noticed",
+        "protocol",
+        "data-status",
+        "data",
+        "runs",
+    ),
     *("curves", "more", "ablations", "efficiency-about", "effects-about", "viewer-about"),
     *("exercises", "settings", "provenance-about", "provenance"),
 )

@@ -18,7 +18,7 @@ from pathlib import Path
 looked_up = []
 sys.addaudithook(lambda event, of: looked_up.append(of[1]) if event == "ctypes.dlsym" else None)
 
-import nbconvert, plotly.tools, requests, torch
+import nbconvert, plotly.tools, requests, scipy.spatial, scipy.special, torch
 
 def process():
     return {

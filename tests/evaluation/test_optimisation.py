@@ -334,7 +334,10 @@ def test_fitted_root_serves_the_optimisation():
         ({"learning_rate": float("nan")}, "learning_rate is nan"),
         ({"weight_uncertainty": -0.1}, "weight_uncertainty is -0.1; choose 0 or more"),
         ({"weight_projection": float("inf")}, "weight_projection is inf"),
-        ({"uncertainty": "some"}, "uncertainty is 'some'; choose one of: predicted, matched, uniform"),
+        (
+            {"uncertainty": "some"},
+            "uncertainty is 'some'; choose one of: predicted, matched, uniform",
+        ),
         ({"target": "latent"}, "choose one of: input, embedding, pose, weights"),
         ({"root": "gt"}, "choose one of: given, fitted"),
     ],

@@ -165,13 +165,18 @@ def _comparison(
     condition: Condition, figures: Mapping[str, float], interval: Interval, evidence: Evidence
 ) -> Comparison:
     difference = term_value(condition.lower, figures) - term_value(condition.than, figures)
-    return Comparison(condition, difference, interval, _published_effect(condition, evidence))
+    return Comparison(
+        condition, difference, interval, published_effect(condition, evidence.published)
+    )
 
 
-def _published_effect(condition: Condition, evidence: Evidence) -> float | None:
+def published_effect(
+    condition: Condition, published: Callable[[str, str], float | None]
+) -> float | None:
+    """The effect as the authors print it, or by the published figures of (row, metric)."""
     if condition.published is not None:
         return condition.published
-    figures = {path: evidence.published(path, condition.metric) for path in condition.rows}
+    figures = {path: published(path, condition.metric) for path in condition.rows}
     if not all(figures.values()):  # unknown, or nothing that a share can be taken of
         return None
     return effect_of_figures(condition.metric, condition.lower, condition.than, figures)

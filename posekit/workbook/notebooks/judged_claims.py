@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Literal
 
 from posekit.errors import InvalidParameter
@@ -17,7 +17,9 @@ from posekit.workbook.evidence import (
     Gate,
     Verdict,
 )
-from posekit.workbook.papers import COST_METRICS, Claim, Paper, Term
+from posekit.workbook.evidence.comparisons import published_effect
+from posekit.workbook.evidence.statistics import is_absolute
+from posekit.workbook.papers import COST_METRICS, Claim, Condition, Paper, Term
 from posekit.workbook.studies import Study
 from posekit.workbook.tables import Answer, Counted, Effect, JudgedClaim, Lamp, VerdictTable
 from posekit.workbook.tables.grids import ratio
@@ -68,7 +70,8 @@ def _judged(study: Study, claim: Claim, verdict: Verdict) -> JudgedClaim:
         tone=_tone(verdict.verdict),
         reason=verdict.reason,
         basis=verdict.basis,
-        effects=tuple(_effect(study.paper, item) for item in sampled),
+        effects=tuple(_effect(study.paper, item) for item in sampled)
+        or tuple(_published_effects(study.paper, claim)),
         costs=tuple(_cost(study, item) for item in counted),
         lamps=tuple(_lamp(gate) for gate in verdict.gates),
         tags=verdict.tags,
@@ -82,10 +85,8 @@ def _tone(word: str) -> Literal["for", "against", "open"]:
 
 
 def _effect(paper: Paper, item: ConditionResult) -> Effect:
-    relative = item.metric != "rank_correlation"
     return Effect(
-        label=f"{_named(paper, item.lower)} against {_named(paper, item.than)}, "
-        f"{metric_name(item.metric)}",
+        label=_compared(paper, item),
         value=item.effect,
         low=item.low,
         high=item.high,
@@ -94,8 +95,28 @@ def _effect(paper: Paper, item: ConditionResult) -> Effect:
         difference=item.difference if _is_row(item.lower) and _is_row(item.than) else None,
         unit="mm",
         least=item.least_effect,
-        relative=relative,
+        relative=not is_absolute(item.metric, item.lower, item.than),
     )
+
+
+def _published_effects(paper: Paper, claim: Claim) -> Iterator[Effect]:
+    """What the authors print of a claim that was not measured here."""
+    for item in claim.comparison:
+        if item.counted:
+            continue
+        printed = published_effect(item, lambda path, metric: paper.row(path).published.get(metric))
+        if printed is not None:
+            yield Effect(
+                label=_compared(paper, item),
+                published=printed,
+                margin=item.margin,
+                relative=not is_absolute(item.metric, item.lower, item.than),
+            )
+
+
+def _compared(paper: Paper, item: Condition | ConditionResult) -> str:
+    sides = f"{_named(paper, item.lower)} against {_named(paper, item.than)}"
+    return f"{sides}, {metric_name(item.metric)}"
 
 
 def _cost(study: Study, item: ConditionResult) -> Counted:

@@ -55,7 +55,18 @@ def test_a_claim_says_what_of_it_is_judged_and_counts_need_no_run(counted: Path)
     pair = "parameters, TPC w. MixSTE against MixSTE"
     found = [cost for cost in sizes.costs if cost.label.startswith(pair)]
     assert [cost.value == cost.than > 30 for cost in found] == [True, True]
-    assert all(claim.verdict == NOT_ASSESSED for claim in table.claims if claim.effects)
+
+
+def test_what_the_authors_print_is_shown_before_anything_is_measured(counted: Path) -> None:
+    box = judged_claims.answer(study("ktpformer", counted))
+    first, *_ = box.claims
+    assert first.verdict == NOT_ASSESSED
+    (effect,) = first.effects
+    assert effect.label == "both against neither, MPJPE"
+    assert effect.value is None
+    assert effect.published == pytest.approx(40.1 / 40.9 - 1, abs=1e-4)
+    # Of either prior alone nothing is published, so that there is nothing to draw.
+    assert [claim.effects for claim in box.claims if "alone" in claim.text] == [(), ()]
 
 
 def judged(monkeypatch, folder: Path, verdict: Verdict):
