@@ -91,7 +91,7 @@ def show_checkpoint(settings: Settings, study: Study) -> LoadedCheckpoint | None
         the checkpoint, None without one.
     """
     if settings.checkpoint is None:
-        print("No checkpoint given, so networks are trained below. Give one: -p checkpoint FILE")
+        print("No checkpoint given: the networks here are trained. Give one: -p checkpoint FILE")
         return None
     loaded = checkpoints.load(settings.checkpoint, heads=settings.heads or None)
     display(identity_card(loaded.identity), checkpoint_table(loaded, study))
