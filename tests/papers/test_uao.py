@@ -72,8 +72,8 @@ def test_optimised_and_plain_poses_are_scored_alike(paper):
 def test_costs_are_the_published_ones(paper, tmp_path):
     for row in paper.table("table-efficiency").rows:
         costs = published_costs(row.run, tmp_path)
-        assert costs["params"] == pytest.approx(row.published["params"])
-        assert 1000 * costs["macs"] == pytest.approx(row.published["macs"], abs=0.05)
+        assert costs["params"] == pytest.approx(row.official["params"])
+        assert 1000 * costs["macs"] == pytest.approx(row.official["macs"], abs=0.05)
 
 
 def test_a_claim_on_rows_of_another_data_set_is_not_assessed(tmp_path):
