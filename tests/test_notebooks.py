@@ -18,9 +18,12 @@ import pytest
 from papermill_runs import NOTEBOOKS, execute, smoke_run
 
 from posekit.errors import DatasetNotFound
+from posekit.workbook.evidence import CHECK_PASSED, NOT_ASSESSED
 from posekit.workbook.notebooks.settings import PARAMETERS
 from posekit.workbook.reports import RESULTS_MIME
 from posekit.workbook.reports.page import results
+from posekit.workbook.tables import Answer
+from posekit.workbook.tables.answer import PLACE
 
 EVIDENCE = {"synthetic": "synthetic", "cmu": "motion capture", "h36m": "STAND-IN"}
 
@@ -76,8 +79,34 @@ def test_oracle_rows_are_marked(finished: SimpleNamespace) -> None:
 
 def test_smoke_carries_no_verdict_of_its_own(finished: SimpleNamespace) -> None:
     for verdict in finished.results["verdicts"]:
-        if verdict["verdict"] in ("reproduced", "contradicted", "undecided"):
+        if verdict["verdict"] not in (NOT_ASSESSED, CHECK_PASSED):
             assert "smoke" not in verdict["basis"]
+
+
+def test_smoke_prints_no_errors_of_its_networks(finished: SimpleNamespace) -> None:
+    shown = [
+        output.data["text/plain"]
+        for cell in finished.notebook.cells
+        for output in cell.get("outputs", [])
+        if "pk-scroll" in output.get("data", {}).get("text/html", "")
+    ]
+    for rows in finished.results["tables"].values():
+        for value in (value for row in rows for value in row["measured"].get("mpjpe", [])):
+            assert not any(f"{value:.1f} |" in text for text in shown)
+
+
+def test_the_answer_box_stands_in_the_notebook_and_in_the_results(
+    finished: SimpleNamespace,
+) -> None:
+    placed = [
+        output
+        for cell in finished.notebook.cells
+        for output in cell.get("outputs", [])
+        if output.get("metadata", {}).get("text/html", {}).get("place") == PLACE
+    ]
+    box = Answer.from_json(finished.results["answer"])
+    assert [output.data["text/plain"] for output in placed] == [box.to_text()]
+    assert len(box.claims) > 1
 
 
 def test_every_table_is_labelled_with_its_evidence(finished: SimpleNamespace) -> None:

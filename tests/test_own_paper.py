@@ -22,8 +22,11 @@ CELLS = {
     "parameters": """\
 dataset = "synthetic"  # type: str, data set
 profile = "auto"  # type: str, how much to run
+claims = "auto"  # type: str, rows to run
+rows = ""  # type: str, rows to run besides
 seeds = 0  # type: int, training seeds per row
 checkpoint = ""  # type: str, file of the authors
+heads = 0  # type: int, attention heads of the file
 device = "auto"  # type: str, where to compute
 output_dir = ""  # type: str, folder of runs and results""",
     "start": """\
@@ -34,9 +37,10 @@ settings = notebooks.parameters(globals(), "wide")
 study = notebooks.study(settings)
 test = study.load("test", "cpn")
 notebooks.banner(study, test)""",
-    "plan": "study.plan()",
-    "train": 'study.run_all()\nruns = study.runs_of("width")',
-    "curves": 'figures.show(notebooks.learning_curves(runs), alt="Error over steps.")',
+    "answer": "print(study.plan())\nstudy.run_all()\nnotebooks.answer(study)",
+    "curves": """\
+runs = study.runs_of("width")
+notebooks.show(study, notebooks.learning_curves(runs), alt="Error over steps.")""",
     "table": 'notebooks.comparison_table(study, "width")',
     "own-figure": """\
 from posekit.workbook.figures import bars_of_widths
@@ -47,7 +51,8 @@ figures.show(bars_of_widths.draw(study), alt="Error of each width.")""",
 lifter, protocol = notebooks.lifter_to_examine(study, None, "width/wide")
 predictions = evaluation.predict(lifter, test, protocol=protocol, device="cpu")
 clips = notebooks.clips_to_view(predictions)
-notebooks.view_clips(clips, test.skeleton, alt="Skeletons over time.")""",
+said = notebooks.caption(study, "Skeletons over time.")
+notebooks.view_clips(clips, test.skeleton, alt=said)""",
     "provenance": "notebooks.finish(settings, study, clips, test.skeleton)",
 }
 FIGURES = """\
