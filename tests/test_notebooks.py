@@ -74,7 +74,9 @@ def test_published_figures_are_those_of_the_sources(finished: SimpleNamespace) -
 def test_oracle_rows_are_marked(finished: SimpleNamespace) -> None:
     rows = {row["row"]: row for row in finished.results["tables"]["h36m-diffusion"]}
     assert rows["d3dp-j-best"]["oracle"]
-    assert not rows["d3dp-j-agg"]["oracle"]
+    assert rows["d3dp-j-agg"]["oracle"]  # it is told where the root is
+    rows = {row["row"]: row for row in finished.results["tables"]["plug-in"]}
+    assert not rows["d3dp-p-agg-baseline"]["oracle"]
 
 
 def test_smoke_carries_no_verdict_of_its_own(finished: SimpleNamespace) -> None:

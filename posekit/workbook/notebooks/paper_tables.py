@@ -114,7 +114,7 @@ def _action_notes(study: Study, row: PaperRow) -> Iterator[str]:
     """What the errors of one row's actions can be compared with, and what they say nothing of."""
     if not _is_published_setting(study, "h36m"):
         yield _not_comparable(study, "h36m")
-    if not study.profile.measures:
+    if not study.profile.measures and study.stored(row):
         yield f"{RAN_MARK}: {UNPRINTED.format(study.profile.name)}."
     found = study.measured.evidence(row)
     if found is not None and found.learned is False:

@@ -13,7 +13,7 @@ FEW_STEPS = (
     "Profile {} trains for a few steps: this shows that the cell works, and its figures mean "
     "nothing."
 )
-NOTHING = "Nothing to draw: no network of this figure was run here and has learned."
+NOTHING = "Nothing to draw: none of these networks was run here, or none has learned."
 
 
 def show(
