@@ -222,7 +222,8 @@ def plan(papers: tuple[str, ...], as_json: bool, **scale: Any) -> None:
         click.echo(aligned(("run", "time", "shown in"), rows))
         click.echo(
             f"{study.title}: {len(planned.runs)} runs, {len(planned.missing)} to do, "
-            f"about {planned.seconds:.0f} s on one core.\n"
+            f"about {planned.seconds_on('cpu'):.0f} s on one core or "
+            f"{planned.seconds_on('cuda'):.0f} s on one GPU.\n"
         )
 
 

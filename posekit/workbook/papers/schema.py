@@ -62,6 +62,7 @@ def _term(value: Any) -> str | float | tuple[str, str]:
 
 
 ROW_PATH = r"[a-z0-9-]+/[a-z0-9-]+"
+ScaledProfile = Literal["smoke", "quick", "standard", "gpu"]
 Identifier = Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
 Figures = Mapping[str, Annotated[float, PlainValidator(_figure)] | None]
 Term = Annotated[str | float | tuple[str, str], PlainValidator(_term)]
@@ -382,7 +383,7 @@ class Paper(Model):
     note: str = ""
     task: str = USUAL_TASK
     sources: Mapping[str, str]
-    scaling: Mapping[Literal["smoke", "quick", "standard"], Scaling] = Field(default_factory=dict)
+    scaling: Mapping[ScaledProfile, Scaling] = Field(default_factory=dict)
     claims: Annotated[tuple[Claim, ...], Field(strict=False, min_length=1)]
     controls: Annotated[tuple[Control, ...], Field(strict=False)] = ()
     tables: Annotated[tuple[Table, ...], Field(strict=False, min_length=1)]

@@ -15,12 +15,28 @@ EVALUATION_SECONDS = 2.0
 
 @dataclass(frozen=True)
 class PlannedRun:
-    """One run that tables need: which rows show it, whether it is stored, how long it takes."""
+    """One run that tables need.
+
+    Attributes:
+        job: the run.
+        rows: paths of the rows that show it.
+        cached: whether it is stored.
+        trains: whether it trains its network; of runs that share one, the first does.
+    """
 
     job: Job
     rows: tuple[str, ...]
     cached: bool
-    seconds: float
+    trains: bool
+
+    @property
+    def seconds(self) -> float:
+        """Estimated computing time on the run's own device: one CPU core, or one GPU."""
+        return self.seconds_on(self.job.device)
+
+    def seconds_on(self, device: str) -> float:
+        """Estimated computing time on "cpu" or "cuda", whether there is one or not."""
+        return estimated_seconds(self.job, device) if self.trains else EVALUATION_SECONDS
 
 
 @dataclass(frozen=True)
@@ -38,6 +54,10 @@ class Plan:
     def seconds(self) -> float:
         """Estimated computing time of the missing runs, one after the other."""
         return sum(run.seconds for run in self.missing)
+
+    def seconds_on(self, device: str) -> float:
+        """The same on one core ("cpu") or one GPU ("cuda"), whether there is one or not."""
+        return sum(run.seconds_on(device) for run in self.missing)
 
     def __str__(self) -> str:
         return (
@@ -75,8 +95,7 @@ def plan_runs(setting: Setting, tables: Iterable[str] | None = None) -> Plan:
                 job=job,
                 rows=tuple(dict.fromkeys(rows[name])),
                 cached=setting.store.load(name) is not None,
-                # Of runs that share a training, the first trains.
-                seconds=EVALUATION_SECONDS if training in trainings else estimated_seconds(job),
+                trains=training not in trainings,
             )
         )
         trainings.add(training)

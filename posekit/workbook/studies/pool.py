@@ -64,16 +64,16 @@ def _summary(failures: Sequence[tuple[str, str]], jobs: int) -> str:
     return f"{len(failures)} of {jobs} runs failed: {'; '.join(told)}."
 
 
-def estimated_seconds(job: Job) -> float:
+def estimated_seconds(job: Job, device: str) -> float:
     """Rough computing time of a run, to plan with: one CPU core, or one GPU."""
-    return job.task.seconds(job.config, torch.device(job.device))
+    return job.task.seconds(job.config, torch.device(device))
 
 
 def _workers(jobs: Sequence[Job]) -> int:
     if torch.device(jobs[0].device).type != "cpu":
         return 1
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    if sum(estimated_seconds(job) for job in jobs) < WORKER_SECONDS:
+    if sum(estimated_seconds(job, job.device) for job in jobs) < WORKER_SECONDS:
         return 1
     return max(1, min(cores or 1, len(jobs)))
 

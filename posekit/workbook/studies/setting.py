@@ -178,7 +178,7 @@ def choose_setting(
         raise InvalidParameter(unknown("data set", dataset, DATASETS))
     _check_claims(known)
     place = choose_device(device)
-    chosen = resolve_profile(profile, dataset, place, known.scaling)
+    chosen = resolve_profile(profile, dataset, place, known.scaling, claims=claims)
     return Setting(
         paper=known.on_dataset(dataset),
         dataset=dataset,
