@@ -56,7 +56,7 @@ def test_a_group_without_command_shows_its_help(
     [
         (("report", "ktpfromer"), "did you mean 'ktpformer'?"),
         (("report", "--dataset", "h36"), "did you mean 'h36m'?"),
-        (("report", "--profile", "fast"), "auto, smoke, quick, standard, paper"),
+        (("report", "--profile", "fast"), "auto, smoke, quick, standard, gpu, paper"),
         (("report", "--seeds", "-1"), "-1 is not in the range"),
         (("plan", "nothing"), "choose one of: "),
         (("bench", "resnet"), "choose one of: d3dp, gla_gcn"),
@@ -212,7 +212,7 @@ def test_results_of_papers_are_kept_as_reference(
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (["--profile", "quick"], "keeps results of --profile standard or paper, not of quick"),
+        (["--profile", "quick"], "keeps results of --profile standard or gpu or paper, not of quick"),
         (["--profile", "standard", "--checkpoint", "a.bin"], "leave out --checkpoint"),
     ],
 )

@@ -29,7 +29,7 @@ def test_parameters_come_back_with_their_types(tmp_path: Path) -> None:
     ("changes", "message"),
     [
         ({"dataset": "h36"}, "unknown data set 'h36'; did you mean 'h36m'?"),
-        ({"profile": "fast"}, "choose one of: auto, smoke, quick, standard, paper"),
+        ({"profile": "fast"}, "choose one of: auto, smoke, quick, standard, gpu, paper"),
         ({"seeds": "3"}, "parameter 'seeds' is '3' of type str; expected int"),
         ({"seeds": True}, "of type bool; expected int"),
         ({"seeds": -1}, "seeds is -1"),

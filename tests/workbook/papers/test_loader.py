@@ -147,7 +147,7 @@ def _lose_baseline(content):
         (_compare_three, "at claims/2/comparison/0/than: .* no pair of such rows"),
         (_quote_number, "at claims/2/comparison/0/than: '1.01' is no `table/row`"),
         (_scale_by_half, "at scaling/quick/steps: Input should be a valid integer"),
-        (_scale_the_paper, "Input should be 'smoke', 'quick' or 'standard', not 'paper'"),
+        (_scale_the_paper, "Input should be 'smoke', 'quick', 'standard' or 'gpu', not 'paper'"),
         (_lose_baseline, "at tables/0: the baseline 'mixste' is no row of h36m-cpn; choose one of"),
     ],
 )

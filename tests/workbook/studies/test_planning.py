@@ -1,5 +1,8 @@
 """Plans: which runs tables need."""
 
+import pytest
+
+from posekit.errors import InvalidParameter
 from posekit.workbook.studies import Study
 from posekit.workbook.studies.execution import training_id
 from posekit.workbook.studies.planning import EVALUATION_SECONDS
@@ -31,3 +34,43 @@ def test_of_runs_that_share_a_training_one_is_taken_to_train(tmp_path):
     assert len(trainings) < len(plan.runs)
     evaluated = [run for run in plan.runs if run.seconds == EVALUATION_SECONDS]
     assert len(evaluated) == len(plan.runs) - len(trainings)
+
+
+def test_a_scaled_profile_runs_what_headline_claims_and_controls_need(tmp_path):
+    def rows(**chosen):
+        study = Study("gla_gcn", "synthetic", "quick", runs=tmp_path, device="cpu", **chosen)
+        return {path for run in study.plan().runs for path in run.rows}
+
+    headline = rows()
+    assert {"table-global-reconstruction/with", "table-frames/27"} <= headline
+    assert "table-head/flat" not in headline
+    assert rows(rows=["table-head/flat"]) == headline | {"table-head/flat"}
+    everything = rows(claims="all")
+    assert headline < everything
+    assert "table-head/flat" in everything
+    with pytest.raises(InvalidParameter, match=r"no row 'table-head/none'; table-head holds: "):
+        rows(rows=["table-head/none"])
+    with pytest.raises(InvalidParameter, match="choose one of: auto, headline, all"):
+        rows(claims="some")
+
+
+def test_a_row_that_is_left_out_says_how_to_run_it(tmp_path):
+    study = Study("gla_gcn", "synthetic", "quick", runs=tmp_path, device="cpu")
+    reasons = {row.row.id: row.not_run for row in study.results("table-head").rows}
+    assert reasons["flat"].endswith("profile quick leaves it out; --rows table-head/flat")
+
+
+def test_doubled_runs_are_runs_of_their_own(tmp_path):
+    study = Study("gla_gcn", "synthetic", "tiny", seeds=4, runs=tmp_path, device="cpu")
+    tables = ["table-frames"]
+    once, twice = study.plan(tables), study.doubled().plan(tables)
+    assert {run.job.config["seed"] for run in twice.runs} == {0, 1}
+    assert not {run.job.id for run in once.runs} & {run.job.id for run in twice.runs}
+    steps = {run.job.config["recipe"]["max_steps"] for run in once.runs}
+    assert {run.job.config["recipe"]["max_steps"] for run in twice.runs} == {2 * max(steps)}
+
+
+def test_a_plan_estimates_for_a_core_and_for_a_gpu_that_need_not_be_there(tmp_path):
+    plan = Study("uao", "synthetic", "tiny", runs=tmp_path, device="cpu").plan(["table-controls"])
+    assert plan.seconds_on("cpu") == plan.seconds > 0
+    assert plan.seconds_on("cuda") > 0
