@@ -237,3 +237,17 @@ def test_a_paper_scales_fields_of_a_profile():
     for key in ("gla_gcn", "hot", "uao"):
         for name, scaling in load_paper(key).scaling.items():
             assert replace(PROFILES[name], **scaling) != PROFILES[name]
+
+
+def test_rows_beside_a_headline_claim_are_run_with_it(folder):
+    content = fresh()
+    content["claims"][0]["comparison"] = [{"metric": "mpjpe", "lower": 0, "than": "prior/without"}]
+    content["claims"][0]["beside"] = ["prior/with"]
+    assert read(folder, content).headline_rows == ()
+    content["claims"][0]["headline"] = True
+    paper = read(folder, content)
+    assert paper.headline_rows == ("prior/with", "prior/without")
+    assert paper.claims[0].rows == ("prior/without",)
+    content["claims"][0]["beside"] = ["prior/peer"]
+    with pytest.raises(InvalidData, match="prior/peer, which cannot be run"):
+        read(folder, content)

@@ -50,7 +50,7 @@ def reference(**means):
         "table-h36m-readme/gumlp": 50.0,
         "table-h36m-readme/gumlp-uao-fitted-root": 48.0,
         "table-h36m-gt/gumlp": 40.0,
-        "table-controls/width-128": 55.0,
+        "table-controls/width-256": 55.0,
     }
     rows = {
         path: ReferenceRow({}, "", "", row(means.get(path, mean), seed))
