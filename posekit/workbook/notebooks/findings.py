@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from posekit.workbook.studies import Study
 from posekit.workbook.studies.row_evidence import RowEvidence
+from posekit.workbook.tables.grids import signed
 
 
 def gain_kept(study: Study, *, plain: str, told: str, alone: str) -> str:
@@ -29,11 +30,11 @@ def gain_kept(study: Study, *, plain: str, told: str, alone: str) -> str:
     if oracle >= before:
         return f"Here there is no gain to keep: {gains} ({basis})."
     share = (before - honest) / (before - oracle)
-    return f"Here the error changes by {gains}: {share:.0%} of the gain is kept ({basis})."
+    return f"Here the error changes by {gains}: {100 * share:.0f} % of the gain is kept ({basis})."
 
 
 def _gain(before: float, after: float) -> str:
-    return f"{after - before:+.1f} mm ({after / before - 1:+.1%})"
+    return f"{signed(after - before)} mm ({signed(100 * (after / before - 1))} %)"
 
 
 def _mean_errors(study: Study, paths: Sequence[str]) -> tuple[str, list[float]] | None:

@@ -36,7 +36,7 @@ def test_gains_and_the_share_that_is_kept_are_those_of_the_runs(tmp_path, measur
     said = gain_kept(made, **PATHS)
     assert "-4.0 mm (-8.0%) with it, -1.0 mm (-2.0%) without" in said
     assert "25% of the gain is kept" in said
-    assert "(this run: synthetic, standard, 3 seeds)" in said
+    assert "(this run: synthetic, standard, 10 seeds)" in said
 
 
 @pytest.mark.parametrize(("profile", "speaks"), [("standard", "this run"), ("quick", "reference")])
