@@ -9,6 +9,7 @@ import pytest
 from posekit.workbook.notebooks.findings import gain_kept
 from posekit.workbook.studies import Study
 from posekit.workbook.studies.references import Reference, ReferenceRow
+from posekit.workbook.tables.grids import MINUS
 
 ROWS = {"plain": "gumlp", "told": "gumlp-uao", "alone": "gumlp-uao-fitted-root"}
 PATHS = {role: f"table-h36m-readme/{row}" for role, row in ROWS.items()}
@@ -34,8 +35,8 @@ def rows(measured, plain: float, told: float, alone: float) -> dict:
 def test_gains_and_the_share_that_is_kept_are_those_of_the_runs(tmp_path, measured) -> None:
     made = study(tmp_path, "standard", own=rows(measured, 50.0, 46.0, 49.0))
     said = gain_kept(made, **PATHS)
-    assert "-4.0 mm (-8.0%) with it, -1.0 mm (-2.0%) without" in said
-    assert "25% of the gain is kept" in said
+    assert f"{MINUS}4.0 mm ({MINUS}8.0 %) with it, {MINUS}1.0 mm ({MINUS}2.0 %) without" in said
+    assert "25 % of the gain is kept" in said
     assert "(this run: synthetic, standard, 10 seeds)" in said
 
 
