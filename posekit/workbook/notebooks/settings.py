@@ -24,7 +24,7 @@ class Settings:
     Attributes:
         paper: key of the paper.
         dataset: a name in ``posekit.datasets.DATASETS``.
-        profile: "auto", "smoke", "quick", "standard" or "paper".
+        profile: "auto", "smoke", "quick", "standard", "gpu" or "paper".
         claims: for which claims rows are run: "auto", "headline" or "all".
         rows: paths ``table/row`` of rows that are run besides.
         seeds: number of seeds; 0 leaves it to the profile.

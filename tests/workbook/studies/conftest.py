@@ -22,7 +22,7 @@ def tiny_profile(monkeypatch: pytest.MonkeyPatch) -> None:
         seed_count=2,
         verdicts=True,
         frames_divisor=27,
-        width_divisor=64,
+        width_divisor=32,
         depth_factor=0.25,
         steps=2,
     )

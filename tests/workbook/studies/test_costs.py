@@ -9,7 +9,7 @@ from posekit.workbook.tasks import find_task
 
 
 def test_tables_of_costs_are_counted_without_runs(runs, monkeypatch):
-    study = Study("uao", "synthetic", "tiny", runs=runs, device="cpu")
+    study = Study("uao", "synthetic", "tiny", claims="all", runs=runs, device="cpu")
     monkeypatch.setattr(study, "run", None)
     assert study.plan(["table-efficiency"]).runs == ()
     paths = {path for planned in study.plan().runs for path in planned.rows}
@@ -17,7 +17,7 @@ def test_tables_of_costs_are_counted_without_runs(runs, monkeypatch):
     assert not any(path.startswith("table-efficiency/") for path in paths)
     found = study.results("table-efficiency")
     assert [row.measured["params"].value for row in found.rows] == pytest.approx(
-        [row.row.published["params"] for row in found.rows]
+        [row.row.official["params"] for row in found.rows]
     )
     assert (found.evidence, found.protocol) == ("", {})
 

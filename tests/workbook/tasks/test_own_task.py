@@ -27,8 +27,8 @@ from posekit.workbook.studies import Study
 from posekit.workbook.studies.execution import execute
 
 PROFILES["tiny"] = replace(
-    PROFILES["smoke"], name="tiny", seed_count=2, verdicts=True, steps=int(sys.argv[3]),
-    learning_rate=1e-3,
+    PROFILES["smoke"], name="tiny", seed_count=2, verdicts=True, measures=True,
+    steps=int(sys.argv[3]), learning_rate=1e-3,
 )
 study = Study(sys.argv[4], "synthetic", "tiny", runs=sys.argv[2], device="cpu")
 if sys.argv[1] == "execute":
@@ -83,7 +83,7 @@ def test_rows_are_run_cached_shown_and_judged(runs: Path) -> None:
     assert "Hardly trained" in first["html"]
     assert first["differences"]["Wide"] < -1.0  # the trained network is pixels better
     (verdict,) = first["verdicts"]
-    assert verdict == "reproduced"
+    assert verdict == "not testable at this scale"  # the toy paper names no positive control
     assert again["differences"] == first["differences"]
 
 
