@@ -130,7 +130,7 @@ def _cost(study: Study, item: ConditionResult) -> Counted:
     return Counted(
         label=label if side == "at most" else f"{label}, {side} {_shown(bound, pair, item)}",
         value=costs[0],
-        than=costs[1] if len(pair) == 2 else 0.0,
+        than=costs[1] if len(pair) == 2 else bound or 0.0,
         unit=COST_UNITS[item.metric],
         published=printed[0] / printed[1] if known else None,
         bound=bound if side == "at most" else None,

@@ -1,9 +1,11 @@
-"""Profiles: one published configuration at four scales.
+"""Profiles: one published configuration at several scales.
 
 A profile scales every row of every table by the same rules, so that rows keep their order and
 differences between rows keep their meaning. All rows of a scaled profile see the same number of
 training frames (of windows, where only their centre frames are scored) at the same learning rate;
-only ``paper`` keeps each network's own recipe.
+only ``paper`` keeps each network's own recipe. How long they train, for how many seeds and how far
+windows shrink differs between papers (``scaling`` in their files): as far as the gates before a
+verdict ask for, and at ``quick`` as far as beats a linear map.
 
 Frames and widths are divided, a quarter of the pairs of blocks is kept (the pair that holds
 KTPFormer's priors counts), and heads stay at least ``HEAD_WIDTH`` wide. The frame rate is divided
@@ -49,7 +51,8 @@ class Profile:
         size: how much of the data set is used, see ``posekit.datasets.load_dataset``.
         seed_count: training seeds, from 0 on, unless the user names others.
         verdicts: whether runs of this profile carry verdicts on claims.
-        rows: "headline" to run what headline claims and controls need, or "all".
+        rows: "headline" to run what headline claims need, with controls where there are verdicts,
+            or "all".
         measures: whether errors say anything; networks of a few steps only show that all works.
         frames_divisor: divides the frames of a window.
         frame_rate_divisor: keeps one frame in so many, in training and in the test.

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Annotated, Any, Literal, Required
 
 from pydantic import (
@@ -442,12 +442,18 @@ class Paper(Model):
 
     @property
     def headline_rows(self) -> tuple[str, ...]:
-        """Paths of the rows that are trained for headline claims and controls, in order."""
-        parts = (*(claim for claim in self.claims if claim.headline), *self.controls)
-        conditions = [item for part in parts for item in part.comparison if not item.counted]
-        wanted = {path for condition in conditions for path in condition.rows}
-        wanted |= {path for claim in self.claims if claim.headline for path in claim.beside}
-        return tuple(row.path for row in self.rows if row.path in wanted)
+        """Paths of the rows that are trained for headline claims, in order."""
+        headline = [claim for claim in self.claims if claim.headline]
+        beside = {path for claim in headline for path in claim.beside}
+        return self._in_order(_trained(headline) | beside)
+
+    @property
+    def control_rows(self) -> tuple[str, ...]:
+        """Paths of the rows that are trained for controls, in order."""
+        return self._in_order(_trained(self.controls))
+
+    def _in_order(self, paths: Collection[str]) -> tuple[str, ...]:
+        return tuple(row.path for row in self.rows if row.path in paths)
 
     def on_dataset(self, dataset: str) -> Paper:
         """The paper as it can be run on a data set: rows that belong to another are not run."""
@@ -456,6 +462,12 @@ class Paper(Model):
             for table in self.tables
         )
         return self.model_copy(update={"tables": tuple(tables)})
+
+
+def _trained(parts: Iterable[Claim | Control]) -> set[str]:
+    """Paths of the rows that conditions compare by what training gave."""
+    conditions = [item for part in parts for item in part.comparison if not item.counted]
+    return {path for condition in conditions for path in condition.rows}
 
 
 def _of_the_paper(info: ValidationInfo, name: str, otherwise: Any) -> Any:

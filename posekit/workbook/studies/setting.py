@@ -193,13 +193,14 @@ def choose_setting(
 
 
 def _wanted(paper: Paper, profile: Profile, claims: str, rows: Sequence[str]) -> tuple[str, ...]:
-    """The rows to run: those that claims need, or all of them, and those that are named."""
+    """The rows to run: those that claims and their verdicts need, or all, and those named."""
     if claims not in CLAIMS:
         raise InvalidParameter(unknown("choice of claims", claims, CLAIMS))
     named = tuple(paper.row(path).path for path in rows)
     if claims == "all" or (claims == "auto" and profile.rows == "all"):
         return tuple(row.path for row in paper.rows)
-    return (*paper.headline_rows, *named)
+    controls = paper.control_rows if profile.verdicts else ()
+    return tuple(dict.fromkeys((*paper.headline_rows, *controls, *named)))
 
 
 def _check_claims(paper: Paper) -> None:

@@ -1,8 +1,11 @@
 """Plans: which runs tables need."""
 
+from dataclasses import replace
+
 import pytest
 
 from posekit.errors import InvalidParameter
+from posekit.workbook.papers.profiles import PROFILES
 from posekit.workbook.studies import Study
 from posekit.workbook.studies.execution import training_id
 from posekit.workbook.studies.planning import EVALUATION_SECONDS
@@ -36,12 +39,18 @@ def test_of_runs_that_share_a_training_one_is_taken_to_train(tmp_path):
     assert len(evaluated) == len(plan.runs) - len(trainings)
 
 
-def test_a_scaled_profile_runs_what_headline_claims_and_controls_need(tmp_path):
+def test_a_scaled_profile_runs_what_headline_claims_and_their_verdicts_need(tmp_path, monkeypatch):
     def rows(**chosen):
-        study = Study("gla_gcn", "synthetic", "quick", runs=tmp_path, device="cpu", **chosen)
+        study = Study("gla_gcn", "synthetic", "rows", runs=tmp_path, device="cpu", **chosen)
         return {path for run in study.plan().runs for path in run.rows}
 
+    tiny = replace(PROFILES["tiny"], name="rows", rows="headline")
+    monkeypatch.setitem(PROFILES, "rows", replace(tiny, verdicts=False))
+    claims_alone = rows()
+    monkeypatch.setitem(PROFILES, "rows", tiny)
     headline = rows()
+    assert claims_alone == {f"table-global-reconstruction/{row}" for row in ("with", "without")}
+    assert claims_alone < headline
     assert {"table-global-reconstruction/with", "table-frames/27"} <= headline
     assert "table-head/flat" not in headline
     assert rows(rows=["table-head/flat"]) == headline | {"table-head/flat"}
