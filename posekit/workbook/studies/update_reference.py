@@ -81,10 +81,19 @@ def _from_study(study: Study) -> Reference:
         profile=study.profile.name,
         seeds=study.seeds,
         evidence=evidence,
-        command=f"posekit report {study.paper.key} --dataset {study.dataset} "
-        f"--profile {study.profile.name} --seeds {len(study.seeds)} --update-reference",
+        command=_command(study, doubled=any(row.doubled for row in rows.values())),
         environment=environment(study.device),
         seconds=round(sum(seconds.values()), 1),
         data=data,
         rows=rows,
     )
+
+
+def _command(study: Study, *, doubled: bool) -> str:
+    """What repeats the study, and the runs of twice the steps where they are there."""
+    scale = (
+        f"{study.paper.key} --dataset {study.dataset} --profile {study.profile.name} "
+        f"--seeds {len(study.seeds)}"
+    )
+    before = f"posekit double {scale} && " if doubled else ""
+    return f"{before}posekit report {scale} --update-reference"

@@ -61,3 +61,20 @@ def test_reference_results_need_a_whole_study_that_carries_verdicts(study, tmp_p
     smoke = Study("ktpformer", profile="smoke", runs=tmp_path, device="cpu")
     with pytest.raises(InvalidParameter, match="carries no verdicts"):
         update_reference(smoke, tmp_path)
+
+
+def test_runs_of_twice_the_steps_are_kept_beside_the_others(only_kpa_tpa, tmp_path):
+    study = only_kpa_tpa
+    study.doubled().run_all(["kpa-tpa"], workers=1)
+    update_reference(study, tmp_path)
+    reference = read_references("ktpformer", tmp_path)["synthetic"]
+    assert reference.command.startswith("posekit double ktpformer --dataset synthetic")
+    assert reference.command.endswith("--seeds 2 --update-reference")
+    row = reference.rows["kpa-tpa/both"]
+    (steps,) = {run.config["recipe"]["max_steps"] for run in study.run("kpa-tpa/both")}
+    assert row.doubled.seeds == (0, 1)
+    assert row.doubled.steps[-1] == 2 * steps
+    assert row.doubled.mean("mpjpe") != row.evidence.mean("mpjpe")
+    verdicts = {item.claim: item for item in judge_reference(study.setting, reference, stale=False)}
+    converged = next(gate for gate in verdicts["kpa-helps"].gates if gate.name == "converged")
+    assert "not run" not in converged.detail
