@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from statistics import fmean
 from typing import Any
 
@@ -275,15 +274,29 @@ def _measured(
 
 def _trivial(result: TableResult) -> list[Row]:
     """What learns next to nothing on the data of the table's rows, once for each 2D input."""
-    rows = {}
+    found: dict[tuple[str, str], dict[str, Mapping[str, float]]] = {}
     for item in result.rows:
-        for name, found in item.baselines.items():
-            figures = {metric: Measured(found[metric]) for metric in found}
-            source = result.inputs.get(item.row.id, "")
-            column = {"measured" if item.measured else "reference": figures}
-            rows[name, source] = Row(TRIVIAL[name], {}, input_2d=source, **column)
-    several = len({source for _, source in rows}) > 1
-    return [row if several else replace(row, input_2d="") for row in rows.values()]
+        source = result.inputs.get(item.row.id, "")
+        for column, baselines in (
+            ("reference", item.reference_baselines),
+            ("measured", item.baselines),
+        ):
+            for name, figures in baselines.items():
+                found.setdefault((name, source), {})[column] = figures
+    several = len({source for _, source in found}) > 1
+    return [
+        Row(
+            TRIVIAL[name],
+            {},
+            input_2d=source if several else "",
+            **{column: _figures(figures) for column, figures in columns.items()},
+        )
+        for (name, source), columns in found.items()
+    ]
+
+
+def _figures(found: Mapping[str, float]) -> dict[str, Measured]:
+    return {metric: Measured(value) for metric, value in found.items()}
 
 
 def _long_name(row: PaperRow, table: Table) -> str:

@@ -46,7 +46,8 @@ class RowResult:
         measured: metric -> figure of this study's runs; empty if they are missing.
         reference_ran, ran: what was run for each.
         not_run: why nothing was measured, "" if something was.
-        baselines: name -> metric -> error of what learns next to nothing on the same data.
+        baselines: name -> metric -> error of what learns next to nothing on the same data, of this
+            study; ``reference_baselines`` those of the reference run.
         learned: whether this study's runs beat them, see ``has_learned``; None if not known.
         reference_learned: the same of the reference run.
         same_as: id of an earlier row of the table that is the same run at this scale, or "".
@@ -59,6 +60,7 @@ class RowResult:
     ran: str
     not_run: str
     baselines: Mapping[str, Mapping[str, float]]
+    reference_baselines: Mapping[str, Mapping[str, float]]
     learned: bool | None
     reference_learned: bool | None
     same_as: str
@@ -169,7 +171,6 @@ class Measured:
     def _row(self, row: Row, table: Table, reference: Reference | None) -> RowResult:
         stored = reference.rows.get(row.path) if reference else None
         own, kept = self.evidence(row), stored.evidence if stored else None
-        shown = own or kept
         return RowResult(
             row=row,
             reference={
@@ -181,7 +182,8 @@ class Measured:
             reference_ran=stored.ran if stored else "",
             ran=self.setting.describe(row.run) if row.run else "",
             not_run=row.not_run or self._left_out(row),
-            baselines=shown.baselines if shown else {},
+            baselines=own.baselines if own else {},
+            reference_baselines=kept.baselines if kept else {},
             learned=own.learned if own else None,
             reference_learned=kept.learned if kept else None,
             same_as=self._same_as(row, table),

@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from posekit.workbook.notebooks import paper_tables
+from posekit.workbook.papers import load_paper
 from posekit.workbook.studies import Study
+from posekit.workbook.studies.measured import RowResult, TableResult
 from posekit.workbook.tables import Answer
 
 
@@ -119,3 +121,31 @@ def test_a_table_says_whether_the_paper_has_it_and_what_input_stands_for_its_own
     assert (
         "2D input of this run: cpn" in paper_tables.comparison_table(hosts, "table-main-h36m").note
     )
+
+
+def test_trivial_baselines_stand_in_the_column_whose_data_they_are_of() -> None:
+    table = load_paper("ktpformer").table("kpa-tpa")
+    kept = {"linear": {"mpjpe": 72.0}, "mean pose": {"mpjpe": 204.0}}
+    rows = tuple(
+        RowResult(
+            row=row,
+            reference={},
+            measured={},
+            reference_ran="",
+            ran="",
+            not_run="",
+            baselines={"linear": {"mpjpe": 80.0}} if row.id == "both" else {},
+            reference_baselines=kept,
+            learned=None,
+            reference_learned=None,
+            same_as="",
+        )
+        for row in table.rows
+    )
+    result = TableResult(table, rows, "synthetic", {}, {row.id: "cpn" for row in table.rows})
+    foot = {row.name: row for row in paper_tables._trivial(result)}
+    assert set(foot) == {"Linear least squares", "Mean pose"}
+    linear = foot["Linear least squares"]
+    assert (linear.reference["mpjpe"].value, linear.measured["mpjpe"].value) == (72.0, 80.0)
+    assert foot["Mean pose"].measured == {}
+    assert foot["Mean pose"].input_2d == ""  # all rows have one input
