@@ -196,7 +196,7 @@ class Measured:
         if self.stored(row) is not None:
             return ""
         name = self.setting.profile.name
-        return f"no headline claim needs it, so profile {name} leaves it out; --rows {row.path}"
+        return f"profile {name} runs what headline claims need; --rows {row.table}/ROW adds a row"
 
     def _same_as(self, row: Row, table: Table) -> str:
         """The id of the first row of the table that asks for the same run at this scale."""
