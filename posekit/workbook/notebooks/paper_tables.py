@@ -283,15 +283,18 @@ def _trivial(result: TableResult) -> list[Row]:
         ):
             for name, figures in baselines.items():
                 found.setdefault((name, source), {})[column] = figures
-    several = len({source for _, source in found}) > 1
+    sources = dict.fromkeys(source for _, source in found)
     return [
         Row(
-            TRIVIAL[name],
+            title,
             {},
-            input_2d=source if several else "",
-            **{column: _figures(figures) for column, figures in columns.items()},
+            input_2d=source if len(sources) > 1 else "",
+            **{column: _figures(figures) for column, figures in found[name, source].items()},
         )
-        for (name, source), columns in found.items()
+        # In an order of our own: that of a stored file is the alphabet's.
+        for name, title in TRIVIAL.items()
+        for source in sources
+        if (name, source) in found
     ]
 
 
