@@ -31,6 +31,7 @@ from posekit.models.lifters import Lifter
 MEBIBYTE = 1 << 20
 MOST_MEMORY = 2 << 30
 TINY = {
+    "convformer": {"frames": 5, "embed_dim": 8, "kernels": "3-3"},
     "d3dp": {"frames": 5, "embed_dim": 16, "depth": 1, "timesteps": 20},
     "gla_gcn": {"frames": 9, "embed_dim": 8},
     "gumlp": {"embed_dim": 32, "depth": 1},

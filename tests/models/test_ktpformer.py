@@ -244,5 +244,5 @@ def test_wrong_input_and_options_are_refused():
         build("ktpformer", skeleton=HUMAN36M_17, kpa="false")
     with pytest.raises(InvalidParameter, match="counts from 1"):
         build("ktpformer", skeleton=HUMAN36M_17, depth=0)
-    with pytest.raises(InvalidParameter, match=r"choose one of d3dp, .*ktpformer"):
+    with pytest.raises(InvalidParameter, match=r"choose one of .*ktpformer"):
         build("ktp-former", skeleton=HUMAN36M_17)

@@ -15,6 +15,7 @@ from posekit.models.lifters import Lifter
 
 TRANSFORMER = {"frames": 4, "embed_dim": 8, "depth": 1, "heads": 2}
 SIZES = {
+    "convformer": {"frames": 4, "embed_dim": 8, "heads": 2},
     "gla_gcn": {"frames": 3, "embed_dim": 8},
     "gumlp": {"frames": 4, "embed_dim": 8, "depth": 1},
     "hot": {**TRANSFORMER, "depth": 2, "prune_at": 1, "tokens": 2},
@@ -64,10 +65,10 @@ def test_unknown_options_are_refused(name):
 
 def test_names_are_those_of_modules_that_bind_a_network():
     assert {"layers", "releases", "scaling", "pruning", "adaptive_graphs"}.isdisjoint(MODELS)
-    assert len(MODELS) == 9
+    assert len(MODELS) == 10
     for name in MODELS:
         assert issubclass(network(name), Lifter)
-    with pytest.raises(InvalidParameter, match="unknown model 'layers'; choose one of d3dp"):
+    with pytest.raises(InvalidParameter, match="unknown model 'layers'; choose one of convformer"):
         network("layers")
 
 

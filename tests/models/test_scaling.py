@@ -68,6 +68,7 @@ def test_a_scale_of_ones_changes_nothing(model, scale, published, changed):
         ("d3dp", {"depth": 7, "host": "ktpformer"}, "8 pairs of blocks"),
         ("hot", {"depth": 7, "host": "ktpformer"}, "8 pairs of blocks"),
         ("gumlp", {"depth": 3}, "3 blocks"),
+        ("convformer", {"spatial_blocks": 4}, "4 spatial and 2 temporal blocks"),
         ("mhformer", MHFORMER, ""),
         ("gla_gcn", {"frames": 27}, ""),
     ],
@@ -80,6 +81,7 @@ def test_facts_of_networks():
     assert {name for name in MODELS if network(name).samples} == {"d3dp"}
     assert {name for name in MODELS if network(name).predicts_scale} == {"gumlp"}
     assert {name: network(name).release_protocol for name in MODELS} == {
+        "convformer": "VideoPose3D",
         "d3dp": "D3DP",
         "gla_gcn": "VideoPose3D",
         "gumlp": "MHFormer",
