@@ -26,15 +26,18 @@ if TYPE_CHECKING:
 __path__ += [str(folder) for folder in paper_folders()]
 
 
-def _holds_network(module: pkgutil.ModuleInfo) -> bool:
-    """Whether a module binds ``NETWORK``, by its text: none is imported before it is needed."""
-    path = Path(module.module_finder.path, f"{module.name}.py")
-    return path.is_file() and bool(re.search(r"^NETWORK\b", path.read_text("utf-8"), re.MULTILINE))
+def modules_that_bind(name: str) -> tuple[str, ...]:
+    """Modules of these folders that bind ``name``, by their text: none is imported for it."""
+
+    def binds(module: pkgutil.ModuleInfo) -> bool:
+        path = Path(module.module_finder.path, f"{module.name}.py")
+        text = path.read_text("utf-8") if path.is_file() else ""
+        return bool(re.search(rf"^{name}\b", text, re.MULTILINE))
+
+    return tuple(sorted(module.name for module in pkgutil.iter_modules(__path__) if binds(module)))
 
 
-MODELS: tuple[str, ...] = tuple(
-    sorted(module.name for module in pkgutil.iter_modules(__path__) if _holds_network(module))
-)
+MODELS = modules_that_bind("NETWORK")
 """Names that ``build`` and ``network`` know."""
 
 

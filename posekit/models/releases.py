@@ -22,7 +22,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from posekit.geometry.skeletons import Skeleton
-from posekit.models import MODELS
+from posekit.models import MODELS, modules_that_bind
 
 Reference = Callable[[Mapping[str, Any], Skeleton], nn.Module]
 
@@ -48,8 +48,8 @@ def references() -> dict[str, tuple[Reference, frozenset[str]]]:
     """Released networks by name: what builds each, and the names its state may carry in vain."""
     return {
         name: (reference, constants(model))
-        for model in MODELS
-        for name, reference in getattr(_module(model), "REFERENCES", {}).items()
+        for model in modules_that_bind("REFERENCES")
+        for name, reference in _module(model).REFERENCES.items()
     }
 
 
