@@ -1,4 +1,4 @@
-"""ConvFormer: attention whose queries, keys and values are mixtures of small convolutions.
+"""ConvFormer: convolutional attention over the joints of a frame, then over the frames.
 
 Diaz-Arias & Shin, "ConvFormer: Parameter reduction in transformer models for 3D human pose
 estimation by leveraging dynamic multi-headed convolutional attention", The Visual Computer 40,
@@ -17,30 +17,16 @@ from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from posekit.errors import InvalidParameter
-from posekit.models.layers import MLP, Attention, Axis, DropPath, attend, drop_path_rates
+from posekit.models.convolutional_attention import ConvolutionalAttention, kernel_sizes
+from posekit.models.layers import MLP, Attention, Axis, DropPath, drop_path_rates
 from posekit.models.lifters import Lifter, LifterConfig
 from posekit.models.releases import Description, count_modules
 from posekit.models.scaling import NARROWEST, Scale
 
 FEWEST_FRAMES = 3
 """Frames of a scaled window at least: with one, the temporal stage has nothing to attend to."""
-
-
-def kernel_sizes(kernels: str) -> tuple[int, ...]:
-    """Sizes of the filters side by side: "3-5-7" is (3, 5, 7).
-
-    Raises:
-        InvalidParameter: a size that is no odd number; an even one has no middle to pad around.
-    """
-    sizes = kernels.split("-")
-    if not all(size.isascii() and size.isdigit() and int(size) % 2 for size in sizes):
-        raise InvalidParameter(
-            f"convformer: kernels is {kernels!r}; give odd sizes joined by hyphens, such as 7-7-7."
-        )
-    return tuple(map(int, sizes))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,118 +71,33 @@ class Config(LifterConfig):
     dropout_on: Literal["aggregate", "filters"] = "aggregate"
 
 
-class ConvolutionalAttention(nn.Module):
-    """Dynamic multi-headed convolutional self-attention (DMHCSA).
+def _attention(config: Config, axis: Axis, width: int) -> Attention | ConvolutionalAttention:
+    """The attention of a block: of linear layers over a token, or of convolutions.
 
-    Over joints, the channels of the convolutions are those of a joint and the filters slide along
-    the joints. Over frames, the channels are the frames and the filters slide along the D numbers
-    of a frame: each query is a mixture of all frames, the paper's temporal joints profile.
-
-    The filters of a mixture run as one convolution with the mixed kernel, which is the same
-    function; only ``dropout_on="filters"`` tells them apart, and only in training.
-
-    Args:
-        config: sizes.
-        channels: C, d or frames.
-        axis: what attends, the "joints" of a frame or the "frames".
+    Raises:
+        InvalidParameter: several filters where nothing mixes them, or a size that is not odd.
     """
-
-    def __init__(self, config: Config, channels: int, axis: Axis) -> None:
-        super().__init__()
-        sizes = kernel_sizes(config.kernels)
-        if config.attention == "conv" and len(sizes) > 1:
-            raise InvalidParameter(
-                f"convformer: kernels is {config.kernels!r} and attention 'conv' has one filter; "
-                "give one size, or choose attention 'dynamic'."
-            )
-        self.axis = axis
-        self.heads = config.heads
-        self.dropout = config.dropout
-        self.dropout_on = config.dropout_on
-        for name in ("q", "k", "v"):
-            filters = (nn.Conv1d(channels, channels, size, padding="same") for size in sizes)
-            self.add_module(name, nn.ModuleList(filters))
-        self.eta: nn.Parameter | None = None
-        if config.attention != "conv":
-            learned = config.aggregation == "learned"
-            self.eta = nn.Parameter(torch.zeros(3, len(sizes)), requires_grad=learned)
-        self.proj = nn.Linear(channels, channels) if config.projection else nn.Identity()
-
-    def shares(self) -> Tensor:
-        """Weights of the filters in the mixtures Q, K and V, (3, n); each row sums to 1.
-
-        They are the softmax of a free vector that starts at zero (reconstruction).
-        """
-        if self.eta is None:
-            return self.q[0].weight.new_ones(3, 1)
-        return self.eta.softmax(dim=-1)
-
-    def kernels(self) -> tuple[Tensor, Tensor]:
-        """All filters at one size.
-
-        Returns:
-            Weights (3, n, C, C, k), padded with zeros to the largest k, and biases (3, n, C).
-        """
-        convolutions = (self.q, self.k, self.v)
-        widest = max(conv.kernel_size[0] for conv in self.q)
-        weights = [
-            functional.pad(conv.weight, ((widest - conv.kernel_size[0]) // 2,) * 2)
-            for filters in convolutions
-            for conv in filters
-        ]
-        biases = [conv.bias for filters in convolutions for conv in filters]
-        return torch.stack(weights).unflatten(0, (3, -1)), torch.stack(biases).unflatten(0, (3, -1))
-
-    def mixed_kernels(self) -> tuple[Tensor, Tensor]:
-        """The one filter that each mixture comes to: weights (3, C, C, k), biases (3, C)."""
-        weights, biases = self.kernels()
-        shares = self.shares()[..., None]
-        return (shares[..., None, None] * weights).sum(1), (shares * biases).sum(1)
-
-    def maps(self, signal: Tensor) -> Tensor:
-        """Aggregated queries, keys and values of a signal (N, C, L), (N, 3, C, L)."""
-        if self.training and self.dropout_on == "filters":
-            weights, biases = self.kernels()
-            each = _convolve(signal, weights.flatten(0, 1), biases.flatten(0, 1))
-            each = functional.dropout(each, self.dropout).unflatten(1, (3, -1))
-            return (self.shares()[..., None, None] * each).sum(2)
-        return functional.dropout(
-            _convolve(signal, *self.mixed_kernels()), self.dropout, self.training
+    kind, sizes = config.attention, kernel_sizes(config.kernels)
+    if kind == "vanilla" or (kind == "spatial-conv" and axis == "frames"):
+        attention = Attention(width, config.heads, axis)
+        if not config.projection:
+            attention.proj = nn.Identity()
+        return attention
+    if kind == "conv" and len(sizes) > 1:
+        raise InvalidParameter(
+            f"convformer: kernels is {config.kernels!r} and attention 'conv' has one filter; give "
+            "one size, or choose attention 'dynamic'."
         )
-
-    def forward(self, tokens: Tensor) -> Tensor:
-        """tokens (B, F, J, d), or over frames (B, F, 1, D) -> the same shape."""
-        if self.axis == "joints":
-            maps = self.maps(tokens.flatten(0, 1).mT).mT
-        else:
-            maps = self.maps(tokens.squeeze(2))
-        query, key, value = maps.unflatten(-1, (self.heads, -1)).permute(1, 0, 3, 2, 4)
-        mixed = attend(query, key, value).transpose(1, 2).flatten(2)
-        if self.axis == "joints":
-            return self.proj(mixed).view_as(tokens)
-        return self.proj(mixed.mT).mT.unsqueeze(2)
-
-    def uncounted_macs(self, inputs: tuple[Tensor, ...], _output: Tensor) -> tuple[int, int]:
-        """All filters one by one, as the paper's cost implies; of each mixture, one runs."""
-        filters = [conv.weight for part in (self.q, self.k, self.v) for conv in part]
-        places = inputs[0].numel() // len(filters[0])
-        whole = places * sum(weight.numel() for weight in filters)
-        ran = places * 3 * max(weight.numel() for weight in filters)
-        return whole, whole - ran
-
-
-def _convolve(signal: Tensor, weights: Tensor, biases: Tensor) -> Tensor:
-    """Several convolutions of one signal (N, C, L) at once, (N, several, C, L).
-
-    Args:
-        signal: what they all see.
-        weights: (several, C, C, k), k odd.
-        biases: (several, C).
-    """
-    out = functional.conv1d(
-        signal, weights.flatten(0, 1), biases.flatten(), padding=weights.shape[-1] // 2
+    return ConvolutionalAttention(
+        config.embed_dim if axis == "joints" else config.frames,
+        config.heads,
+        axis,
+        sizes,
+        mixture=None if kind == "conv" else config.aggregation,
+        projection=config.projection,
+        dropout=config.dropout,
+        dropout_on=config.dropout_on,
     )
-    return out.unflatten(1, (len(weights), -1))
 
 
 class ConvFormerBlock(nn.Module):
@@ -212,18 +113,11 @@ class ConvFormerBlock(nn.Module):
 
     def __init__(self, config: Config, axis: Axis, drop_path: float) -> None:
         super().__init__()
-        over_joints = axis == "joints"
-        width = config.embed_dim if over_joints else config.embed_dim * config.skeleton.joints
+        width = config.embed_dim
+        if axis == "frames":
+            width *= config.skeleton.joints
         self.norm1 = nn.LayerNorm(width, eps=1e-6)
-        if config.attention == "vanilla" or (
-            config.attention == "spatial-conv" and not over_joints
-        ):
-            self.attn = Attention(width, config.heads, axis)
-            if not config.projection:
-                self.attn.proj = nn.Identity()
-        else:
-            channels = width if over_joints else config.frames
-            self.attn = ConvolutionalAttention(config, channels, axis)
+        self.attn = _attention(config, axis, width)
         self.norm2 = nn.LayerNorm(width, eps=1e-6)
         self.ffn = MLP(width, 2 * width)
         self.drop_path = DropPath(drop_path, axis)
@@ -306,6 +200,14 @@ class ConvFormer(Lifter):
         poses = self.head(self.temporal_norm(self.temporal(frames)).squeeze(2))
         return self.frame_mix(poses).unflatten(-1, (self.skeleton.joints, 3))
 
+    def convolutions(self) -> dict[str, ConvolutionalAttention]:
+        """The attentions that are made of convolutions, by the names of their blocks."""
+        return {
+            name.removesuffix(".attn"): module
+            for name, module in self.named_modules()
+            if isinstance(module, ConvolutionalAttention)
+        }
+
     def folded(self) -> ConvFormer:
         """The same function outside of training, with one filter in place of every mixture.
 
@@ -317,12 +219,12 @@ class ConvFormer(Lifter):
         state = {
             name: value for name, value in self.state_dict().items() if name in folded.state_dict()
         }
-        for name, module in self.named_modules():
-            if isinstance(module, ConvolutionalAttention):
-                for part, weight, bias in zip("qkv", *module.mixed_kernels(), strict=True):
-                    state |= {f"{name}.{part}.0.weight": weight, f"{name}.{part}.0.bias": bias}
-                if module.eta is not None:
-                    state[f"{name}.eta"] = torch.zeros(3, 1)
+        for block, attention in self.convolutions().items():
+            for part, weight, bias in zip("qkv", *attention.mixed_kernels(), strict=True):
+                filters = f"{block}.attn.{part}.0"
+                state |= {f"{filters}.weight": weight, f"{filters}.bias": bias}
+            if attention.eta is not None:
+                state[f"{block}.attn.eta"] = torch.zeros(3, 1)
         folded.load_state_dict(state)
         return folded.train(self.training)
 

@@ -4,13 +4,12 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from torch.nn import functional
 
 from posekit import checkpoints
 from posekit.errors import InvalidData, InvalidParameter
 from posekit.geometry.skeletons import HUMAN36M_17, mirror_points
 from posekit.models import build
-from posekit.models.convformer import ConvolutionalAttention
+from posekit.models.convolutional_attention import ConvolutionalAttention
 from posekit.models.scaling import Scale
 from posekit.profiling.counting import size_of
 
@@ -121,62 +120,6 @@ def test_the_cost_of_filters_is_counted_one_by_one():
     assert (mixed.layer_macs, mixed.product_macs) == (even.layer_macs, even.product_macs)
 
 
-def stages(network):
-    """An attention of each stage with tokens that it takes."""
-    return [
-        (network.spatial[0].attn, draw(2, 7, 17, 8)),
-        (network.temporal[0].attn, draw(2, 7, 1, 136)),
-    ]
-
-
-def filter_by_filter(attention, signal):
-    """Queries, keys and values of a signal (N, C, L), each filter on its own."""
-    return [
-        sum(
-            share * functional.conv1d(signal, conv.weight, conv.bias, padding="same")
-            for share, conv in zip(shares, filters, strict=True)
-        )
-        for shares, filters in zip(
-            attention.shares(), (attention.q, attention.k, attention.v), strict=True
-        )
-    ]
-
-
-@pytest.mark.parametrize("stage", [0, 1], ids=["joints", "frames"])
-def test_attention_follows_its_equations(stage):
-    attention, tokens = stages(small())[stage]
-    seen = tokens.flatten(0, 1).mT if stage == 0 else tokens[:, :, 0]
-    query, key, value = filter_by_filter(attention, seen)
-    if stage == 0:  # channels are features: attended positions first
-        query, key, value = query.mT, key.mT, value.mT
-    width = query.shape[-1] // 4
-    heads = []
-    for part in (slice(head * width, (head + 1) * width) for head in range(4)):
-        weights = (query[..., part] @ key[..., part].mT / width**0.5).softmax(-1)
-        heads.append(weights @ value[..., part])
-    mixed = torch.cat(heads, dim=-1)
-    weight, bias = attention.proj.weight, attention.proj.bias
-    if stage == 0:
-        expected = mixed @ weight.T + bias
-    else:  # a convolution of size 1 whose channels are the frames
-        expected = functional.conv1d(mixed, weight[..., None], bias)
-    torch.testing.assert_close(attention(tokens), expected.view_as(tokens), atol=1e-12, rtol=0)
-
-
-@settings(max_examples=15, deadline=None)
-@given(
-    sizes=st.lists(st.sampled_from([1, 3, 5, 7, 9]), min_size=1, max_size=4),
-    seed=st.integers(0, 99),
-)
-def test_a_mixture_of_convolutions_is_one_convolution(sizes, seed):
-    torch.manual_seed(seed)
-    network = small(kernels="-".join(map(str, sizes)))
-    attention = network.spatial[0].attn
-    signal = draw(3, 8, 17, seed=seed)
-    expected = torch.stack(filter_by_filter(attention, signal), dim=1)
-    torch.testing.assert_close(attention.maps(signal), expected, atol=1e-12, rtol=0)
-
-
 @pytest.mark.parametrize("options", KINDS)
 def test_folding_keeps_the_function_and_drops_filters(options):
     network, points = small(**options), draw(2, 7, 17, 2)
@@ -189,36 +132,23 @@ def test_folding_keeps_the_function_and_drops_filters(options):
     assert size < original if several else size == original
 
 
-def test_a_query_mixes_all_frames_over_neighbouring_features():
-    attention = small(kernels="3-5").temporal[0].attn
-    signal = draw(1, 7, 136)
-    changed = signal.clone()
-    changed[0, 5, 60] += 1.0
-    moved = (attention.maps(changed) - attention.maps(signal))[0].abs() > 1e-9
-    assert moved[:, :, 58:63].all()  # every frame of Q, K and V, two features to each side
-    assert moved.sum() == 3 * 7 * 5
-
-
 def test_without_the_temporal_profile_frames_meet_in_attention_only():
     network = small(attention="spatial-conv")
     assert isinstance(network.spatial[0].attn, ConvolutionalAttention)
     plain = network.temporal[0].attn
     tokens, order = draw(2, 7, 1, 136), [3, 1, 0, 2, 6, 5, 4]
     torch.testing.assert_close(plain(tokens[:, order]), plain(tokens)[:, order])
-    profile, _ = stages(small())[1]
+    profile = small().temporal[0].attn
     assert not torch.allclose(profile(tokens[:, order]), profile(tokens)[:, order], atol=1e-3)
 
 
-def test_shares_sum_to_one_for_each_map_also_after_loading():
+def test_shares_sum_to_one_after_loading():
     network, other = small(kernels="3-5-7"), small(kernels="3-5-7", frames=7)
     state = network.state_dict()
     state["temporal.0.attn.eta"] = draw(3, 3) * 9
     other.load_state_dict(state)
     shares = other.temporal[0].attn.shares()
     torch.testing.assert_close(shares.sum(-1), torch.ones(3, dtype=torch.float64))
-    assert len({tuple(row.tolist()) for row in shares}) == 3  # Q, K and V have their own
-    fresh = build("convformer", skeleton=HUMAN36M_17, **SMALL).temporal[0].attn.shares()
-    torch.testing.assert_close(fresh, torch.full((3, 2), 0.5))
 
 
 @pytest.mark.parametrize("options", KINDS)
@@ -259,19 +189,6 @@ def test_flip_averaging_mirrors_the_second_pass():
     again, back = network.lift_both(mirror_points(points, HUMAN36M_17))
     torch.testing.assert_close(mirror_points(again, HUMAN36M_17), flipped)
     torch.testing.assert_close(mirror_points(back, HUMAN36M_17), plain)
-
-
-@pytest.mark.parametrize("dropout_on", ["aggregate", "filters"])
-def test_dropout_of_either_place_keeps_the_mean(dropout_on):
-    attention, signal = small(dropout_on=dropout_on).spatial[0].attn, draw(1, 8, 17)
-    expected = attention.maps(signal)
-    attention.train()
-    torch.manual_seed(3)
-    draws = attention.maps(signal.expand(4000, -1, -1))
-    torch.testing.assert_close(draws.mean(0, keepdim=True), expected, atol=0.05, rtol=0)
-    # A filter that drops out leaves the others; an aggregate that drops out leaves nothing.
-    nothing = float((draws == 0).double().mean())
-    assert nothing == pytest.approx({"aggregate": 0.2, "filters": 0.2**2}[dropout_on], abs=0.01)
 
 
 def test_stochastic_depth_rises_or_stays():
