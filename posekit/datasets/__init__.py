@@ -42,8 +42,10 @@ def load_dataset(
     """Load one split of a data set.
 
     Args:
-        name: a key of ``DATASETS``: "synthetic" (generated here), "cmu" (CMU motion capture),
-            "h36m" (Human3.6M), "h36m_motionbert" (the same in MotionBERT's file), "mpi_inf_3dhp",
+        name: a key of ``DATASETS``: "synthetic" (generated here), "synthetic_3dhp_rig",
+            "synthetic_outdoor_rig", "synthetic_other_bodies" and "synthetic_other_both" (at a known
+            distance from it), "cmu" (CMU motion capture), "h36m" (Human3.6M), "h36m_s1" (trained on
+            S1 alone), "h36m_motionbert" (Human3.6M in MotionBERT's file), "mpi_inf_3dhp",
             "mpi_inf_3dhp_annot3" (at metric scale), "humaneva" or "poseaug_3dhp".
         split: "train" or "test"; their subjects are disjoint, HumanEva-I's recordings are.
         root: data folder; by default ``POSEKIT_DATA``, else ``./data``.

@@ -24,10 +24,11 @@ from typing import Any, Literal
 
 import torch
 
+from posekit.datasets import DATASETS
 from posekit.errors import InvalidParameter, unknown
 from posekit.models.scaling import Scale
 
-WITHOUT_LICENCE_FORM = ("synthetic", "cmu")
+WITHOUT_LICENCE_FORM = ("cmu", *(name for name, source in DATASETS.items() if not source.files))
 
 SCALED_OPTIMIZER = {
     "optimizer": "adamw",

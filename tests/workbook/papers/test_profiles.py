@@ -11,6 +11,7 @@ from posekit.workbook.papers.profiles import PROFILES, resolve_profile
     [
         ("synthetic", "cpu", "smoke"),
         ("cmu", "cuda", "smoke"),
+        ("synthetic_other_both", "cuda", "smoke"),
         ("h36m", "cpu", "quick"),
         ("h36m", "cuda", "paper"),
     ],
