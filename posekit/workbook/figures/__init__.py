@@ -5,6 +5,7 @@ They take plain values, so that anything can fill them, and give plotly's or mat
 
 from posekit.machine.storage import paper_folders
 from posekit.workbook.figures.charts import effect_bars, error_per_joint
+from posekit.workbook.figures.convolution_kernels import convolution_kernels
 from posekit.workbook.figures.curves import learning_curves
 from posekit.workbook.figures.heat_maps import heat_map_grid, topology_heat_map
 from posekit.workbook.figures.hourglass import hourglass, kept_frames
@@ -21,6 +22,7 @@ __path__ += [str(folder) for folder in paper_folders()]
 
 __all__ = [
     "TradeOff",
+    "convolution_kernels",
     "effect_bars",
     "error_per_joint",
     "frame_chain",
