@@ -35,7 +35,14 @@ position_loss = partial(sequence_loss, consistency=0.0, velocity=0.0)
 
 
 @pytest.mark.parametrize(
-    ("frames", "parameters"), [(243, 25_165_077), (81, 19_837_545), (27, 19_184_517)]
+    ("frames", "parameters"),
+    [
+        (351, 31_516_125),
+        (243, 25_165_077),
+        (81, 19_837_545),
+        (27, 19_184_517),
+        (9, 19_090_233),
+    ],
 )
 def test_mhformer_of_other_windows(frames, parameters):
     assert size_of("mhformer", frames=frames).parameters == parameters
