@@ -30,6 +30,11 @@ def test_every_module_that_knows_a_release_is_asked():
     assert releases.constants("mixste") == frozenset()
 
 
+def test_a_module_that_is_no_lifter_is_asked_for_its_releases_too():
+    assert "poseaug" not in MODELS
+    assert {"poseaug-generator", "poseaug-disc2d", "poseaug-disc3d"} <= set(releases.references())
+
+
 def test_arguments_are_renamed_where_they_are_given():
     names = {"channel": "embed_dim", "layers": "depth"}
     assert releases.renamed({"channel": 8, "seed": 1}, names) == {"embed_dim": 8}
