@@ -7,6 +7,7 @@ from posekit.machine.storage import paper_folders
 from posekit.workbook.figures.charts import effect_bars, error_per_joint
 from posekit.workbook.figures.convolution_kernels import convolution_kernels
 from posekit.workbook.figures.curves import learning_curves
+from posekit.workbook.figures.domain_gap import domain_gap_viewer
 from posekit.workbook.figures.heat_maps import heat_map_grid, topology_heat_map
 from posekit.workbook.figures.hourglass import hourglass, kept_frames
 from posekit.workbook.figures.motion import motion_viewer, pose_strip
@@ -23,6 +24,7 @@ __path__ += [str(folder) for folder in paper_folders()]
 __all__ = [
     "TradeOff",
     "convolution_kernels",
+    "domain_gap_viewer",
     "effect_bars",
     "error_per_joint",
     "frame_chain",

@@ -36,6 +36,16 @@ BUTTONS = {
     "bordercolor": "rgba(128,136,148,0.5)",
     "showactive": False,
 }
+# Plotly draws the choice under the pointer on near white: dark on light on every page.
+DROPDOWN = {
+    "type": "dropdown",
+    "x": 0,
+    "xanchor": "left",
+    "bgcolor": "#E8ECF1",
+    "bordercolor": "rgba(128,136,148,0.5)",
+    "font": {"color": "#1F2630"},
+    "pad": {"t": 0, "r": 0},
+}
 SLIDER = {
     "x": 0,
     "len": 1,
