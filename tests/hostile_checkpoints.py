@@ -41,6 +41,10 @@ TINY = {
     "mixste": {"frames": 5, "embed_dim": 16, "depth": 1},
     "motionagformer": {"frames": 9, "embed_dim": 16, "depth": 1, "representation": 16},
     "motionbert": {"frames": 5, "embed_dim": 16, "depth": 1, "representation": 16},
+    "semgcn": {"embed_dim": 16, "layers": 1},
+    "simple_baseline": {"embed_dim": 16, "stages": 1},
+    "st_gcn": {"embed_dim": 4},
+    "videopose3d": {"embed_dim": 16, "blocks": 1},
 }
 
 

@@ -109,11 +109,12 @@ def joints_of(in_width: int, out_width: int) -> tuple[int, int]:
     """Joints, and channels per keypoint, of a network that maps flat keypoints to all but the root.
 
     Raises:
-        ValueError: no number of joints has these widths.
+        ValueError: no keypoints have these widths; those of PoseAug's generator, which is built of
+            the same layers and takes poses and noise, are none.
     """
     joints = out_width // 3 + 1
-    if out_width % 3 or not in_width or in_width % joints:
-        raise ValueError(f"{in_width} values in and {out_width} out are of no pose")
+    if out_width % 3 or in_width not in (2 * joints, 3 * joints):
+        raise ValueError(f"{in_width} values in and {out_width} out are of no keypoints and pose")
     return joints, in_width // joints
 
 

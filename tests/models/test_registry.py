@@ -20,6 +20,10 @@ SIZES = {
     "gumlp": {"frames": 4, "embed_dim": 8, "depth": 1},
     "hot": {**TRANSFORMER, "depth": 2, "prune_at": 1, "tokens": 2},
     "mhformer": {"frames": 9, "embed_dim": 8, "refinements": 1, "heads": 2},
+    "semgcn": {"frames": 4, "embed_dim": 8, "layers": 1},
+    "simple_baseline": {"frames": 4, "embed_dim": 8, "stages": 1},
+    "st_gcn": {"frames": 4, "embed_dim": 4},
+    "videopose3d": {"frames": 4, "embed_dim": 8, "blocks": 1},
 }
 
 
@@ -65,7 +69,7 @@ def test_unknown_options_are_refused(name):
 
 def test_names_are_those_of_modules_that_bind_a_network():
     assert {"layers", "releases", "scaling", "pruning", "adaptive_graphs"}.isdisjoint(MODELS)
-    assert len(MODELS) == 10
+    assert len(MODELS) == 14
     for name in MODELS:
         assert issubclass(network(name), Lifter)
     with pytest.raises(InvalidParameter, match="unknown model 'layers'; choose one of convformer"):

@@ -41,6 +41,8 @@ SCALED = [
         {"frames": 9, "embed_dim": 4},
     ),
     ("gumlp", QUICK, {"frames": 1, "embed_dim": 512, "depth": 3}, {"embed_dim": 32, "depth": 1}),
+    ("simple_baseline", QUICK, {"embed_dim": 1024, "stages": 2}, {"embed_dim": 64}),
+    ("st_gcn", SMOKE, {"frames": 1, "embed_dim": 128}, {"embed_dim": 4}),
     ("hot", QUICK, {**MIXSTE, **HOT}, {**NARROW, "depth": 2, "prune_at": 1, "tokens": 3}),
     ("hot", Scale(depth_factor=0.5), {**MIXSTE, **HOT, "prune_at": 7}, {"depth": 4, "prune_at": 3}),
     ("hot", Scale(depth_factor=0.5), {**KTPFORMER, **HOT_KTPFORMER}, {"depth": 3, "prune_at": 3}),
@@ -71,6 +73,9 @@ def test_a_scale_of_ones_changes_nothing(model, scale, published, changed):
         ("convformer", {"spatial_blocks": 4}, "4 spatial and 2 temporal blocks"),
         ("mhformer", MHFORMER, ""),
         ("gla_gcn", {"frames": 27}, ""),
+        ("semgcn", {"layers": 4}, "4 layers"),
+        ("simple_baseline", {"stages": 2}, "2 stages"),
+        ("st_gcn", {"embed_dim": 128}, ""),
     ],
 )
 def test_depth_is_told_in_what_the_network_counts(model, options, depth):
@@ -91,4 +96,8 @@ def test_facts_of_networks():
         "mixste": "MixSTE",
         "motionagformer": "HoT",
         "motionbert": "HoT",
+        "semgcn": "PoseAug, Human3.6M",
+        "simple_baseline": "PoseAug, Human3.6M",
+        "st_gcn": "PoseAug, Human3.6M",
+        "videopose3d": "PoseAug, Human3.6M",
     }
