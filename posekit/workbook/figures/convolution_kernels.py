@@ -43,6 +43,10 @@ def convolution_kernels(
     The last panel of a row has the shares, one bar for each filter in their order; even ones are
     the dotted line, where training starts.
 
+    Before training, a filter of size s in C channels weighs about 0.5 / √(C s) at every tap: of
+    sizes that differ, the narrow ones already start larger, so that only shares, and taps of one
+    filter against each other, tell a preference.
+
     The alt text should say which sizes or taps weigh most in which stage, whether the shares left
     the dotted line, and by how much.
 
