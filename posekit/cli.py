@@ -10,6 +10,7 @@ import json
 import os
 import sys
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import redirect_stdout
 from importlib import import_module
 from pathlib import Path
 from pkgutil import resolve_name
@@ -131,6 +132,7 @@ def posekit() -> None:
     posekit report PAPER --dataset cmu --profile standard
     posekit data status                 which data sets are here, how to get the others
     posekit plan PAPER                  the runs that a report needs, and which are stored
+    posekit evaluate NETWORK --datasets A,B     trained on each, tested on each
     """
 
 
@@ -250,6 +252,111 @@ def _study(paper: str, scale: Mapping[str, Any]) -> Study:
 
     rows = [path.strip() for path in scale["rows"].split(",") if path.strip()]
     return Study(paper, **{**scale, "rows": rows})
+
+
+class KnownList(Known):
+    """Names out of a list, separated by commas."""
+
+    def convert(
+        self, value: Any, parameter: click.Parameter | None, context: click.Context | None
+    ) -> Any:
+        """The names, or a usage error about the first that is unknown."""
+        names = [name.strip() for name in value.split(",") if name.strip()]
+        return tuple(super(KnownList, self).convert(name, parameter, context) for name in names)
+
+    def shell_complete(
+        self, context: click.Context, parameter: click.Parameter, incomplete: str
+    ) -> list[click.shell_completion.CompletionItem]:
+        """Lists whose last name begins with what has been typed."""
+        before, comma, last = incomplete.rpartition(",")
+        return [
+            click.shell_completion.CompletionItem(f"{before}{comma}{item.value}")
+            for item in super().shell_complete(context, parameter, last)
+        ]
+
+
+@posekit.command(short_help="Train a lifter on each of several data sets, test it on all.")
+@click.argument("network", type=Known("model", _models))
+@click.option(
+    "--datasets",
+    required=True,
+    type=KnownList("data set", _datasets),
+    metavar="A,B,...",
+    help="Two or more, separated by commas.",
+)
+@click.option(
+    "--matched",
+    default="no",
+    show_default=True,
+    type=Known("choice of matched", _named("posekit.workbook.studies.matrix:MATCHINGS")),
+    metavar="no|yes|both",
+    help="Root position and size of the training 2D: no, as they are; yes, moved to the target's "
+    "(its 2D and cameras, never its 3D); both, two matrices.",
+)
+@click.option("--keypoints", default="gt", show_default=True, help="2D input: gt, cpn ...")
+@click.option(
+    "--option",
+    "options",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="An option of the network, kept as given; others are scaled by the profile. Repeatable.",
+)
+@click.option(
+    "--profile",
+    default="quick",
+    show_default=True,
+    type=Known("profile", _profiles),
+    help="smoke (seconds), quick (minutes), standard (hours), gpu, paper.",
+)
+@click.option(
+    "--seeds", default=0, type=click.IntRange(0), help="Seeds per cell; 0 as the profile."
+)
+@click.option("--device", default="auto", help="auto, cpu, cuda, cuda:1 ...  [auto]")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of the table.")
+def evaluate(network: str, options: tuple[str, ...], as_json: bool, **asked: Any) -> None:
+    """Train NETWORK on each of several data sets and test it on each of them.
+
+    Prints MPJPE in millimetres: rows were trained on, columns tested on, so that the diagonal is
+    the error within a data set. Beside every cell stands a linear map fitted on the same data; a
+    network that does not beat it by 20 % has not learned. Writes the matrix with heat maps and the
+    protocol of every cell to reports/html/matrix-NETWORK.html, and a JSON file beside it.
+
+    Trainings are kept: after Ctrl-C the same command goes on, and more data sets cost only the
+    new cells.
+
+    \b
+    posekit evaluate simple_baseline --datasets synthetic,synthetic_3dhp_rig
+    posekit evaluate mixste --datasets synthetic,cmu --matched both --option frames=9 --seeds 3
+    """
+    from posekit.workbook.reports.index import build_index
+    from posekit.workbook.reports.matrix import matrix_json, matrix_table, write_matrix
+    from posekit.workbook.reports.running import reports_folder
+    from posekit.workbook.studies import cross_evaluate
+
+    folder = reports_folder()
+    with redirect_stdout(sys.stderr):  # progress, which is no part of the answer
+        matrix = cross_evaluate(network, options=_network_options(options), **asked)
+    page, data = write_matrix(matrix, folder / "html")
+    build_index(folder / "executed", folder / "html" / "index.html")
+    if as_json:
+        click.echo(json.dumps(matrix_json(matrix)))
+        return
+    click.echo(matrix_table(matrix).to_text())
+    click.echo(f"\nsee {page}, and {data.name} beside it")
+
+
+def _network_options(given: Sequence[str]) -> dict[str, Any]:
+    """Options as typed, ``frames=9``: numbers and true or false are told by their form."""
+    options = {}
+    for text in given:
+        name, equals, value = text.partition("=")
+        if not (name and equals and value):
+            raise click.UsageError(f"--option is {text!r}; give NAME=VALUE, such as frames=9.")
+        try:
+            options[name] = json.loads(value)
+        except ValueError:
+            options[name] = value
+    return options
 
 
 @posekit.command(short_help="Measure a network's speed and memory.")

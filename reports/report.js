@@ -2,7 +2,7 @@
 (function () {
   const folded = document.querySelectorAll("details.code:not([data-always])");
   const codeSwitch = document.getElementById("code-switch");
-  codeSwitch.addEventListener("click", () => {
+  if (codeSwitch) codeSwitch.addEventListener("click", () => {
     const show = codeSwitch.getAttribute("aria-pressed") !== "true";
     codeSwitch.setAttribute("aria-pressed", String(show));
     codeSwitch.textContent = show ? "Hide code" : "Show code";

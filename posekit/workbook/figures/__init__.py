@@ -15,6 +15,7 @@ from posekit.workbook.figures.optimisation import optimisation_viewer
 from posekit.workbook.figures.skeletons import skeleton_diagram
 from posekit.workbook.figures.style import show
 from posekit.workbook.figures.trade_offs import TradeOff, trade_off
+from posekit.workbook.figures.transfer_matrix import transfer_heat_map
 from posekit.workbook.figures.uncertainty import optimisation_idea, scale_against_error
 from posekit.workbook.figures.windows import frame_chain, strided_pyramid
 
@@ -42,4 +43,5 @@ __all__ = [
     "strided_pyramid",
     "topology_heat_map",
     "trade_off",
+    "transfer_heat_map",
 ]

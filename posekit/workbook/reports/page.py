@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -63,16 +64,54 @@ def build_report(notebook: Path, target: Path) -> Path:
     """
     content = read_notebook(notebook)
     cells = [cell for cell in content.cells if ERROR_TAG not in cell.metadata.get("tags", [])]
-    body, headings = _anchored([cell_html(cell) for cell in cells])
-    body = _below_title(body, Markup().join(map(answer_html, cells)))
+    return write_report(
+        [cell_html(cell) for cell in cells],
+        target,
+        name=notebook.stem,
+        origin="from an executed notebook",
+        answer=Markup().join(map(answer_html, cells)),
+        facts=report_facts(content),
+        failure=failure(content),
+    )
+
+
+def write_report(
+    fragments: Sequence[Markup],
+    target: Path,
+    *,
+    name: str,
+    origin: str,
+    facts: Mapping[str, str],
+    answer: str = "",
+    failure: str = "",
+) -> Path:
+    """Write a page of HTML fragments; its title is their first heading.
+
+    Args:
+        fragments: the body.
+        target: the HTML file.
+        name: the title where there is no heading.
+        origin: what it was written from, for the foot of the page.
+        facts: what stands in a line above the body.
+        answer: what stands below the title.
+        failure: the error that ended what the page shows, "" for none.
+
+    Raises:
+        InvalidData: posekit is installed without its repository.
+        StorageError: the target cannot be written.
+    """
+    body, headings = _anchored(fragments)
+    body = _below_title(body, Markup(answer))
     titles = [heading.text for heading in headings if heading.level == 1]
     page = render(
         "report.html.j2",
-        title=titles[0] if titles else notebook.stem,
+        title=titles[0] if titles else name,
         headings=[heading for heading in headings if heading.level > 1],
         body=body,
-        facts=report_facts(content),
-        failure=failure(content),
+        facts=facts,
+        failure=failure,
+        origin=origin,
+        has_code='class="code"' in body,
         plotly_js=Markup(get_plotlyjs()) if 'class="plot"' in body else "",
     )
     with atomic_path(target) as temporary:
@@ -138,7 +177,7 @@ def _below_title(body: Markup, answer: Markup) -> Markup:
     return title + end + Markup("</div>") + answer + Markup('<div class="prose">') + rest
 
 
-def _anchored(fragments: list[str]) -> tuple[Markup, list[Heading]]:
+def _anchored(fragments: Sequence[Markup]) -> tuple[Markup, list[Heading]]:
     """The page's body with headings of unique ids, and those headings."""
     headings: list[Heading] = []
     taken: set[str] = set()

@@ -156,7 +156,7 @@ class Setting:
 
 
 def choose_setting(
-    paper: str,
+    paper: str | Paper,
     dataset: str,
     profile: str,
     *,
@@ -169,11 +169,13 @@ def choose_setting(
 ) -> Setting:
     """The setting of these names; see ``Study`` for the arguments.
 
+    A paper may also be given itself: a table of the workbook's own stands in no file.
+
     Raises:
         InvalidParameter: an unknown paper, data set, profile, choice of claims, row, task or
             device, or a claim on a metric that the task keeps no errors of.
     """
-    known = load_paper(paper)
+    known = paper if isinstance(paper, Paper) else load_paper(paper)
     if dataset not in DATASETS:
         raise InvalidParameter(unknown("data set", dataset, DATASETS))
     _check_claims(known)

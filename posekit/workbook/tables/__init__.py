@@ -9,6 +9,7 @@ from posekit.workbook.tables.answer import Answer
 from posekit.workbook.tables.comparison import ComparisonTable
 from posekit.workbook.tables.forest import Effect
 from posekit.workbook.tables.grids import Card, Grid, Shown, format_value
+from posekit.workbook.tables.matrix import MatrixCell, MatrixTable
 from posekit.workbook.tables.rows import Measured, Row
 from posekit.workbook.tables.verdicts import Counted, JudgedClaim, Lamp, VerdictTable
 
@@ -21,6 +22,8 @@ __all__ = [
     "Grid",
     "JudgedClaim",
     "Lamp",
+    "MatrixCell",
+    "MatrixTable",
     "Measured",
     "Row",
     "Shown",
