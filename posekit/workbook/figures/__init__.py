@@ -4,6 +4,7 @@ They take plain values, so that anything can fill them, and give plotly's or mat
 """
 
 from posekit.machine.storage import paper_folders
+from posekit.workbook.figures.adaptation import alignment_idea, drawn_poses
 from posekit.workbook.figures.charts import effect_bars, error_per_joint
 from posekit.workbook.figures.convolution_kernels import convolution_kernels
 from posekit.workbook.figures.curves import learning_curves
@@ -24,8 +25,10 @@ __path__ += [str(folder) for folder in paper_folders()]
 
 __all__ = [
     "TradeOff",
+    "alignment_idea",
     "convolution_kernels",
     "domain_gap_viewer",
+    "drawn_poses",
     "effect_bars",
     "error_per_joint",
     "frame_chain",
