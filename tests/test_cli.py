@@ -17,6 +17,10 @@ from posekit import cli
 from posekit.errors import InvalidData
 from posekit.workbook import papermill_engine, papers, studies
 from posekit.workbook.reports import index, page, running
+from posekit.workbook.studies.matrix import Cell
+from posekit.workbook.studies.measured import Figure
+
+ACROSS = ("--datasets", "synthetic,synthetic_3dhp_rig")
 
 
 def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -39,7 +43,8 @@ def exit_code(*arguments: str) -> int:
 def test_help_shows_commands_examples_and_exit_codes(capsys: pytest.CaptureFixture[str]) -> None:
     assert exit_code("--help") == cli.OK
     text = capsys.readouterr().out
-    for word in ("report", "data", "plan", "bench", "list", "Exit codes", "_POSEKIT_COMPLETE"):
+    commands = ("report", "data", "plan", "evaluate", "bench", "list")
+    for word in (*commands, "Exit codes", "_POSEKIT_COMPLETE"):
         assert word in text
 
 
@@ -63,6 +68,21 @@ def test_a_group_without_command_shows_its_help(
         (("bench", "mixste", "--device", "tpu"), "unknown device 'tpu'"),
         (("bench",), "name a model, or say --all"),
         (("bench", "--all", "--frames", "9"), "leave out --frames"),
+        (("evaluate",), "Missing argument 'NETWORK'"),
+        (("evaluate", "mixste"), "Missing option '--datasets'"),
+        (("evaluate", "mixte", *ACROSS), "did you mean 'mixste'?"),
+        (("evaluate", "mixste", "--datasets", "synthetic,cm"), "did you mean 'cmu'?"),
+        (("evaluate", "mixste", "--datasets", "synthetic"), "give two or more different ones"),
+        (("evaluate", "mixste", "--datasets", "cmu,cmu"), "data sets are cmu, cmu; give two"),
+        (("evaluate", "mixste", "--datasets", ","), "data sets are none; give two or more"),
+        (("evaluate", "mixste", *ACROSS, "--matched", "yse"), "did you mean 'yes'?"),
+        (("evaluate", "mixste", *ACROSS, "--profile", "auto"), "unknown profile 'auto'"),
+        (("evaluate", "mixste", *ACROSS, "--option", "frames"), "give NAME=VALUE"),
+        (("evaluate", "mixste", *ACROSS, "--option", "frame=9"), "mixste has no option 'frame'"),
+        (("evaluate", "mixste", *ACROSS, "--option", "frames=x"), "expected int, as in frames="),
+        (("evaluate", "mixste", *ACROSS, "--device", "tpu"), "unknown device 'tpu'"),
+        (("evaluate", "mixste", *ACROSS, "--keypoints", "gtt"), "2D keypoints of synthetic"),
+        (("evaluate", "d3dp", *ACROSS), "draws hypotheses"),
         (("unheard-of",), "No such command"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
@@ -165,6 +185,86 @@ def test_plan_as_json_has_one_object_per_run(
     assert len({run["run"] for run in runs}) == len(runs) > 10
     assert all(run["paper"] == "ktpformer" and not run["stored"] for run in runs)
     assert any("kpa-tpa/both" in run["rows"] for run in runs)
+
+
+def test_all_missing_data_sets_of_a_matrix_are_refused_in_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("POSEKIT_DATA", str(tmp_path))
+    wanted = "synthetic,cmu,mpi_inf_3dhp"
+    assert exit_code("evaluate", "simple_baseline", "--datasets", wanted) == cli.MISTAKE
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert "cmu (posekit data download cmu; http://mocap.cs.cmu.edu)" in error
+    assert "mpi_inf_3dhp (see the page; to try without: posekit data standin" in error
+    assert "synthetic (" not in error
+
+
+@pytest.fixture
+def evaluated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[dict[str, object]]:
+    """What ``posekit evaluate`` asks for; the matrix it gets was made without a run."""
+    asked: list[dict[str, object]] = []
+
+    def cross_evaluate(network: str, **options: object) -> studies.Matrix:
+        asked.append({"network": network, **options})
+        print("progress")
+        names = options["datasets"]
+        cells = {
+            (source, target, False): Cell(
+                source=source,
+                target=target,
+                matched=False,
+                figures={"mpjpe": Figure.of((50.0,))},
+                baselines={"linear": {"mpjpe": 80.0}},
+                learned=True,
+                remarks=(),
+                ran="1 frame",
+                protocol={},
+                evidence="synthetic",
+                runs=(),
+            )
+            for source in names
+            for target in names
+        }
+        return studies.Matrix(network, names, (False,), "gt", "quick", True, (0,), cells)
+
+    monkeypatch.setattr(studies, "cross_evaluate", cross_evaluate)
+    monkeypatch.setattr(running, "reports_folder", lambda: tmp_path)
+    return asked
+
+
+def test_evaluate_prints_a_table_and_writes_page_data_and_index(
+    evaluated: list[dict[str, object]], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = ("--option", "frames=9", "--option", "kpa=true", "--option", "host=mixste")
+    assert exit_code("evaluate", "mixste", *ACROSS, *options, "--seeds", "2") == cli.OK
+    (asked,) = evaluated
+    assert asked["datasets"] == ("synthetic", "synthetic_3dhp_rig")
+    assert asked["options"] == {"frames": 9, "kpa": True, "host": "mixste"}
+    assert (asked["matched"], asked["profile"], asked["seeds"]) == ("no", "quick", 2)
+    shown = capsys.readouterr()
+    assert "| synthetic | as it is | 50.0 (linear 80.0) |" in shown.out
+    assert shown.err == "progress\n"
+    pages = {path.name for path in (tmp_path / "html").iterdir()}
+    assert pages == {"index.html", "matrix-mixste.html", "matrix-mixste.json"}
+    assert 'href="matrix-mixste.html"' in (tmp_path / "html" / "index.html").read_text("utf-8")
+
+
+def test_evaluate_as_json_prints_nothing_else(
+    evaluated: list[dict[str, object]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert exit_code("evaluate", "mixste", *ACROSS, "--json") == cli.OK
+    content = json.loads(capsys.readouterr().out)
+    assert len(content["cells"]) == 4
+
+
+def test_completion_offers_the_last_name_of_a_list() -> None:
+    result = run(
+        _POSEKIT_COMPLETE="bash_complete",
+        COMP_WORDS="posekit evaluate mixste --datasets cmu,synthetic_3",
+        COMP_CWORD="4",
+    )
+    assert result.stdout.split() == ["plain,cmu,synthetic_3dhp_rig"]
 
 
 @pytest.fixture

@@ -23,6 +23,7 @@ from posekit.workbook.notebooks.paper_tables import action_table, comparison_tab
 from posekit.workbook.notebooks.settings import parameters
 from posekit.workbook.notebooks.trade_offs import error_against_cost
 from posekit.workbook.notebooks.trained_figures import caption, show
+from posekit.workbook.notebooks.transfer import show_matrix, transfer_matrix
 from posekit.workbook.notebooks.widgets import explore_trade_off, view_clips
 from posekit.workbook.tables import Grid
 
@@ -47,11 +48,13 @@ __all__ = [
     "parameters",
     "show",
     "show_checkpoint",
+    "show_matrix",
     "show_source",
     "show_speeds",
     "size_of",
     "some_views",
     "study",
+    "transfer_matrix",
     "verdict_table",
     "view_clips",
 ]

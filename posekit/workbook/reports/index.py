@@ -24,7 +24,7 @@ def build_index(executed: Path, target: Path) -> Path:
     Args:
         executed: holds ``<paper>-<dataset>.ipynb``; the reports stand beside ``target`` under the
             same names.
-        target: the HTML file.
+        target: the HTML file; cross-data-set matrices beside it are linked.
 
     Raises:
         StorageError: the target cannot be written.
@@ -41,6 +41,7 @@ def build_index(executed: Path, target: Path) -> Path:
         title="Reports",
         cards=[_card(path) for path in notebooks],
         missing=missing,
+        matrices=sorted(path.name for path in target.parent.glob("matrix-*.html")),
         data_status=data_table()._repr_html_(),
         provenance=Card("Machine and code", environment_entries())._repr_html_(),
     )

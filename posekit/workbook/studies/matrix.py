@@ -122,7 +122,7 @@ def cross_evaluate(
         datasets: two or more keys of ``posekit.datasets.DATASETS``.
         matched: whether root position and scale of a source's 2D are matched to those of the
             target's training keypoints: "no", "yes", or "both" for two matrices.
-        keypoints: 2D input, such as "gt"; a data set without it gives its own detections.
+        keypoints: 2D input, such as "gt", which every data set must have.
         options: of the network. Those named here are kept as they are; the others have their
             defaults, scaled by the profile.
         profile: "smoke", "quick", "standard", "gpu" or "paper".
@@ -132,12 +132,16 @@ def cross_evaluate(
         runs: folder of runs, see ``posekit.machine.storage.runs_root``.
 
     Raises:
-        InvalidParameter: an unknown network, data set, option or value, or fewer than two data
-            sets.
+        InvalidParameter: an unknown network, data set, option or value, fewer than two data sets,
+            or one without the 2D input.
         DatasetNotFound: data sets that are not on disk; the message says how to get them.
         PosekitError: a run failed; the others were finished first.
     """
     _check_names(lifter, datasets, matched, profile)
+    for name in datasets:
+        known = DATASETS[name].keypoints
+        if known and keypoints not in known:
+            raise InvalidParameter(unknown(f"2D keypoints of {name}", keypoints, known))
     _check_on_disk(datasets, data)
     published, scaled = scaling(lifter, options or {}, PROFILES[profile])
     matchings = MATCHINGS[matched]
