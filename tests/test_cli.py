@@ -64,7 +64,7 @@ def test_a_group_without_command_shows_its_help(
         (("report", "--profile", "fast"), "auto, smoke, quick, standard, gpu, paper"),
         (("report", "--seeds", "-1"), "-1 is not in the range"),
         (("plan", "nothing"), "choose one of: "),
-        (("bench", "resnet"), "choose one of: d3dp, gla_gcn"),
+        (("bench", "resnet"), "choose one of: convformer, d3dp"),
         (("bench", "mixste", "--device", "tpu"), "unknown device 'tpu'"),
         (("bench",), "name a model, or say --all"),
         (("bench", "--all", "--frames", "9"), "leave out --frames"),
