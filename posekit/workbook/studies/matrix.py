@@ -143,7 +143,7 @@ def cross_evaluate(
         if known and keypoints not in known:
             raise InvalidParameter(unknown(f"2D keypoints of {name}", keypoints, known))
     _check_on_disk(datasets, data)
-    published, scaled = scaling(lifter, options or {}, PROFILES[profile])
+    published, scaled = scaling(lifter, options or {}, profile)
     matchings = MATCHINGS[matched]
     paper = matrix_paper(lifter, datasets, matchings, {"keypoints": keypoints, **published})
     settings = {
