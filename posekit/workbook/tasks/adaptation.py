@@ -65,7 +65,8 @@ class Settings:
     Attributes:
         options: of the lifter (``posekit.models.build``).
         keypoints: 2D input of source and target, such as ``"gt"``.
-        source: data set with truth; "usual" for that of ``SOURCE_OF``.
+        source: data set with truth; "usual" for that of ``SOURCE_OF``, "target" for the target,
+            whose labels adaptation itself never sees.
         gpa: global position alignment, see ``posekit.geometry.global_position.align``, or "none".
         lpa: whether a generator varies the source's poses.
         operations: what the generator may do, of ``posekit.models.poseaug.OPERATIONS``.
@@ -113,7 +114,7 @@ class Settings:
             ("anchor_2d", self.anchor_2d, ("target", "source", "none")),
             ("target_2d", self.target_2d, ("usual", "train", "test")),
             ("protocol", self.protocol, ("usual", *PROTOCOLS)),
-            ("source", self.source, ("usual", *DATASETS)),
+            ("source", self.source, ("usual", "target", *DATASETS)),
             *(("operation", operation, OPERATIONS) for operation in self.operations),
         ):
             if value not in choices:
@@ -142,7 +143,7 @@ LATER_SHARE = 0.1
 class AdaptationTask(Task):
     """The task of papers on domain adaptation; see ``Task`` for what each method is for."""
 
-    paired_metrics = PAIRED_METRICS
+    paired_metrics = (*PAIRED_METRICS, "pck", "auc")
     loss_column = "lifter"
 
     def configuration(self, run: RowRun, dataset: str, profile: Profile) -> dict[str, Any]:
@@ -212,7 +213,9 @@ class AdaptationTask(Task):
         """
         models = {run.model, run.settings.get("host", run.model)}
         named = run.settings.get("source", "usual")
-        sources = {OTHERWISE, *SOURCE_OF.values()} if named == "usual" else {named}
+        usual = {OTHERWISE, *SOURCE_OF.values()}
+        # The target's own data are among those of any run.
+        sources = {"usual": usual, "target": set()}.get(named, {named})
         return (
             "posekit.workbook.tasks.adaptation_runs",
             *(f"posekit.models.{model}" for model in sorted(models)),
@@ -309,6 +312,8 @@ class AdaptationTask(Task):
 
 def source_of(settings: Settings, dataset: str) -> str:
     """The data set with truth that a row is trained on, for a target."""
+    if settings.source == "target":
+        return dataset
     if settings.source != "usual":
         return settings.source
     return SOURCE_OF.get(dataset, OTHERWISE)
