@@ -19,6 +19,7 @@ from posekit.datasets import DATASETS, PoseDataset
 from posekit.errors import InvalidParameter, unknown
 from posekit.evaluation.protocols import PROTOCOLS
 from posekit.geometry.global_position import Mode
+from posekit.geometry.skeletons import HUMAN36M_16
 from posekit.models import network
 from posekit.models.poseaug import OPERATIONS
 from posekit.profiling.counting import Size, size_of
@@ -286,8 +287,8 @@ class AdaptationTask(Task):
         return estimated_seconds(config, device)
 
     def size(self, run: RowRun) -> Size:
-        """Of the lifter as published, for Human3.6M's joints."""
-        return size_of(run.model, **Settings.of(run).options)
+        """Of the lifter as published, for the 16 joints."""
+        return size_of(run.model, skeleton=HUMAN36M_16, **Settings.of(run).options)
 
     def card(self, rows: Sequence[Row], dataset: str, profile: Profile) -> dict[str, str]:
         """What cards of runs do not have: windows, frames and views of a table's runs."""
