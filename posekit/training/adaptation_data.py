@@ -130,7 +130,7 @@ class SourceWindows:
         feed.check(lifter)
         samples = feed.place(lifter, device)
         bank = samples.bank
-        self.samples = samples
+        self.samples, self.fingerprint = samples, dataset.fingerprint
         # All frames of a window are projected, not only those that it is supervised on.
         self.windows = samples.windows[bank.valid[samples.windows.inputs].all(1)]
         if len(self.windows) == 0:

@@ -14,7 +14,12 @@ import torch
 from torch import Tensor, nn
 
 from posekit.models.lifters import Lifter
-from posekit.models.poseaug import Generator, KeypointDiscriminator, PoseDiscriminator
+from posekit.models.poseaug import (
+    Generator,
+    GeneratorConfig,
+    KeypointDiscriminator,
+    PoseDiscriminator,
+)
 from posekit.training.adaptation_data import SourceBatch, SourceWindows
 from posekit.training.health import FARTHEST
 from posekit.training.loop import epoch_order
@@ -49,12 +54,21 @@ class Adaptation(nn.Module):
 
     outcome: Tensor
 
-    def __init__(self, lifter: Lifter, *, lpa: bool) -> None:
+    def __init__(self, lifter: Lifter, width: int | None = None) -> None:
+        """Put the networks together.
+
+        Args:
+            lifter: what adapts.
+            width: of the hidden layers of generator and 3D discriminator (released: 256), None
+                where poses are not varied.
+        """
         super().__init__()
         self.lifter = lifter
-        self.generator = Generator() if lpa else None
-        self.pose_discriminator = PoseDiscriminator() if lpa else None
-        self.keypoint_discriminator = KeypointDiscriminator() if lpa else None
+        self.generator = self.pose_discriminator = self.keypoint_discriminator = None
+        if width is not None:
+            self.generator = Generator(GeneratorConfig(width=width))
+            self.pose_discriminator = PoseDiscriminator(width)
+            self.keypoint_discriminator = KeypointDiscriminator()
         self.register_buffer("outcome", torch.zeros(2, dtype=torch.float64))
 
     def forward(self, keypoints: Tensor) -> Tensor:

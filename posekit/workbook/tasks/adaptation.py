@@ -137,6 +137,10 @@ class Settings:
 
 LATER = {field.name for field in fields(Later)} - {"steps"}
 
+# Hidden layers of generator and 3D discriminator: as released, and the least at a scaled profile,
+# where they would otherwise cost more than the lifter.
+WIDTH, NARROWEST = 256, 64
+
 # Of the learning rate on the source at a scaled profile: 1e-4 of 1e-3 as published.
 LATER_SHARE = 0.1
 
@@ -168,7 +172,7 @@ class AdaptationTask(Task):
             "options": options,
             "recipe": _source_recipe(run, options["frames"], profile),
             "later": _later_recipe(run, profile),
-            "adaptation": _adaptation(settings, dataset),
+            "adaptation": _adaptation(settings, dataset, profile),
             "evaluation": {
                 "cameras": profile.test_cameras,
                 "protocol": _protocol(settings, dataset),
@@ -320,7 +324,7 @@ def source_of(settings: Settings, dataset: str) -> str:
     return SOURCE_OF.get(dataset, OTHERWISE)
 
 
-def _adaptation(settings: Settings, dataset: str) -> dict[str, Any]:
+def _adaptation(settings: Settings, dataset: str, profile: Profile) -> dict[str, Any]:
     """What is done to the source's pairs; what changes nothing is left out."""
     lpa = None
     if settings.lpa:
@@ -329,6 +333,7 @@ def _adaptation(settings: Settings, dataset: str) -> dict[str, Any]:
             "anchor_3d": settings.anchor_3d,
             "anchor_2d": settings.anchor_2d,
             "feedback": settings.feedback,
+            "width": max(NARROWEST, WIDTH // profile.width_divisor),
         }
     usual = "test" if dataset in TRANSDUCTIVE else "train"
     seen = settings.gpa != "none" or (lpa is not None and settings.anchor_2d == "target")

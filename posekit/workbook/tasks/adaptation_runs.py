@@ -20,6 +20,7 @@ from filelock import FileLock
 from posekit.datasets import DATASETS, PoseDataset
 from posekit.datasets.selection import downsample, some_views
 from posekit.errors import DataChanged, InvalidParameter, InvalidSnapshot
+from posekit.evaluation.baselines import BASELINES, evaluate_baselines
 from posekit.evaluation.prediction import predict
 from posekit.evaluation.protocols import PROTOCOLS, Protocol
 from posekit.evaluation.scoring import score
@@ -41,14 +42,16 @@ from posekit.training.adaptation_data import (
 from posekit.training.adaptation_steps import Adaptation, AdaptationSteps, Later, SourceSteps
 from posekit.training.health import Health, health_of
 from posekit.training.snapshots import LOG_FILE, SNAPSHOT_FILE, write_log
-from posekit.workbook.tasks import Scored
+from posekit.workbook.tasks import Scored, metrics_of
 from posekit.workbook.tasks.data import load_split
+from posekit.workbook.tasks.remembered import remembered_baselines
 
 
 def build_adaptation(config: Mapping[str, Any]) -> Adaptation:
     """The networks of a run, for 16 joints; the lifter's weights are drawn first."""
     lifter = build(config["model"], skeleton=HUMAN36M_16, **config["options"])
-    return Adaptation(lifter, lpa=config["adaptation"]["lpa"] is not None)
+    lpa = config["adaptation"]["lpa"]
+    return Adaptation(lifter, None if lpa is None else lpa["width"])
 
 
 # Data ---------------------------------------------------------------------------------------------
@@ -148,7 +151,7 @@ def train(
     with random_state_kept(place):
         first = _on_source(adaptation, windows, config, folder, taken)
         seed_torch(config["seed"], place)
-        second = _later(adaptation, windows, config, data, folder, taken)
+        second = _later(adaptation, windows, first, config, data, folder, taken)
     log = _joined(first, second)
     write_log(folder / LOG_FILE, log.rows)
     health = health_of(log.rows)
@@ -165,21 +168,22 @@ def _on_source(
     taken: Mapping[str, Any],
 ) -> TrainingLog:
     """The lifter as the source trains it: loaded, or trained for this run and all like it."""
-    alone = Adaptation(adaptation.lifter, lpa=False).to(taken["device"])
+    alone = Adaptation(adaptation.lifter).to(taken["device"])
     steps = SourceSteps(
         alone,
         windows,
         LiftingRecipe(**config["recipe"]),
         Later(**config["later"]),
         seed=config["seed"],
-        data={"train": config["data"]["train"]},
+        data={"source": windows.fingerprint},
     )
-    return _shared(steps, _decisive(config), config, folder, taken)
+    return _shared(steps, _decisive(config, windows), config, folder, taken)
 
 
 def _later(
     adaptation: Adaptation,
     windows: SourceWindows,
+    first: TrainingLog,
     config: Mapping[str, Any],
     data: Path,
     folder: Path,
@@ -194,21 +198,26 @@ def _later(
         LiftingRecipe(**config["recipe"]),
         Later(**config["later"]),
         seed=config["seed"],
-        data={name: value for name, value in config["data"].items() if name != "test"},
+        data={"source": windows.fingerprint, "seen": config["data"].get("seen", "")},
     )
+    steps.last.update({name: first.rows[-1][name] for name in ("lifter", "norm_lifter")})
     if seen is None:
-        decisive = {**_decisive(config), "method": config["adaptation"], "later": config["later"]}
+        decisive = {
+            **_decisive(config, windows),
+            "method": config["adaptation"],
+            "later": config["later"],
+        }
         return _shared(steps, decisive, config, folder, taken)
     return take_steps(steps, folder=folder, **taken)
 
 
-def _decisive(config: Mapping[str, Any]) -> dict[str, Any]:
+def _decisive(config: Mapping[str, Any], windows: SourceWindows) -> dict[str, Any]:
     """What decides the training on the source."""
     models = {config["model"], config["options"].get("host", config["model"])}
     return {
         **{name: config[name] for name in ("model", "options", "recipe", "source", "seed", "size")},
         "clip": config["later"]["clip"],
-        "data": config["data"]["train"],
+        "data": windows.fingerprint,
         "code": code_version(
             __name__,
             DATASETS[config["source"]["dataset"]].module,
@@ -267,8 +276,8 @@ def method_of(config: Mapping[str, Any]) -> Method:
     lpa = adaptation["lpa"]
     if lpa is None:
         return Method(gpa, lpa=False, mix_source=mix)
-    varied = {**lpa, "operations": tuple(lpa["operations"])}
-    return Method(gpa, lpa=True, mix_source=mix, **varied)
+    told = {name: lpa[name] for name in ("anchor_3d", "anchor_2d", "feedback")}
+    return Method(gpa, True, tuple(lpa["operations"]), mix_source=mix, **told)
 
 
 # Evaluation ---------------------------------------------------------------------------------------
@@ -366,11 +375,26 @@ def baselines_of(config: Mapping[str, Any], data: Path, runs: Path) -> dict[str,
 
     They are the same for all rows of one source, target and protocol.
     """
-    protocol = _protocol(
-        config["evaluation"]["protocol"],
-        build_adaptation({**config, "adaptation": {"lpa": None}}).lifter,
-    )
-    raise NotImplementedError(protocol)
+    decisive = {
+        **{name: config[name] for name in ("dataset", "size", "keypoints", "one_frame_in")},
+        "source": config["source"],
+        "data": {name: config["data"][name] for name in ("train", "test")},
+        "views": config["evaluation"]["cameras"],
+        "protocol": config["evaluation"]["protocol"],
+        "code": code_version(__name__),
+    }
+    source = config["source"]["dataset"]
+    label = f"{config['dataset']}-from-{source}-{config['size']}-{config['keypoints']}"
+    found = remembered_baselines(runs, label, decisive, lambda: _baselines(config, data))
+    return {name: found[name] for name in BASELINES}
+
+
+def _baselines(config: Mapping[str, Any], data: Path) -> dict[str, dict[str, Any]]:
+    """Fitted on the source's frames, one in as many as the target's are thinned by."""
+    source = source_split({**config, "options": {"frames": 1}}, data)
+    protocol = PROTOCOLS[config["evaluation"]["protocol"]]
+    scores = evaluate_baselines(source, target_test(config, data), protocol)
+    return {name: metrics_of(evaluation) for name, evaluation in scores.items()}
 
 
 def estimated_seconds(config: Mapping[str, Any], device: torch.device) -> float:
