@@ -24,6 +24,7 @@ from posekit.models import network
 from posekit.models.poseaug import OPERATIONS
 from posekit.profiling.counting import Size, size_of
 from posekit.training import TrainingLog
+from posekit.training.adaptation_data import with_16_joints
 from posekit.training.adaptation import Adaptation, Later
 from posekit.workbook.papers import PAIRED_METRICS, Row, RowRun
 from posekit.workbook.papers.profiles import Profile
@@ -244,9 +245,13 @@ class AdaptationTask(Task):
         return f"{configuration['keypoints']} from {configuration['source']['dataset']}"
 
     def load(self, dataset: str, split: str, source: str, size: str, data: Path) -> PoseDataset:
-        """Clips of the target with the 2D input that stands for ``source``, as it names them."""
-        keypoints = DATASETS[dataset].keypoints_for(source.partition(" from ")[0])
-        return load_split(dataset, split, keypoints, size, data)
+        """Clips with 16 joints and the 2D input that stands for ``source``, as it names them."""
+        keypoints = self.input(dataset, source.partition(" from ")[0])
+        return with_16_joints(load_split(dataset, split, keypoints, size, data))
+
+    def input(self, dataset: str, keypoints: str) -> str:
+        """The 2D source that stands for one that a paper's table names."""
+        return DATASETS[dataset].keypoints_for(keypoints)
 
     def build(
         self, config: Configuration, data: Path, card: Mapping[str, str] | None = None
