@@ -24,8 +24,8 @@ from posekit.models import network
 from posekit.models.poseaug import OPERATIONS
 from posekit.profiling.counting import Size, size_of
 from posekit.training import TrainingLog
-from posekit.training.adaptation_data import with_16_joints
 from posekit.training.adaptation import Adaptation, Later
+from posekit.training.adaptation_data import with_16_joints
 from posekit.workbook.papers import PAIRED_METRICS, Row, RowRun
 from posekit.workbook.papers.profiles import Profile
 from posekit.workbook.tasks import Configuration, Scored, Task
