@@ -31,7 +31,7 @@ def transfer_heat_map(
 
     Args:
         errors: (trained on, tested on) -> millimetres, or where there is no figure to compare the
-            words that stand in the cell instead, which then has no colour.
+            words, in short lines, that stand in the cell instead, which then has no colour.
         datasets: in the order of rows and columns.
         span: errors at the ends of the colour scale, the same for figures that are compared.
         title: over the plot.
@@ -85,7 +85,7 @@ def transfer_heat_map(
         margin={"l": 10, "r": 10, "t": 50 if title else 10, "b": 10},
         xaxis={"title": {"text": "tested on"}, "showgrid": False, "fixedrange": True},
         yaxis={
-            "title": {"text": "trained on"},
+            "title": {"text": "trained on", "standoff": 4},
             "autorange": "reversed",
             "showgrid": False,
             "fixedrange": True,
@@ -109,7 +109,7 @@ def _broken(name: str) -> str:
 def _written(entry: float | str, span: tuple[float, float]) -> dict:
     """Annotation arguments: the figure in ink that is seen on its colour, or words."""
     if isinstance(entry, str):
-        return {"text": entry.replace(" ", "<br>"), "font": {"size": 11}}
+        return {"text": entry.replace("\n", "<br>"), "font": {"size": 11}}
     return {"text": format_value(entry), "font": {"size": 13, "color": _ink(entry, span)}}
 
 

@@ -22,10 +22,11 @@ from posekit.workbook.figures.style import PLOTLY_MIME
 from posekit.workbook.reports.cells import cell_html
 from posekit.workbook.reports.page import write_report
 from posekit.workbook.studies.matrix import Cell, Matrix
-from posekit.workbook.tables import Card, MatrixCell, MatrixTable, Shown
+from posekit.workbook.tables import Card, MatrixCell, MatrixTable, Shown, format_value
 
 PARTS = {False: "as it is", True: "matched to the target"}
-RAN, NOT_LEARNED, NO_FIGURE = "ran", "has not learned", "no figure"
+RAN, NO_FIGURE = "ran", "no figure"
+NOT_LEARNED, NOT_BEATEN = "has not learned", "does not beat linear"
 ABOUT = (
     "Every cell is one lifter, trained on one data set and tested on another; the diagonal is the "
     "error within a data set. **As it is**: the source's own 2D. **Matched to the target**: the "
@@ -159,18 +160,32 @@ def _table_cell(cell: Cell, matrix: Matrix) -> MatrixCell:
         error=figure.value if figure else NO_FIGURE,
         spread=figure.spread if figure else None,
         linear=cell.baselines.get("linear", {}).get("mpjpe"),
-        notes=(*((NOT_LEARNED,) if cell.learned is False else ()), *cell.remarks),
+        notes=(*((judged,) if (judged := _judged(cell, matrix)) else ()), *cell.remarks),
         protocol=protocol,
     )
 
 
+def _judged(cell: Cell, matrix: Matrix) -> str:
+    """What is said of a cell that does not beat the linear map by enough, "" of one that does.
+
+    A lifter that beats it on its own data set has learned, and does not carry it over.
+    """
+    if cell.learned is not False:
+        return ""
+    own = matrix.cells[cell.source, cell.source, cell.matched]
+    return NOT_LEARNED if own.learned is False else NOT_BEATEN
+
+
 def _entry(cell: Cell, matrix: Matrix) -> float | str:
-    """What stands in a cell of a heat map: its error, or why there is none to compare."""
+    """What stands in a cell of a heat map: its error, or in lines why there is none to compare."""
     if not matrix.measures:
         return RAN
     if "mpjpe" not in cell.figures:
         return NO_FIGURE
-    return NOT_LEARNED if cell.learned is False else cell.figures["mpjpe"].value
+    error, judged = cell.figures["mpjpe"].value, _judged(cell, matrix)
+    if judged == NOT_LEARNED:
+        return "has not\nlearned"
+    return f"{format_value(error)}\ndoes not\nbeat linear" if judged else error
 
 
 def _legend(matrix: Matrix) -> Iterator[str]:
@@ -183,9 +198,10 @@ def _legend(matrix: Matrix) -> Iterator[str]:
     if len(matrix.seeds) > 1:
         yield f"\N{PLUS-MINUS SIGN}: standard deviation over {len(matrix.seeds)} seeds."
     yield (
-        f"linear: least squares from keypoints to pose on the same source and target. A network "
-        f"that does not beat it by {100 * LEAST_GAIN:.0f} % {NOT_LEARNED}: its figure compares "
-        "with nothing and has no colour."
+        "linear: least squares from the source's own 2D to its poses, tested on the target. A "
+        f"lifter that does not beat it by {100 * LEAST_GAIN:.0f} % on its own data set "
+        f"{NOT_LEARNED}; one that does there {NOT_BEATEN} where it does not here. Neither "
+        "figure has a colour."
     )
 
 

@@ -229,21 +229,20 @@ def _cells(setting: Setting) -> list[Cell]:
 def _cell(row: Row, setting: Setting, measured: Measured) -> Cell:
     stored, evidence, run = measured.stored(row), measured.evidence(row), row.run
     assert stored
-    assert evidence
     assert run
-    task = find_task(TASK)
+    left_out = measured.left_out(row)
     return Cell(
         source=row.variant["source"],
         target=setting.dataset,
         matched=row.variant["matched"],
         figures=measured.figures(row),
-        baselines=evidence.baselines,
-        learned=evidence.learned,
-        remarks=(),
+        baselines=setting.baselines(row),
+        learned=None if evidence is None else evidence.learned,
+        remarks=(left_out,) if left_out else (),
         ran=setting.describe(run),
         protocol={
             **stored[0].metrics["card"],
-            **task.card([row], setting.dataset, setting.profile),
+            **find_task(TASK).card([row], setting.dataset, setting.profile),
         },
         evidence=stored[0].metrics["evidence"],
         runs=tuple(one.id for one in stored),

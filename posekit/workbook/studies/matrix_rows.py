@@ -34,7 +34,7 @@ RECIPE: Mapping[str, Any] = {
 
 # What lifters need at these profiles to beat a linear map by enough, most of them.
 SCALING: Mapping[str, Mapping[str, Any]] = {
-    "quick": {"width_divisor": 8, "steps": 4000, "learning_rate": 3e-3},
+    "quick": {"width_divisor": 8, "steps": 4000, "learning_rate": 5e-3},
 }
 
 

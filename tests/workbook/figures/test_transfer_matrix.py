@@ -37,13 +37,13 @@ def test_rows_were_trained_on_and_columns_tested_on() -> None:
 
 
 def test_a_cell_of_words_has_no_colour() -> None:
-    content = drawn({**ERRORS, ("synthetic", "cmu"): "has not learned"})
+    content = drawn({**ERRORS, ("synthetic", "cmu"): "has not\nlearned"})
     grey, coloured = (np.array(item["z"], dtype=float) for item in content["data"])
     assert np.isnan(coloured[0, 2])
     assert grey[0, 2] == 1
     assert np.isnan(grey).sum() == 8
     notes = [note["text"] for note in content["layout"]["annotations"]]
-    assert notes[2] == "has<br>not<br>learned"
+    assert notes[2] == "has not<br>learned"
 
 
 def test_ink_is_light_on_dark_colours_and_dark_on_light_ones() -> None:

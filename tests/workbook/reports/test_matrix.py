@@ -69,7 +69,9 @@ def test_the_table_holds_every_cell_with_its_linear_map(matrix: Matrix) -> None:
         assert shown.error == pytest.approx(sum(ERRORS[source, target, matched]) / 2)
         assert shown.linear == 88.0
         assert shown.spread is not None
-        assert ("has not learned" in shown.notes) == ((source, target, matched) == UNLEARNED)
+        # The lifter has learned its own data set and does not carry it over.
+        assert "has not learned" not in shown.notes
+        assert ("does not beat linear" in shown.notes) == ((source, target, matched) == UNLEARNED)
     assert "1 of 3 seeds collapsed" in parts[True]["cmu", "cmu"].notes
     assert table.label == "synthetic, motion capture"
     assert table.common == {"Protocol": "plain", "Run": "1 frame, width 64"}
@@ -86,6 +88,37 @@ def test_heat_maps_share_a_scale_that_unlearned_cells_do_not_stretch(matrix: Mat
     assert "Within a data set 42.0 to 51.0 mm. Across data sets 70.5 to 70.5 mm." in drawn[0].alt
     assert "1 of 4 cells" in drawn[0].alt
     assert "linear 88.0" in maps[0]["customdata"][1][0]
+
+
+def test_a_lifter_that_has_not_learned_its_own_data_set_has_learned_nowhere(
+    matrix: Matrix,
+) -> None:
+    cells = {
+        key: replace(one, learned=False) if key[0] == "cmu" and not key[2] else one
+        for key, one in matrix.cells.items()
+    }
+    unlearned = replace(matrix, cells=cells)
+    table = matrix_table(unlearned)
+    plainly = table.parts["as it is"]
+    assert all("has not learned" in plainly["cmu", target].notes for target in SETS)
+    assert plainly["synthetic", "cmu"].notes == ("does not beat linear",)
+    texts = {
+        (note["y"], note["x"]): note["text"]
+        for note in plain(heat_maps(unlearned)[0].figure)["layout"]["annotations"]
+    }
+    assert texts["cmu", "synthetic"] == "has not<br>learned"
+    assert texts["synthetic", "cmu"] == "91.0<br>does not<br>beat linear"
+
+
+def test_a_cell_whose_seeds_all_collapsed_has_no_figure(matrix: Matrix, tmp_path: Path) -> None:
+    key = ("synthetic", "cmu", True)
+    told = ("2 of 2 seeds collapsed",)
+    gone = replace(matrix.cells[key], figures={}, learned=None, remarks=told)
+    collapsed = replace(matrix, cells={**matrix.cells, key: gone})
+    shown = matrix_table(collapsed).parts["matched to the target"]["synthetic", "cmu"]
+    assert (shown.text, shown.notes) == ("no figure", told)
+    assert "1 of 4 cells have no figure" in heat_maps(collapsed)[1].alt
+    write_matrix(collapsed, tmp_path)
 
 
 def test_page_and_json_are_written_whole(matrix: Matrix, tmp_path: Path) -> None:
