@@ -13,7 +13,10 @@ from posekit.workbook.reports import RESULTS_MIME
 from posekit.workbook.reports.page import results
 
 # Which notebook runs on which made-up files; together they read every format with tables.
-RUNS = {"gla_gcn": "mpi_inf_3dhp", "hot": "cmu", "ktpformer": "humaneva", "uao": "poseaug_3dhp"}
+RUNS = {
+    **{"convformer": "humaneva", "gla_gcn": "mpi_inf_3dhp", "hot": "cmu"},
+    **{"ktpformer": "humaneva", "uao": "poseaug_3dhp"},
+}
 
 
 @pytest.fixture(scope="module", params=RUNS, ids=lambda paper: f"{paper}-{RUNS[paper]}")

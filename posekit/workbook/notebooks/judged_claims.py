@@ -152,6 +152,8 @@ def _pair_and_bound(item: ConditionResult) -> tuple[tuple[str, ...], float | Non
         return (item.lower, item.than), None, "at most"
     if isinstance(item.lower, str) and not isinstance(item.than, tuple):
         return (item.lower,), item.than, "below"
+    if isinstance(item.than, str) and not isinstance(item.lower, tuple):
+        return (item.than,), item.lower, "above"
     raise InvalidParameter(
         f"a claim compares {item.metric} of {item.lower} with {item.than}; compare a row or a "
         "ratio of two rows with a number, or two rows."

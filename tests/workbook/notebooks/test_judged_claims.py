@@ -26,7 +26,7 @@ def condition(metric: str, lower: object, than: object, **more: object) -> Condi
     return ConditionResult(metric, lower, than, **{**unknown, **values, **more})
 
 
-@pytest.mark.parametrize("paper", ["ktpformer", "hot", "gla_gcn", "uao"])
+@pytest.mark.parametrize("paper", ["ktpformer", "hot", "gla_gcn", "uao", "convformer"])
 def test_every_claim_stands_in_one_table(paper: str, counted: Path) -> None:
     made = study(paper, counted)
     table = judged_claims.verdict_table(made)
@@ -36,7 +36,7 @@ def test_every_claim_stands_in_one_table(paper: str, counted: Path) -> None:
     assert [claim.text for claim in table.questions] == list(map(judged_claims.claim_text, asked))
 
 
-@pytest.mark.parametrize("paper", ["ktpformer", "hot", "gla_gcn", "uao"])
+@pytest.mark.parametrize("paper", ["ktpformer", "hot", "gla_gcn", "uao", "convformer"])
 def test_the_box_holds_the_headline_claims_and_the_finding(paper: str, counted: Path) -> None:
     made = study(paper, counted)
     box = judged_claims.answer(made, "Know this.")
@@ -113,3 +113,13 @@ def test_counted_conditions_that_no_line_can_say_are_refused(counted: Path) -> N
     result = condition("params", ("a/b", "c/d"), ("e/f", "g/h"))
     with pytest.raises(InvalidParameter, match="a ratio of two rows with a number"):
         judged_claims._pair_and_bound(result)
+
+
+def test_a_count_of_one_row_has_bounds_on_both_sides(counted: Path) -> None:
+    table = judged_claims.verdict_table(study("convformer", counted))
+    (counts,) = (claim for claim in table.claims if "Parameter counts at 9" in claim.text)
+    assert counts.verdict == CHECK_PASSED
+    nine, other = counts.costs[:2]
+    assert nine.label == "parameters, ConvFormer, 9 frames, below 2.566 M"
+    assert other.label == "parameters, ConvFormer, 9 frames, above 2.554 M"
+    assert nine.value == other.value == pytest.approx(2.560533)
