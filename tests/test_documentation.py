@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 import importlib
 import re
+from functools import partial
 from pathlib import Path
 
 import nbformat
@@ -17,6 +18,7 @@ import torch
 from posekit.datasets.standins import human36m
 from posekit.geometry.skeletons import HUMAN36M_17
 from posekit.models import build
+from posekit.workbook.studies import matrix
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text("utf-8")
@@ -87,6 +89,19 @@ def test_code_of_the_readme_runs(
     identity, error = capsys.readouterr().out.strip().rsplit("\n", 1)
     assert "ktpformer" in identity
     assert 50 < float(error) < 5000
+
+
+def test_code_of_the_matrix_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("POSEKIT_RUNS", str(tmp_path))
+    # Runs of no time are not worth processes of their own.
+    monkeypatch.setattr(matrix, "execute_all", partial(matrix.execute_all, workers=1))
+    (source,) = python_blocks(section("Across data sets"))
+    exec(source, {})
+    shown = capsys.readouterr().out
+    assert 50 < float(next(line for line in shown.splitlines() if line[0].isdigit())) < 5000
+    assert "simple_baseline: MPJPE (mm)" in shown
 
 
 def test_the_way_to_add_a_paper_is_short() -> None:
