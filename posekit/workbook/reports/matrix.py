@@ -222,9 +222,12 @@ def _alt(matrix: Matrix, matched: bool) -> str:
     ):
         if chosen:
             errors = [cell.figures["mpjpe"].value for cell in chosen]
-            told.append(f"{kind} {min(errors):.1f} to {max(errors):.1f} mm.")
+            ends = dict.fromkeys(f"{end:.1f}" for end in (min(errors), max(errors)))
+            told.append(f"{kind} {' to '.join(ends)} mm.")
     if len(compared) < len(cells):
-        told.append(f"{len(cells) - len(compared)} of {len(cells)} cells have no figure.")
+        told.append(
+            f"{len(cells) - len(compared)} of {len(cells)} cells have no figure to compare."
+        )
     return " ".join(told)
 
 

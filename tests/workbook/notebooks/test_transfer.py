@@ -75,4 +75,4 @@ def test_a_cell_shows_table_and_heat_maps(monkeypatch: pytest.MonkeyPatch) -> No
     show_matrix(MATRIX)
     assert isinstance(tables[0], MatrixTable)
     assert len(alts) == 2
-    assert "51.0 to 51.0 mm" in alts[1]
+    assert "Within a data set 51.0 mm. Across data sets 51.0 mm." in alts[1]

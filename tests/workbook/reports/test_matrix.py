@@ -85,7 +85,7 @@ def test_heat_maps_share_a_scale_that_unlearned_cells_do_not_stretch(matrix: Mat
     assert {(one["zmin"], one["zmax"]) for one in maps} == {(42.0, 70.5)}
     assert maps[0]["z"] == [[42.0, None], [70.5, 51.0]]
     assert maps[1]["z"] == [[42.0, 61.0], [56.0, 52.0]]
-    assert "Within a data set 42.0 to 51.0 mm. Across data sets 70.5 to 70.5 mm." in drawn[0].alt
+    assert "Within a data set 42.0 to 51.0 mm. Across data sets 70.5 mm." in drawn[0].alt
     assert "1 of 4 cells" in drawn[0].alt
     assert "linear 88.0" in maps[0]["customdata"][1][0]
 
@@ -117,7 +117,7 @@ def test_a_cell_whose_seeds_all_collapsed_has_no_figure(matrix: Matrix, tmp_path
     collapsed = replace(matrix, cells={**matrix.cells, key: gone})
     shown = matrix_table(collapsed).parts["matched to the target"]["synthetic", "cmu"]
     assert (shown.text, shown.notes) == ("no figure", told)
-    assert "1 of 4 cells have no figure" in heat_maps(collapsed)[1].alt
+    assert "1 of 4 cells have no figure to compare" in heat_maps(collapsed)[1].alt
     write_matrix(collapsed, tmp_path)
 
 
