@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from posekit.workbook.evidence.statistics import (
@@ -95,12 +95,16 @@ class Comparison:
 
 
 def compare(condition: Condition, evidence: Evidence) -> Comparison:
-    """A sampled condition with its interval.
+    """A sampled condition with its interval, by the seeds that all its rows have.
+
+    Of a row whose training collapsed with a seed there is nothing to compare with that seed.
 
     Raises:
-        InvalidData: see ``effect``.
+        InvalidData: see ``effect``; rows without a seed in common are refused there.
     """
     errors = {path: evidence.read(path, condition.metric) for path in condition.rows}
+    if seeds := _in_common(errors.values()):
+        errors = {path: error.of_seeds(seeds) for path, error in errors.items()}
     return _comparison(
         condition,
         {path: error.mean for path, error in errors.items()},
@@ -122,9 +126,7 @@ def doubled_effects(condition: Condition, evidence: Evidence) -> tuple[float, fl
     if any(errors is None for errors in doubled.values()):
         return None
     once = {path: evidence.read(path, condition.metric) for path in condition.rows}
-    seeds = sorted(
-        set.intersection(*(set(error.seeds) for error in (*once.values(), *doubled.values())))
-    )
+    seeds = _in_common((*once.values(), *doubled.values()))
     if not seeds:
         return None
     return tuple(
@@ -136,6 +138,11 @@ def doubled_effects(condition: Condition, evidence: Evidence) -> tuple[float, fl
         )
         for errors in (once, doubled)
     )
+
+
+def _in_common(errors: Iterable[PairedErrors]) -> list[int]:
+    """The seeds that all errors have."""
+    return sorted(set.intersection(*(set(error.seeds) for error in errors)))
 
 
 def same_run(conditions: Sequence[Condition], evidence: Evidence) -> str:

@@ -249,8 +249,14 @@ def _row(item: RowResult, names: Mapping[str, str]) -> Row:
     return Row(
         name=names[item.row.id],
         published=item.row.published,
-        reference=_measured(item.reference, item.reference_ran, item.reference_learned, same_as),
-        measured=_measured(item.measured, item.ran, item.learned, same_as),
+        reference=_measured(
+            item.reference,
+            item.reference_ran,
+            item.reference_learned,
+            same_as,
+            item.reference_left_out,
+        ),
+        measured=_measured(item.measured, item.ran, item.learned, same_as, item.left_out),
         source=item.row.source,
         not_run=item.not_run,
         oracle=item.oracle,
@@ -261,14 +267,14 @@ def _row(item: RowResult, names: Mapping[str, str]) -> Row:
 
 
 def _measured(
-    figures: Mapping[str, Figure], ran: str, learned: bool | None, same_as: str
+    figures: Mapping[str, Figure], ran: str, learned: bool | None, same_as: str, left_out: str
 ) -> dict[str, Measured]:
     shown = {}
     for metric, figure in figures.items():
         if metric in COST_METRICS:
             shown[metric] = Measured(figure.value)
         else:
-            shown[metric] = Measured(figure.value, figure.spread, ran, learned, same_as)
+            shown[metric] = Measured(figure.value, figure.spread, ran, learned, same_as, left_out)
     return shown
 
 

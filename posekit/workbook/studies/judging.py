@@ -12,7 +12,7 @@ from posekit.workbook.evidence import (
     Verdict,
     judge_paper,
 )
-from posekit.workbook.papers import COST_METRICS
+from posekit.workbook.papers import COST_METRICS, Claim
 from posekit.workbook.studies.costs import published_costs
 from posekit.workbook.studies.measured import Measured
 from posekit.workbook.studies.references import Reference
@@ -38,7 +38,11 @@ def judge_study(setting: Setting, measured: Measured, doubled: Measured) -> tupl
         return doubled.evidence(setting.paper.row(path))
 
     basis = f"this run ({setting.basis})"
-    verdicts = _judged(setting, rows, after_twice_the_steps, basis)
+
+    def left_out(path: str) -> str:
+        return measured.left_out(setting.paper.row(path))
+
+    verdicts = _judged(setting, rows, after_twice_the_steps, left_out, basis)
     if setting.profile.verdicts:
         return verdicts
     seeds = "one seed: " if len(setting.seeds) == 1 else ""
@@ -58,11 +62,14 @@ def judge_reference(setting: Setting, reference: Reference, *, stale: bool) -> t
         setting,
         lambda path: kept[path].evidence if path in kept else None,
         lambda path: kept[path].doubled if path in kept else None,
+        reference.left_out,
         reference.basis(stale=stale),
     )
 
 
-def _judged(setting: Setting, rows: Rows, doubled: Rows, basis: str) -> tuple[Verdict, ...]:
+def _judged(
+    setting: Setting, rows: Rows, doubled: Rows, left_out: Callable[[str], str], basis: str
+) -> tuple[Verdict, ...]:
     paper = setting.paper
 
     def read(path: str, metric: str) -> PairedErrors | float:
@@ -88,7 +95,17 @@ def _judged(setting: Setting, rows: Rows, doubled: Rows, basis: str) -> tuple[Ve
         at_published_scale=setting.at_published_scale,
         basis=basis,
     )
-    return judge_paper(paper, evidence)
+    verdicts = judge_paper(paper, evidence)
+    claims = zip(verdicts, paper.claims, strict=True)
+    return tuple(_with_left_out(verdict, claim, left_out) for verdict, claim in claims)
+
+
+def _with_left_out(verdict: Verdict, claim: Claim, left_out: Callable[[str], str]) -> Verdict:
+    """The verdict with a word on seeds of the claim's rows that collapsed."""
+    told = [f"{said} in {path}" for path in claim.rows if (said := left_out(path))]
+    if not told:
+        return verdict
+    return replace(verdict, reason="; ".join([verdict.reason, *told]))
 
 
 def _there(found: RowEvidence | None) -> RowEvidence:

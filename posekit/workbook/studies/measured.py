@@ -8,12 +8,14 @@ from typing import Any
 
 import numpy as np
 
+from posekit.training.health import WELL
 from posekit.workbook.papers import COST_METRICS, Row, RowRun, Table
 from posekit.workbook.studies.costs import published_costs
 from posekit.workbook.studies.references import Reference
 from posekit.workbook.studies.row_evidence import RowEvidence, row_evidence
 from posekit.workbook.studies.runs import StoredRun
 from posekit.workbook.studies.setting import Setting
+from posekit.workbook.studies.soundness import ENTRY, left_out, sound, why_left_out
 from posekit.workbook.tasks import find_task
 
 # What ``published_costs`` counts in, and what tables print in.
@@ -51,6 +53,8 @@ class RowResult:
         learned: whether this study's runs beat them, see ``has_learned``; None if not known.
         reference_learned: the same of the reference run.
         same_as: id of an earlier row of the table that is the same run at this scale, or "".
+        left_out: how many seeds collapsed and are in no figure, such as "1 of 5 seeds collapsed",
+            of this study; ``reference_left_out`` those of the reference run.
     """
 
     row: Row
@@ -64,6 +68,8 @@ class RowResult:
     learned: bool | None
     reference_learned: bool | None
     same_as: str
+    left_out: str = ""
+    reference_left_out: str = ""
 
     @property
     def oracle(self) -> bool:
@@ -109,12 +115,23 @@ class Measured:
             self._found[row.path] = None if None in runs else tuple(run for run in runs if run)
         return self._found[row.path]
 
+    def sound(self, row: Row) -> tuple[StoredRun, ...]:
+        """Of the stored runs of a row those whose training did not collapse."""
+        return sound(self.stored(row) or ())
+
+    def left_out(self, row: Row) -> str:
+        """How many seeds of a row collapsed, see ``soundness.left_out``."""
+        return left_out(self.stored(row) or ())
+
     def scores(self, row: Row) -> list[Mapping[str, Any]]:
-        """Of every seed the reading that the row shows: "aggregate", "per_action", "per_joint"."""
+        """Of every seed the reading that the row shows: "aggregate", "per_action", "per_joint".
+
+        Seeds that collapsed are left out.
+        """
         if row.run is None:
             return []
         estimate = self.setting.reading(row.run)
-        return [run.metrics["estimates"][estimate] for run in self.stored(row) or ()]
+        return [run.metrics["estimates"][estimate] for run in self.sound(row)]
 
     def figures(self, row: Row) -> dict[str, Figure]:
         """Metric -> figure of a row's table; errors are missing while runs are.
@@ -158,14 +175,17 @@ class Measured:
         return published_costs(run, self.setting.store.root)
 
     def evidence(self, row: Row) -> RowEvidence | None:
-        """What the runs of a row say, None while one is missing or if it cannot be run."""
-        stored = self.stored(row)
-        if row.run is None or stored is None:
+        """What the runs of a row say, None while one is missing or if it cannot be run.
+
+        Seeds that collapsed say nothing; where all have, there is no evidence.
+        """
+        runs = self.sound(row)
+        if row.run is None or not runs:
             return None
         if row.path not in self._evidence:
             baselines = self.setting.baselines(row)
             estimate = self.setting.reading(row.run)
-            self._evidence[row.path] = row_evidence(row.run, stored, estimate, baselines)
+            self._evidence[row.path] = row_evidence(row.run, runs, estimate, baselines)
         return self._evidence[row.path]
 
     def _row(self, row: Row, table: Table, reference: Reference | None) -> RowResult:
@@ -187,13 +207,17 @@ class Measured:
             learned=own.learned if own else None,
             reference_learned=kept.learned if kept else None,
             same_as=self._same_as(row, table),
+            left_out=self.left_out(row),
+            reference_left_out=reference.left_out(row.path) if reference else "",
         )
 
     def _left_out(self, row: Row) -> str:
-        """Why a row that can be run is not."""
-        if row.path in self.setting.wanted or self.setting.paper.table(row.table).counted:
+        """Why a row that can be run has no figures."""
+        if self.setting.paper.table(row.table).counted:
             return ""
-        if self.stored(row) is not None:
+        if (stored := self.stored(row)) is not None:
+            return "" if sound(stored) else why_left_out(stored)
+        if row.path in self.setting.wanted:
             return ""
         name = self.setting.profile.name
         return f"profile {name} runs what headline claims need; --rows {row.table}/ROW adds a row"
@@ -213,7 +237,16 @@ class Measured:
         for task in sorted(tasks):
             card |= find_task(task).card(table.rows, setting.dataset, setting.profile)
             card["Checkpoint choice"] = "the last step; none is chosen on test data"
+        if ENTRY in card:
+            card[ENTRY] = self._trainings(table)
         return card
+
+    def _trainings(self, table: Table) -> str:
+        """What became of the trainings of a table, of all seeds."""
+        wrong = {
+            row.name: why for row in table.rows if (why := why_left_out(self.stored(row) or ()))
+        }
+        return "; ".join(f"{name}: {why}" for name, why in wrong.items()) or WELL
 
 
 def merged(cards: Sequence[Mapping[str, str]]) -> dict[str, str]:

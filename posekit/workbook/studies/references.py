@@ -16,6 +16,7 @@ from posekit.workbook.papers import RowRun
 from posekit.workbook.papers.profiles import Profile, resolve_profile
 from posekit.workbook.studies.row_evidence import RowEvidence
 from posekit.workbook.studies.setting import Setting
+from posekit.workbook.studies.soundness import counted
 from posekit.workbook.tasks import find_task
 
 
@@ -74,6 +75,17 @@ class Reference:
         count = f"{len(self.seeds)} seeds"
         when = made["date"][:10]
         return f"{self.dataset}, {self.profile}, {count}; {machine}, {when}, commit {commit}"
+
+    def left_out(self, path: str) -> str:
+        """How many seeds of a row collapsed, such as "1 of 5 seeds collapsed"; "" for none.
+
+        Those that are not among its evidence did; a row that is counted has figures without any.
+        """
+        row = self.rows.get(path)
+        if row is None or (row.evidence is None and row.figures):
+            return ""
+        kept = () if row.evidence is None else row.evidence.seeds
+        return counted(len(set(self.seeds) - set(kept)), len(self.seeds))
 
     def basis(self, *, stale: bool) -> str:
         """What its figures are for, beside a verdict."""

@@ -91,7 +91,7 @@ def row_evidence(
     task, first = find_task(run.task), stored[0].per_clip
     counted = task.counted(first["actions"])
     metrics = [name for name in task.paired_metrics if f"{estimate}/{name}" in first]
-    losses = [each.log_column(task.loss_column) for each in stored]
+    curves = [_curve(each, task.loss_column) for each in stored]
     return RowEvidence(
         seeds=tuple(each.config["seed"] for each in stored),
         clips=first["clips"][counted],
@@ -101,7 +101,21 @@ def row_evidence(
             metric: np.stack([each.per_clip[f"{estimate}/{metric}"][counted] for each in stored])
             for metric in metrics
         },
-        steps=np.array(stored[0].log_column("step")),
-        losses=np.array(losses, dtype=np.float32),
+        steps=curves[0][0],
+        losses=np.array([losses for _, losses in curves], dtype=np.float32),
         baselines=baselines,
     )
+
+
+def _curve(run: StoredRun, column: str) -> tuple[np.ndarray, np.ndarray]:
+    """Steps and losses of a run; of one that trains in phases those of its last phase.
+
+    A loss of another phase is on other data, so that a line through both would say nothing.
+    """
+    steps, losses = (np.array(run.log_column(name)) for name in ("step", column))
+    if "phase" not in run.log_columns:
+        return steps, losses
+    phase = np.array(run.log_column("phase"))
+    last = phase == phase[-1]
+    before = steps[~last]
+    return steps[last] - (before[-1] if len(before) else 0), losses[last]

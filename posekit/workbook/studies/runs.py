@@ -74,6 +74,12 @@ class StoredRun:
         with np.load(self.folder / "per_clip.npz", allow_pickle=False) as archive:
             return dict(archive)
 
+    @property
+    def log_columns(self) -> tuple[str, ...]:
+        """Names of the columns of the training log."""
+        with (self.folder / "log.csv").open(newline="", encoding="utf-8") as file:
+            return tuple(next(csv.reader(file), ()))
+
     def log_column(self, name: str) -> tuple[float, ...]:
         """One column of the training log: "step", "position", "learning_rate", "seconds" ..."""
         with (self.folder / "log.csv").open(newline="", encoding="utf-8") as file:

@@ -27,6 +27,7 @@ from posekit.workbook.studies.reference_files import read_references
 from posekit.workbook.studies.references import Reference, is_stale
 from posekit.workbook.studies.runs import StoredRun
 from posekit.workbook.studies.setting import Setting, choose_setting
+from posekit.workbook.studies.soundness import sound
 
 
 class Study:
@@ -126,8 +127,9 @@ class Study:
         return stored
 
     def network(self, path: str) -> nn.Module:
-        """The network of the row ``table/row`` as trained with the first seed."""
-        return trained_network(self.run(path)[0], self.setting.data)
+        """The network of the row ``table/row`` as trained with the first seed that went well."""
+        runs = self.run(path)
+        return trained_network((sound(runs) or runs)[0], self.setting.data)
 
     def load(self, split: str, source: str) -> Any:
         """A split of the study's data at the size of its profile; see ``Task.load``."""
@@ -152,7 +154,7 @@ class Study:
         return self.measured.stored(row)
 
     def runs_of(self, table_id: str) -> dict[str, StoredRun]:
-        """Name of each row of a table -> its run with the first seed.
+        """Name of each row of a table -> its run with the first seed that went well.
 
         Rows whose runs are missing are left out, and those that have not learned.
         """
@@ -160,7 +162,7 @@ class Study:
         for row in self.setting.paper.table(table_id).rows:
             evidence = self.measured.evidence(row)
             if evidence is not None and evidence.learned is not False:
-                found[row.name] = (self.stored(row) or ())[0]
+                found[row.name] = self.measured.sound(row)[0]
         return found
 
     def figures(self, row: Row) -> dict[str, Figure]:

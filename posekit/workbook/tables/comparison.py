@@ -233,6 +233,7 @@ class ComparisonTable(Shown):
             notes=_filled(
                 "" if hidden or run.learned is not False else NOT_LEARNED,
                 f"same run as {run.same_as}" if run.same_as else "",
+                run.left_out,
             ),
             ran=run.ran,
         )

@@ -26,6 +26,7 @@ class Measured:
         learned: whether the row has learned more than the trivial baselines; None where it is not
             known, or where nothing is learned.
         same_as: name of the row that is the very same run at this scale, "" for none.
+        left_out: how many seeds collapsed and are not in the figure, "" for none.
     """
 
     value: float
@@ -33,6 +34,7 @@ class Measured:
     ran: str = ""
     learned: bool | None = None
     same_as: str = ""
+    left_out: str = ""
 
 
 @dataclass(frozen=True)
