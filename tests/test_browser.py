@@ -20,7 +20,10 @@ from posekit.workbook import figures
 from posekit.workbook.figures.style import PLOTLY_MIME, SVG_MIME, svg
 from posekit.workbook.reports import RESULTS_MIME
 from posekit.workbook.reports.index import build_index
+from posekit.workbook.reports.matrix import write_matrix
 from posekit.workbook.reports.page import build_report
+from posekit.workbook.studies.matrix import Cell, Matrix
+from posekit.workbook.studies.measured import Figure
 from posekit.workbook.tables import (
     Answer,
     ComparisonTable,
@@ -127,6 +130,40 @@ def test_narrow_page_does_not_scroll_sideways(
     visit = Visit(browser, html / f"{name}.html", viewport={"width": 380, "height": 800})
     visit.draw_all()
     assert visit.page.evaluate("document.documentElement.scrollWidth") <= 380
+    visit.page.close()
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_a_matrix_fits_the_window_and_its_heat_maps_are_alive(
+    browser: sync_api.Browser, tmp_path: Path, width: int
+) -> None:
+    names = ("synthetic", "synthetic_other_bodies", "synthetic_3dhp_rig")
+    cells = {
+        (source, target, matched): Cell(
+            source=source,
+            target=target,
+            matched=matched,
+            figures={"mpjpe": Figure.of((60.0, 62.0))},
+            baselines={"linear": {"mpjpe": 80.0}},
+            learned=source != "synthetic",
+            remarks=(),
+            ran="9 frames",
+            protocol={"Data set": target},
+            evidence="synthetic",
+            runs=(),
+        )
+        for source in names
+        for target in names
+        for matched in (False, True)
+    }
+    matrix = Matrix("mixste", names, (False, True), "gt", "quick", True, (0, 1), cells)
+    page, _ = write_matrix(matrix, tmp_path)
+    visit = Visit(browser, page, viewport={"width": width, "height": 900})
+    visit.draw_all()
+    assert visit.page.locator(".canvas .heatmaplayer image").count() == 4
+    assert visit.page.evaluate("document.documentElement.scrollWidth") <= width
+    visit.page.get_by_role("button", name="Light or dark").click()
+    assert visit.errors == []
     visit.page.close()
 
 

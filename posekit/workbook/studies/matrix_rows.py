@@ -9,6 +9,7 @@ from typing import Any
 from posekit.models import check_options, network, option_defaults
 from posekit.models.lifters import HostedLifter
 from posekit.models.scaling import Scale
+from posekit.training.adaptation_data import CHANNELS
 from posekit.workbook.papers import Claim, Paper, Row, RowRun, Table
 from posekit.workbook.papers.profiles import PROFILES, Profile
 
@@ -55,7 +56,7 @@ def scaling(lifter: str, given: Mapping[str, Any], profile: str) -> tuple[dict[s
         host = next(iter(kind.hosts))
         defaults = {**option_defaults(kind.host_of(given).Config), **defaults, "host": host}
     check_options(lifter, given, defaults)
-    options = {**defaults, **given}
+    options = {**defaults, "in_channels": CHANNELS, **given}
     scaled = replace(PROFILES[profile], **SCALING.get(profile, {}))
     for name, neutral in asdict(Scale()).items():
         alone = kind.scaled(options, Scale(**{name: getattr(scaled, name)}))

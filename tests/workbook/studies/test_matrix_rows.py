@@ -46,6 +46,7 @@ def test_every_lifter_has_options_that_build_it_when_scaled(lifter: str) -> None
     if "embed_dim" in published:
         assert smaller["embed_dim"] < published["embed_dim"]
     assert smaller["frames"] <= published["frames"]
+    assert smaller["in_channels"] == 2  # projected keypoints have no confidence
 
 
 @given(
