@@ -7,7 +7,7 @@ from posekit.machine.storage import paper_folders
 from posekit.workbook.figures.adaptation import alignment_idea, drawn_poses
 from posekit.workbook.figures.charts import effect_bars, error_per_joint
 from posekit.workbook.figures.convolution_kernels import convolution_kernels
-from posekit.workbook.figures.curves import learning_curves
+from posekit.workbook.figures.curves import adversarial_curves, learning_curves
 from posekit.workbook.figures.domain_gap import domain_gap_viewer
 from posekit.workbook.figures.heat_maps import heat_map_grid, topology_heat_map
 from posekit.workbook.figures.hourglass import hourglass, kept_frames
@@ -25,6 +25,7 @@ __path__ += [str(folder) for folder in paper_folders()]
 
 __all__ = [
     "TradeOff",
+    "adversarial_curves",
     "alignment_idea",
     "convolution_kernels",
     "domain_gap_viewer",

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from posekit.workbook.figures.style import GREY, SERIES
 
 # Lines differ by dash as well as by colour.
 DASHES = ("-", "--", "-.", ":")
+
+# Column of the log of an adversarial training -> title.
+ADVERSARIES = {"generator": "generator", "d3": "3D discriminator", "d2": "2D discriminator"}
+GUESSING = 0.25  # least-squares loss of a discriminator that answers 1/2 to everything
 
 
 def learning_curves(
@@ -37,11 +42,54 @@ def learning_curves(
     axes.set_xlabel("optimizer step", color=GREY)
     axes.set_ylabel(label, color=GREY)
     axes.set_ylim(bottom=0)
-    axes.tick_params(colors=GREY)
-    axes.grid(color=GREY, alpha=0.25, linewidth=0.8)
-    axes.spines[:].set_visible(False)
+    _plain(axes)
     if curves:
         legend = axes.legend(frameon=False, labelcolor=GREY, ncols=len(curves), loc="best")
         for text in legend.get_texts():
             text.set_parse_math(False)  # dollars in a name are dollars
     return figure
+
+
+def adversarial_curves(runs: Mapping[str, Mapping[str, Sequence[float]]]) -> Figure:
+    """Losses and gradient norms of a generator and two discriminators, a line for each seed.
+
+    Args:
+        runs: name of a seed -> column of its log -> values, equally many of each: "step", the
+            losses "generator", "d3" and "d2", and their "norm_generator" ... A network is drawn
+            where its norm is not 0; the panels of one that was never trained stay empty.
+    """
+    figure = Figure(figsize=(8, 4.4), layout="constrained")
+    axes = figure.subplots(2, len(ADVERSARIES), sharex=True)
+    for (losses, norms), (name, title) in zip(axes.T, ADVERSARIES.items(), strict=True):
+        losses.set_title(title, color=GREY, fontsize=11)
+        norms.set_xlabel("optimizer step", color=GREY)
+        for number, (seed, log) in enumerate(runs.items()):
+            look = {
+                "label": seed,
+                "color": SERIES[number % len(SERIES)],
+                "linestyle": DASHES[number % len(DASHES)],
+                "linewidth": 1.4,
+            }
+            columns = (log["step"], log[name], log[f"norm_{name}"])
+            trained = [row for row in zip(*columns, strict=True) if row[2]]
+            steps, loss, norm = zip(*trained, strict=True) if trained else ((), (), ())
+            losses.plot(steps, loss, **look)
+            norms.plot(steps, norm, **look)
+        if name != "generator" and losses.lines and len(losses.lines[0].get_xdata()):
+            losses.axhline(GUESSING, color=GREY, linewidth=1, linestyle=(0, (1, 3)))
+        losses.set_ylim(bottom=0)
+        norms.set_yscale("log")
+    axes[0, 0].set_ylabel("loss", color=GREY)
+    axes[1, 0].set_ylabel("norm of the gradient", color=GREY)
+    for each in axes.flat:
+        _plain(each)
+        each.tick_params(labelsize=8)
+    if runs:
+        axes[0, 0].legend(frameon=False, labelcolor=GREY, fontsize=8, loc="best")
+    return figure
+
+
+def _plain(axes: Axes) -> None:
+    axes.tick_params(colors=GREY)
+    axes.grid(color=GREY, alpha=0.25, linewidth=0.8)
+    axes.spines[:].set_visible(False)

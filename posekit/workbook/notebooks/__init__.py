@@ -2,7 +2,14 @@
 
 from posekit.datasets.selection import some_views
 from posekit.profiling import benchmark, benchmark_optimisation, size_of
+from posekit.workbook.notebooks.adaptation import (
+    adapted_lifter,
+    adversarial_runs,
+    generated_poses,
+    health_of_runs,
+)
 from posekit.workbook.notebooks.checkpoint_report import lifter_to_examine
+from posekit.workbook.notebooks.domain_gaps import domain_gaps, gap_table
 from posekit.workbook.notebooks.examining import (
     effects_of_choices,
     error_per_joint,
@@ -30,6 +37,8 @@ from posekit.workbook.tables import Grid
 __all__ = [
     "Grid",
     "action_table",
+    "adapted_lifter",
+    "adversarial_runs",
     "answer",
     "banner",
     "benchmark",
@@ -37,12 +46,16 @@ __all__ = [
     "caption",
     "clips_to_view",
     "comparison_table",
+    "domain_gaps",
     "effects_of_choices",
     "error_against_cost",
     "error_per_joint",
     "explore_trade_off",
     "finish",
     "gain_kept",
+    "gap_table",
+    "generated_poses",
+    "health_of_runs",
     "learning_curves",
     "lifter_to_examine",
     "parameters",

@@ -37,17 +37,19 @@ def show_source(*functions: Callable[..., object], docstrings: bool = True) -> N
 
 
 def learning_curves(
-    runs: Mapping[str, StoredRun], *, label: str = "weighted position error (m)"
+    runs: Mapping[str, StoredRun],
+    *,
+    label: str = "weighted position error (m)",
+    column: str = "position",
 ) -> Figure | None:
     """Position error over the steps of training, a curve for each run; None without a run.
 
     Args:
         runs: name -> run, see ``Study.runs_of``.
         label: of the vertical axis, with its unit.
+        column: of the log, where it is another loss.
     """
-    curves = {
-        name: (run.log_column("step"), run.log_column("position")) for name, run in runs.items()
-    }
+    curves = {name: (run.log_column("step"), run.log_column(column)) for name, run in runs.items()}
     return figures.learning_curves(curves, label=label) if curves else None
 
 
