@@ -317,9 +317,10 @@ def evaluate(network: str, options: tuple[str, ...], as_json: bool, **asked: Any
     """Train NETWORK on each of several data sets and test it on each of them.
 
     Prints MPJPE in millimetres: rows were trained on, columns tested on, so that the diagonal is
-    the error within a data set. Beside every cell stands a linear map fitted on the same data; a
-    network that does not beat it by 20 % has not learned. Writes the matrix with heat maps and the
-    protocol of every cell to reports/html/matrix-NETWORK.html, and a JSON file beside it.
+    the error within a data set. Beside every cell stands a linear map fitted on the same source; a
+    network that does not beat it by 20 % on its own data set has not learned. Writes the matrix
+    with heat maps and the protocol of every cell to reports/html/matrix-NETWORK.html, and a JSON
+    file beside it.
 
     Trainings are kept: after Ctrl-C the same command goes on, and more data sets cost only the
     new cells.
