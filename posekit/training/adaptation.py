@@ -157,10 +157,9 @@ class LaterSteps(AdaptationSteps):
     ) -> None:
         super().__init__(network, source, recipe, later, seed=seed, data=data)
         self.target, self.method = target, method
-        lifter, generator = later.steps, later.steps
         self.turns = Turns(
-            (generator or later.generator_epochs * self.per_pass) if method.lpa else 0,
-            lifter or later.adaptation_epochs * self.per_pass,
+            (later.steps or later.generator_epochs * self.per_pass) if method.lpa else 0,
+            later.steps or later.adaptation_epochs * self.per_pass,
             later.generator_epochs,
             later.adaptation_epochs,
             together=method.feedback,
@@ -172,8 +171,8 @@ class LaterSteps(AdaptationSteps):
     @property
     def identity(self) -> dict[str, Any]:
         """What decides the result; see ``posekit.training.Steps``."""
-        method = asdict(self.method)
-        return {**super().identity, "method": {**method, "operations": [*method["operations"]]}}
+        method = {**asdict(self.method), "operations": list(self.method.operations)}
+        return {**super().identity, "later": asdict(self.later), "method": method}
 
     def state(self) -> dict[str, Any]:
         """Networks, optimizers, the log's last values, and the pools of earlier samples."""
@@ -261,8 +260,9 @@ class LaterSteps(AdaptationSteps):
         if method.anchor_3d != "none":
             answers = network.pose_discriminator(_middle(made.angle_pose))
             loss = loss + ANGLE * adversarial_loss(answers)
-        if method.anchor_2d != "none" and bool(made.kept.any()):
-            answers = network.keypoint_discriminator(_middle(made.keypoints[made.kept]))
+        if method.anchor_2d != "none":
+            # Those out of the picture too: nothing else brings them back.
+            answers = network.keypoint_discriminator(_middle(made.keypoints))
             loss = loss + KEYPOINT * adversarial_loss(answers)
         if method.feedback and turn.epoch >= WARM_UP:
             loss = loss + self._feedback(made, batch, turn)
@@ -287,8 +287,8 @@ class LaterSteps(AdaptationSteps):
             fake = self.pools["d3"].exchange(_middle(made.angle_pose))
             judge = network.pose_discriminator
             self.update("d3", discriminator_loss(judge(real), judge(fake)), rate)
-        if self.method.anchor_2d != "none" and bool(made.kept.any()):
-            fake = self.pools["d2"].exchange(_middle(made.keypoints[made.kept]))
+        if self.method.anchor_2d != "none":
+            fake = self.pools["d2"].exchange(_middle(made.keypoints))
             judge = network.keypoint_discriminator
             self.update("d2", discriminator_loss(judge(self._seen(size)), judge(fake)), rate)
 

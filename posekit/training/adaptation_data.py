@@ -27,9 +27,11 @@ from posekit.metrics.losses import SequenceLoss
 from posekit.models.framewise import FramewiseLifter
 from posekit.models.lifters import Lifter
 from posekit.training.feeds import LiftingFeed
+from posekit.training.health import FARTHEST
 from posekit.training.recipes import LiftingRecipe
 
 CHANNELS = 2  # a projected keypoint has no confidence
+SAMPLE = 256  # windows that a trained lifter is tried on
 
 
 def _3dhp_to_16(points: Tensor) -> Tensor:
@@ -173,6 +175,20 @@ class SourceWindows:
         prediction = lifter(keypoints)
         middle, found = pose[:, pose.shape[1] // 2], prediction[:, prediction.shape[1] // 2]
         return (found - (middle - middle[:, :1])).norm(dim=-1)
+
+    def bearable(self, lifter: Lifter) -> bool:
+        """Whether a lifter, in evaluation mode, puts the joints of its windows within reason.
+
+        Its statistics of batches may be out of all bounds where its last losses were not.
+        """
+        was_training = lifter.training
+        lifter.eval()
+        with torch.no_grad():
+            found = lifter(
+                self.gather(torch.arange(min(len(self), SAMPLE), device=self.pose.device)).keypoints
+            )
+        lifter.train(was_training)
+        return bool((found.abs() < FARTHEST).all())  # NaN is below nothing
 
     def drawn(self, count: int) -> SourceBatch:
         """Windows drawn at random, with replacement, by torch's own generator."""

@@ -148,7 +148,7 @@ class AdaptationSteps:
         return {
             "steps": [type(self).__name__, self.steps],
             "recipe": plain,
-            "later": asdict(self.later),
+            "clip": self.later.clip,
             "seed": self.seed,
             "data": self.data,
             "network": [type(self.network.lifter).__name__, *shapes],
@@ -161,6 +161,11 @@ class AdaptationSteps:
             self.train_step(step)
             self.last["total"] = self.last["lifter"]
         return torch.tensor([self.last[name] for name in TERMS], device=self.device)
+
+    def continue_log(self, row: Mapping[str, float]) -> None:
+        """Begin with the lifter's last values of another log; what diverged there stays so."""
+        self.last.update({name: row[name] for name in ("lifter", "norm_lifter", "total")})
+        self.last["diverged"] = 1.0 if row["diverged"] else 0.0
 
     def phase_of(self, step: int) -> int:
         """Number of the phase of a step, for the log."""

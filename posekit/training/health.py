@@ -26,7 +26,7 @@ from typing import NamedTuple
 import numpy as np
 
 FARTHEST = 1e4
-"""Squared metres or metres. Every joint would be a hundred metres away or more: no body is."""
+"""Squared metres of a loss, metres of a joint: a hundred metres away or more no body is."""
 
 END = 0.2
 """Of the steps of a part; long enough for a median, short enough to be its end."""
@@ -44,6 +44,7 @@ LEAST_DIVERSITY = 0.25
 MOST_OUTSIDE = 0.9
 """With nine in ten poses left out, a batch of a hundred holds fewer than ten."""
 
+DIVERGED = 1  # its number among the reasons
 WELL = "no part diverged or collapsed"
 REASONS = (
     WELL,
@@ -92,10 +93,10 @@ def health_of(rows: Sequence[Mapping[str, float]]) -> Health:
     last = int(rows[-1]["step"])
     diverged = next((row for row in rows if row["diverged"] > 0), None)
     if diverged is not None:
-        return Health(1, int(diverged["step"]))
+        return Health(DIVERGED, int(diverged["step"]))
     for reason, wrong in enumerate(
         (_worse(rows), _pinned(rows, "d3"), _pinned(rows, "d2"), _alike(rows), _outside(rows)),
-        start=2,
+        start=DIVERGED + 1,
     ):
         if wrong:
             return Health(reason, last)

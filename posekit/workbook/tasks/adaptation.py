@@ -29,12 +29,12 @@ from posekit.training.adaptation_data import with_16_joints
 from posekit.workbook.papers import PAIRED_METRICS, Row, RowRun
 from posekit.workbook.papers.profiles import Profile
 from posekit.workbook.tasks import Configuration, Scored, Task
+from posekit.workbook.tasks.adaptation_costs import estimated_seconds
 from posekit.workbook.tasks.adaptation_runs import (
     baselines_of,
     build_adaptation,
     check_data,
     described,
-    estimated_seconds,
     evaluate_adaptation,
     train,
 )

@@ -6,6 +6,7 @@ configuration stands in ``adaptation``.
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import json
 import time
@@ -40,7 +41,7 @@ from posekit.training.adaptation_data import (
     without_truth,
 )
 from posekit.training.adaptation_steps import Adaptation, AdaptationSteps, Later, SourceSteps
-from posekit.training.health import Health, health_of
+from posekit.training.health import DIVERGED, Health, health_of
 from posekit.training.snapshots import LOG_FILE, SNAPSHOT_FILE, write_log
 from posekit.workbook.tasks import Scored, metrics_of
 from posekit.workbook.tasks.data import load_split
@@ -148,6 +149,7 @@ def train(
     windows = SourceWindows(
         adaptation.lifter, source_split(config, data), LiftingRecipe(**config["recipe"]), place
     )
+    untrained = copy.deepcopy(adaptation.state_dict())
     with random_state_kept(place):
         first = _on_source(adaptation, windows, config, folder, taken)
         seed_torch(config["seed"], place)
@@ -155,6 +157,9 @@ def train(
     log = _joined(first, second)
     write_log(folder / LOG_FILE, log.rows)
     health = health_of(log.rows)
+    if not windows.bearable(adaptation.lifter):
+        health = Health(DIVERGED, log.steps)
+        adaptation.load_state_dict(untrained)
     adaptation.outcome.copy_(torch.tensor(health.coded, dtype=torch.float64))
     adaptation.eval()
     return log
@@ -200,7 +205,7 @@ def _later(
         seed=config["seed"],
         data={"source": windows.fingerprint, "seen": config["data"].get("seen", "")},
     )
-    steps.last.update({name: first.rows[-1][name] for name in ("lifter", "norm_lifter")})
+    steps.continue_log(first.rows[-1])
     if seen is None:
         decisive = {
             **_decisive(config, windows),
@@ -395,7 +400,3 @@ def _baselines(config: Mapping[str, Any], data: Path) -> dict[str, dict[str, Any
     protocol = PROTOCOLS[config["evaluation"]["protocol"]]
     scores = evaluate_baselines(source, target_test(config, data), protocol)
     return {name: metrics_of(evaluation) for name, evaluation in scores.items()}
-
-
-def estimated_seconds(config: Mapping[str, Any], device: torch.device) -> float:
-    return 1.0
