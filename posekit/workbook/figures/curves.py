@@ -83,13 +83,13 @@ def adversarial_curves(runs: Mapping[str, Mapping[str, Sequence[float]]]) -> Fig
     axes[1, 0].set_ylabel("norm of the gradient", color=GREY)
     for each in axes.flat:
         _plain(each)
-        each.tick_params(labelsize=8)
+        each.tick_params(which="both", labelsize=8)
     if runs:
         axes[0, 0].legend(frameon=False, labelcolor=GREY, fontsize=8, loc="best")
     return figure
 
 
 def _plain(axes: Axes) -> None:
-    axes.tick_params(colors=GREY)
+    axes.tick_params(which="both", colors=GREY)
     axes.grid(color=GREY, alpha=0.25, linewidth=0.8)
     axes.spines[:].set_visible(False)

@@ -16,6 +16,7 @@ from posekit.workbook.studies import Study
 from posekit.workbook.tasks.adaptation_runs import method_of, source_split, target_test
 
 DRAWS = 4  # of one pose, and so many poses
+ADVERSARIAL = 2  # the phase of a log in which only generator and discriminators train
 
 
 def adapted_lifter(
@@ -39,14 +40,14 @@ def adapted_lifter(
 
 
 def adversarial_runs(study: Study, row: str) -> dict[str, dict[str, tuple[float, ...]]]:
-    """Name of a seed -> column of the log -> its values where generator and discriminators train.
+    """Name of a seed -> column of the log -> its values while generator and discriminators train.
 
-    Empty where the row was not run.
+    Where they rest a log repeats their last values. Empty where the row was not run.
     """
     found = {}
     for run in study.stored(study.paper.row(row)) or ():
         log = {name: run.log_column(name) for name in ("step", *TERMS)}
-        trained = [place for place, norm in enumerate(log["norm_generator"]) if norm > 0]
+        trained = [place for place, phase in enumerate(log["phase"]) if phase == ADVERSARIAL]
         found[f"seed {run.config['seed']}"] = {
             name: tuple(values[place] for place in trained) for name, values in log.items()
         }

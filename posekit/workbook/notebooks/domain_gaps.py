@@ -30,7 +30,7 @@ def domain_gaps(study: Study) -> dict[str, dict[str, Statistics]]:
     """
     target = _training_split(study, study.dataset)
     return {
-        f"{source} to {study.dataset}": aligned_samples(_training_split(study, source), target)
+        source: aligned_samples(_training_split(study, source), target)
         for source in _sources(study)
     }
 
@@ -73,7 +73,7 @@ def gap_table(study: Study, gaps: Pairs) -> Grid:
         gaps: see ``domain_gaps``.
     """
     rows: list[tuple[str | float, ...]] = []
-    for pair, samples in gaps.items():
+    for source, samples in gaps.items():
         before = domain_gap(samples["source"], samples["target"])
         after = domain_gap(samples["aligned"], samples["target"])
         left = after.share_of(before)
@@ -81,7 +81,7 @@ def gap_table(study: Study, gaps: Pairs) -> Grid:
             share = getattr(left, field)
             rows.append(
                 (
-                    pair,
+                    source,
                     name,
                     *(round(getattr(gap, field), 4) for gap in (before, after)),
                     f"{100 * share:.0f} %",
@@ -89,8 +89,8 @@ def gap_table(study: Study, gaps: Pairs) -> Grid:
                 )
             )
     return Grid(
-        caption="1-D Wasserstein distance to the 2D of the target",
-        columns=("pair", "of", "before", "after", "left", f"below {BOUND:g}?"),
+        caption=f"1-D Wasserstein distance to the 2D of {study.dataset}",
+        columns=("source", "of", "before", "after", "left", f"below {BOUND:g}?"),
         rows=tuple(rows),
         label=study.load("test", "gt").evidence,
         note="Screen-normalised units: the picture is 2 wide. Roots are put on those of the "
