@@ -105,8 +105,8 @@ def health_of(rows: Sequence[Mapping[str, float]]) -> Health:
 
 def _worse(rows: Sequence[Mapping[str, float]]) -> bool:
     """Whether the lifter's loss lies above its start."""
-    loss = _column(rows, "lifter")
-    return _end(loss) > loss[0]
+    loss = _column([row for row in rows if row["norm_lifter"] > 0], "lifter")
+    return bool(len(loss)) and _end(loss) > loss[0]
 
 
 def _pinned(rows: Sequence[Mapping[str, float]], name: str) -> bool:
