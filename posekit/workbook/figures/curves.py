@@ -75,10 +75,12 @@ def adversarial_curves(runs: Mapping[str, Mapping[str, Sequence[float]]]) -> Fig
             steps, loss, norm = zip(*trained, strict=True) if trained else ((), (), ())
             losses.plot(steps, loss, **look)
             norms.plot(steps, norm, **look)
-        if name != "generator" and losses.lines and len(losses.lines[0].get_xdata()):
-            losses.axhline(GUESSING, color=GREY, linewidth=1, linestyle=(0, (1, 3)))
         losses.set_ylim(bottom=0)
+        if not any(any(log[f"norm_{name}"]) for log in runs.values()):
+            continue
         norms.set_yscale("log")
+        if name != "generator":
+            losses.axhline(GUESSING, color=GREY, linewidth=1, linestyle=(0, (1, 3)))
     axes[0, 0].set_ylabel("loss", color=GREY)
     axes[1, 0].set_ylabel("norm of the gradient", color=GREY)
     for each in axes.flat:

@@ -26,7 +26,7 @@ def condition(metric: str, lower: object, than: object, **more: object) -> Condi
     return ConditionResult(metric, lower, than, **{**unknown, **values, **more})
 
 
-@pytest.mark.parametrize("paper", ["ktpformer", "hot", "gla_gcn", "uao", "convformer"])
+@pytest.mark.parametrize("paper", ["ktpformer", "hot", "gla_gcn", "uao", "convformer", "poseda"])
 def test_every_claim_stands_in_one_table(paper: str, counted: Path) -> None:
     made = study(paper, counted)
     table = judged_claims.verdict_table(made)
@@ -36,7 +36,7 @@ def test_every_claim_stands_in_one_table(paper: str, counted: Path) -> None:
     assert [claim.text for claim in table.questions] == list(map(judged_claims.claim_text, asked))
 
 
-@pytest.mark.parametrize("paper", ["ktpformer", "hot", "gla_gcn", "uao", "convformer"])
+@pytest.mark.parametrize("paper", ["ktpformer", "hot", "gla_gcn", "uao", "convformer", "poseda"])
 def test_the_box_holds_the_headline_claims_and_the_finding(paper: str, counted: Path) -> None:
     made = study(paper, counted)
     box = judged_claims.answer(made, "Know this.")

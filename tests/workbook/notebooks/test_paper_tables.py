@@ -40,7 +40,7 @@ def test_a_comparison_holds_published_and_measured_figures(study: Study) -> None
     assert "compare the differences between rows" in table.note
 
 
-@pytest.mark.parametrize("paper", ["ktpformer", "hot", "gla_gcn", "uao"])
+@pytest.mark.parametrize("paper", ["ktpformer", "hot", "gla_gcn", "uao", "poseda"])
 def test_names_of_rows_are_unique_in_their_table(paper: str, tmp_path: Path) -> None:
     for table in Study(paper, profile="smoke", runs=tmp_path, device="cpu").paper.tables:
         names = paper_tables.row_names(table)
