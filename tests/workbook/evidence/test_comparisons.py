@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
+from posekit.errors import InvalidData
 from posekit.workbook.evidence.comparisons import (
     compare,
     count,
@@ -66,6 +69,31 @@ def test_twice_the_steps_are_compared_by_the_seeds_that_both_have(world, conditi
     }
     assert once == pytest.approx(own["t/method"] / own["t/host"] - 1)
     assert twice == pytest.approx(40 / 41 - 1)
+
+
+def with_seeds(evidence, **seeds):
+    """The same rows, some of them with some of their seeds only."""
+
+    def read(path, metric):
+        errors = evidence.read(path, metric)
+        kept = seeds.get(path.partition("/")[2])
+        return errors if kept is None else errors.of_seeds(kept)
+
+    return replace(evidence, read=read)
+
+
+def test_rows_are_compared_by_the_seeds_that_all_of_them_have(world, condition):
+    whole = world.evidence
+    found = compare(condition(), with_seeds(whole, method=(0, 1, 2, 4), host=(1, 2, 3, 4)))
+    common = with_seeds(whole, method=(1, 2, 4), host=(1, 2, 4))
+    assert found.interval == compare(condition(), common).interval
+    assert found.interval != compare(condition(), whole).interval
+
+
+def test_rows_without_a_seed_in_common_are_refused(world, condition):
+    apart = with_seeds(world.evidence, method=(0, 1), host=(2, 3))
+    with pytest.raises(InvalidData, match="has other seeds than"):
+        compare(condition(), apart)
 
 
 def test_rows_that_are_one_run_are_told(world, condition):
