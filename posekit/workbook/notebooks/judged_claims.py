@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Literal
 
 from posekit.errors import InvalidParameter
+from posekit.evaluation.scoring import PERCENTAGES
 from posekit.workbook.evidence import (
     AGAINST,
     CHECK_FAILED,
@@ -93,7 +94,7 @@ def _effect(paper: Paper, item: ConditionResult) -> Effect:
         published=item.published,
         margin=item.margin,
         difference=item.difference if _is_row(item.lower) and _is_row(item.than) else None,
-        unit="mm",
+        unit="points" if item.metric in PERCENTAGES else "mm",
         least=item.least_effect,
         relative=not is_absolute(item.metric, item.lower, item.than),
     )
