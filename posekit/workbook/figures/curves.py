@@ -21,12 +21,14 @@ def learning_curves(
     curves: Mapping[str, tuple[Sequence[float], Sequence[float]]],
     *,
     label: str = "weighted position error (m)",
+    logarithmic: bool = False,
 ) -> Figure:
     """The training loss of several runs over their optimizer steps.
 
     Args:
         curves: run name -> (steps, values), equally many of both.
         label: of the vertical axis, with its unit.
+        logarithmic: whether that axis is, for squared errors.
     """
     figure = Figure(figsize=(8, 3.4), layout="constrained")
     axes = figure.subplots()
@@ -41,7 +43,10 @@ def learning_curves(
         )
     axes.set_xlabel("optimizer step", color=GREY)
     axes.set_ylabel(label, color=GREY)
-    axes.set_ylim(bottom=0)
+    if logarithmic:
+        axes.set_yscale("log")
+    else:
+        axes.set_ylim(bottom=0)
     _plain(axes)
     if curves:
         legend = axes.legend(frameon=False, labelcolor=GREY, ncols=len(curves), loc="best")

@@ -41,6 +41,7 @@ def learning_curves(
     *,
     label: str = "weighted position error (m)",
     column: str = "position",
+    logarithmic: bool = False,
 ) -> Figure | None:
     """Position error over the steps of training, a curve for each run; None without a run.
 
@@ -48,9 +49,12 @@ def learning_curves(
         runs: name -> run, see ``Study.runs_of``.
         label: of the vertical axis, with its unit.
         column: of the log, where it is another loss.
+        logarithmic: see ``figures.learning_curves``.
     """
     curves = {name: (run.log_column("step"), run.log_column(column)) for name, run in runs.items()}
-    return figures.learning_curves(curves, label=label) if curves else None
+    if not curves:
+        return None
+    return figures.learning_curves(curves, label=label, logarithmic=logarithmic)
 
 
 def error_per_joint(runs: Mapping[str, StoredRun], skeleton: Skeleton) -> go.Figure | None:

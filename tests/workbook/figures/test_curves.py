@@ -11,6 +11,14 @@ def test_curves_keep_their_values() -> None:
     assert (list(curve.get_xdata()), list(curve.get_ydata())) == ([5, 10], [3.0, 2.0])
 
 
+def test_squared_errors_stand_on_a_logarithmic_axis() -> None:
+    values = {"a": ([5, 10], [3.0, 0.002])}
+    (axes,) = figures.learning_curves(values, logarithmic=True).axes
+    assert axes.get_yscale() == "log"
+    assert axes.get_ylim()[0] > 0
+    assert figures.learning_curves(values).axes[0].get_yscale() == "linear"
+
+
 def test_names_are_printed_as_they_are() -> None:
     figure = figures.learning_curves({r"$\no \math$": ([1], [1.0])})
     assert r"$\no \math$" in svg(figure)
