@@ -43,6 +43,7 @@ from posekit.training.recipes import LiftingRecipe
 
 KEYPOINT, ANGLE, RANGE = 1.0, 6.0, 3.0  # weights of the generator's loss, as released
 WARM_UP = 2  # epochs in which PoseAug trains no lifter and asks for no feedback
+PLANE = 1e-3  # metres
 PER_DISCRIMINATOR_STEP = 2  # steps of the generator
 
 
@@ -319,7 +320,7 @@ def made_of(
         varied = network.generator.vary_window(window, operations=method.operations)
         window = varied.pose
     if method.gpa == "none":
-        keypoints = batch.camera.project(window)
+        keypoints = batch.camera.project(_off_the_plane(window))
         kept = in_picture(window, keypoints)
     else:
         seen, camera = target.drawn(len(window))
@@ -330,6 +331,16 @@ def made_of(
     return Made(
         window, keypoints, kept, varied.angle_pose, varied.angle_change, varied.length_ratios
     )
+
+
+def _off_the_plane(pose: Tensor) -> Tensor:
+    """The pose with joints in the camera's plane a millimetre before it.
+
+    The generator begins with roots near the camera, where depths round to 0: there a projection
+    has no gradient, and one such joint would end the training.
+    """
+    depth = pose[..., 2:]
+    return torch.cat([pose[..., :2], torch.where(depth.abs() < PLANE, PLANE, depth)], dim=-1)
 
 
 def in_picture(pose: Tensor, keypoints: Tensor) -> Tensor:

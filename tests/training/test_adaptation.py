@@ -198,6 +198,18 @@ def test_in_the_picture_is_before_the_camera_and_within_it():
     assert in_picture(pose, seen).tolist() == [True, False, False, False]
 
 
+def test_a_root_in_the_cameras_plane_leaves_a_gradient(monkeypatch):
+    network = adaptation(POSEAUG)
+    monkeypatch.setattr(network.generator, "_place", lambda pose, *_: torch.zeros(len(pose), 3))
+    steps = later_steps(network, POSEAUG)
+    made = steps.make(steps.originals(0))
+    assert (made.pose[:, 0, 0, 2] == 0).any()
+    made.keypoints.square().sum().backward()
+    gradients = [value.grad for value in network.generator.BAprocess.parameters()]
+    assert all(gradient.isfinite().all() for gradient in gradients)
+    assert not made.kept.any()
+
+
 def test_poseaugs_form_lends_bones_of_real_persons():
     batch = later_steps(adaptation()).originals(0)
     found = with_other_bones(batch)
