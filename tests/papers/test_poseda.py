@@ -11,7 +11,7 @@ from posekit.models import build
 from posekit.workbook.papers import Paper, load_paper
 from posekit.workbook.studies import Study
 from posekit.workbook.studies.costs import published_costs
-from posekit.workbook.tasks.adaptation import Settings
+from posekit.workbook.tasks.adaptation_settings import Settings
 
 LIFTERS = ("semgcn", "simplebaseline", "st-gcn", "videopose3d")
 LABELS_OF_THE_TARGET = "table-controls"

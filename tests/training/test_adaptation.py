@@ -5,12 +5,10 @@ from dataclasses import replace
 import pytest
 import torch
 from adapting import BOTH, CPU, LATER, POSEAUG, adaptation, domain, later_steps
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from posekit.geometry import bones
 from posekit.training import seed_torch, take_steps
-from posekit.training.adaptation import Method, Turns, in_picture, made_of, with_other_bones
+from posekit.training.adaptation import Method, in_picture, made_of, with_other_bones
 from posekit.training.adaptation_data import TargetViews
 from posekit.training.adaptation_steps import TERMS
 from posekit.training.health import WELL, health_of
@@ -219,27 +217,6 @@ def test_poseaugs_form_lends_bones_of_real_persons():
     assert nearest.values.max() < 1e-5
     assert len(nearest.indices.unique()) == 5
     torch.testing.assert_close(found.camera.project(found.pose), found.keypoints)
-
-
-@given(
-    generator=st.integers(0, 300),
-    lifter=st.integers(1, 300),
-    epochs=st.integers(1, 60),
-    together=st.booleans(),
-)
-@settings(max_examples=60, deadline=None)
-def test_turns_take_each_part_its_steps(generator, lifter, epochs, together):
-    turns = Turns(generator, lifter, epochs, epochs, together)
-    found = [turns.at(step) for step in range(turns.steps)]
-    assert len(found) == generator + lifter
-    for kind in ("generator", "pairs", "source"):
-        stretches = [turn.epoch for turn in found if turn.kind == kind]
-        assert stretches == sorted(stretches)
-        assert all(0 <= stretch < epochs for stretch in stretches)
-    if not together:
-        assert [turn.kind for turn in found] == ["generator"] * generator + ["pairs"] * lifter
-    else:
-        assert {turn.kind for turn in found if turn.epoch < 2} <= {"generator"}
 
 
 def test_rates_fall_linearly_epoch_by_epoch():
