@@ -25,7 +25,8 @@ with freed_memory_kept():
         del tensors
     print(resident() - before)
 print(resident() - before)
-kept = [torch.ones(12 * 2**20)]
+# Larger than all that was freed together: a hole of the heap cannot serve it, and stay.
+kept = [torch.ones(120 * 2**20)]
 del kept
 print(resident() - before)
 """
