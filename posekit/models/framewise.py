@@ -8,6 +8,7 @@ C channels, which always stand last.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -59,7 +60,7 @@ class FramewiseConfig(LifterConfig):
     frames: int = 1
 
 
-class FramewiseLifter(Lifter):
+class FramewiseLifter(Lifter, ABC):
     """Base of lifters that see one frame at a time; frames of a window only share a call.
 
     Attributes:
@@ -80,9 +81,9 @@ class FramewiseLifter(Lifter):
         name = cls.block_option
         return f"{options[name]} {name}" if name in options else ""
 
+    @abstractmethod
     def lift(self, points: Tensor) -> Tensor:
         """Keypoints of single frames (N, J, in_channels) -> poses (N, J, 3), metres."""
-        raise NotImplementedError
 
     def forward(self, keypoints: Tensor) -> Tensor:
         """Keypoints (B, F, J, in_channels) -> pose (B, F, J, 3), metres."""

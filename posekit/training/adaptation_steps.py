@@ -6,6 +6,7 @@ See ``posekit.training.adaptation`` for the method.
 from __future__ import annotations
 
 import copy
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -97,7 +98,7 @@ class Later:
     steps: int | None = None
 
 
-class AdaptationSteps:
+class AdaptationSteps(ABC):
     """What all steps share: several networks with an optimizer each, and a log that stays finite.
 
     A loss or a gradient that is not finite, or a lifter's loss above ``FARTHEST``, ends the
@@ -167,17 +168,17 @@ class AdaptationSteps:
         self.last.update({name: row[name] for name in ("lifter", "norm_lifter", "total")})
         self.last["diverged"] = 1.0 if row["diverged"] else 0.0
 
+    @abstractmethod
     def phase_of(self, step: int) -> int:
         """Number of the phase of a step, for the log."""
-        raise NotImplementedError
 
+    @abstractmethod
     def train_step(self, step: int) -> None:
         """Train what it is the turn of."""
-        raise NotImplementedError
 
+    @abstractmethod
     def rate(self, step: int) -> float:
         """The learning rate of a step."""
-        raise NotImplementedError
 
     def state(self) -> dict[str, Any]:
         """Networks, optimizers and the log's last values."""
