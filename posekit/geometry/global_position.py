@@ -97,7 +97,7 @@ def align(
     if mode == "random":
         there = _random_roots(here, generator)
     else:
-        depth = here[:, 2:] if mode == "location" else _matching_depth(middle, seen, camera)
+        depth = here[:, 2:] if mode == "location" else matching_depth(middle, seen, camera)
         ray = here[:, :2] / here[:, 2:] if mode == "scale" else camera.rays(seen[:, root])
         there = torch.cat([ray * depth, depth], dim=-1)
     moved = pose - here[:, None, None] + there[:, None, None]
@@ -105,7 +105,7 @@ def align(
     return Aligned(moved, keypoints, _kept(moved, keypoints, seen))
 
 
-def _matching_depth(pose: Tensor, seen: Tensor, camera: Camera) -> Tensor:
+def matching_depth(pose: Tensor, seen: Tensor, camera: Camera) -> Tensor:
     """The depth (N, 1), metres, at which poses (N, J, 3) are seen at the size of ``seen``."""
     sides = camera.focal * _extent(pose[..., :2])
     # Rows with a smaller box are not kept; the floor leaves finite gradients to the others.
