@@ -29,7 +29,7 @@ report: $(stamp)
 	@$(python) -m posekit report --profile quick $(ARGS)
 
 test: $(stamp)
-	@echo "posekit: running every test, up to 10 minutes on 2 cores ..."
+	@echo "posekit: running every test, about 12 minutes on 2 cores ..."
 	@OMP_NUM_THREADS=1 $(python) -m pytest -n 2 --dist loadfile --durations 10 \
 	    --nbval-lax --nbval-current-env --nbval-cell-timeout 600 \
 	    --nbval-kernel-startup-timeout 120 $(ARGS) tests notebooks
