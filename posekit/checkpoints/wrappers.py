@@ -9,7 +9,7 @@ names of a known network.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from torch import Tensor
@@ -26,6 +26,8 @@ TORCH_WRAPPERS = frozenset(
     {"module", "_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module"}
 )
 MOST_PREFIXES = 8
+
+Describe = Callable[[Mapping[str, Tensor]], tuple[str, Description] | None]
 
 
 @dataclass(frozen=True)
@@ -55,17 +57,28 @@ class Weights:
         return ".".join((*self.entry, self.prefix.removesuffix("."))).strip(".")
 
 
-def find_weights(file: CheckpointFile, entry: str | None = None) -> Weights:
+def find_weights(
+    file: CheckpointFile,
+    entry: str | None = None,
+    describe: Describe = releases.describe,
+    known: Sequence[str] = MODELS,
+) -> Weights:
     """The weights of the one known network in a file.
 
     Args:
         file: as read.
         entry: ``Weights.place`` of the network that is meant, where a file holds several.
+        describe: tells the network of a state; that of a lifter by default.
+        known: the networks that it tells.
 
     Raises:
         InvalidCheckpoint: no known network, several of them, or names that become the same.
     """
-    found = [weights for place, table in file.tables.items() for weights in _networks(place, table)]
+    found = [
+        weights
+        for place, table in file.tables.items()
+        for weights in _networks(place, table, describe)
+    ]
     if entry is not None:
         places = [weights.place for weights in found]
         found = [weights for weights in found if weights.place == entry]
@@ -78,7 +91,7 @@ def find_weights(file: CheckpointFile, entry: str | None = None) -> Weights:
         largest = max(file.tables.values(), key=len)
         raise InvalidCheckpoint(
             f"{shown(file.path)}: is of no network known here (its first names are "
-            f"{first_few(largest)}); expected a checkpoint of one of {', '.join(MODELS)}."
+            f"{first_few(largest)}); expected a checkpoint of one of {', '.join(known)}."
         )
     if len(found) > 1:
         places = [weights.place or "the file's own names" for weights in found]
@@ -90,14 +103,16 @@ def find_weights(file: CheckpointFile, entry: str | None = None) -> Weights:
     return found[0]
 
 
-def _networks(entry: tuple[str, ...], table: Mapping[str, Tensor]) -> Iterator[Weights]:
+def _networks(
+    entry: tuple[str, ...], table: Mapping[str, Tensor], describe: Describe
+) -> Iterator[Weights]:
     """Every known network in a table, each under the shortest prefix that makes its names fit."""
     level = {"": dict(table)}
     for _ in range(MOST_PREFIXES + 1):
         deeper: dict[str, dict[str, Tensor]] = {}
         for prefix, names in level.items():
             state = {_unwrapped(name): value for name, value in names.items()}
-            found = _described(state)
+            found = _described(state, describe)
             if found is None:
                 for name, value in names.items():
                     first, dot, rest = name.partition(".")
@@ -110,10 +125,10 @@ def _networks(entry: tuple[str, ...], table: Mapping[str, Tensor]) -> Iterator[W
         level = deeper
 
 
-def _described(state: Mapping[str, Tensor]) -> tuple[str, Description] | None:
+def _described(state: Mapping[str, Tensor], describe: Describe) -> tuple[str, Description] | None:
     """The network that a state belongs to; None also where names are missing or shapes odd."""
     try:
-        return releases.describe(state)
+        return describe(state)
     except (LookupError, ValueError, ArithmeticError):
         return None
 
