@@ -1,6 +1,6 @@
 """What runs prove: intervals, gates and verdicts on the claims of a paper."""
 
-from posekit.workbook.evidence.comparisons import Comparison, Evidence
+from posekit.workbook.evidence.comparisons import Comparison, Evidence, Learning
 from posekit.workbook.evidence.convergence import learning_slope
 from posekit.workbook.evidence.gates import LEAST_GAIN, Gate
 from posekit.workbook.evidence.statistics import (
@@ -47,6 +47,7 @@ __all__ = [
     "Evidence",
     "Gate",
     "Interval",
+    "Learning",
     "PairedErrors",
     "Verdict",
     "effect",

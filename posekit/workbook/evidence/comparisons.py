@@ -21,15 +21,29 @@ PUBLISHED_SHARE = 0.5  # half of what is published would still be a finding
 
 
 @dataclass(frozen=True)
+class Learning:
+    """The errors by which it is told whether a network has learned.
+
+    Attributes:
+        mpjpe: of the network in mm, mean over seeds.
+        baselines: "mean pose", "linear", "neighbours" -> MPJPE in mm with the row's input; empty
+            where the task has none.
+        where: on which data, for print after the row's name; "" for those of the comparison.
+    """
+
+    mpjpe: float
+    baselines: Mapping[str, float]
+    where: str = ""
+
+
+@dataclass(frozen=True)
 class Evidence:
     """What verdicts rest on: how to ask for it, row by row (``table/row``).
 
     Attributes:
         read: errors of a row in a metric per seed and take, or a counted cost.
         available: whether the runs of a row are stored.
-        baselines: "mean pose", "linear", "neighbours" -> MPJPE in mm with the row's input; empty
-            where the task has none.
-        mean: MPJPE of a row in mm, mean over seeds.
+        learning: by what it is told whether the network of a row has learned.
         slope: see ``learning_slope``, of the worst seed; None if unknown.
         doubled: errors of the row trained for twice the steps; None if it was not.
         same_run: whether two rows are one and the same run at this scale.
@@ -40,8 +54,7 @@ class Evidence:
 
     read: Callable[[str, str], PairedErrors | float]
     available: Callable[[str], bool]
-    baselines: Callable[[str], Mapping[str, float]]
-    mean: Callable[[str], float]
+    learning: Callable[[str], Learning]
     slope: Callable[[str], float | None]
     doubled: Callable[[str, str], PairedErrors | None]
     same_run: Callable[[str, str], bool]

@@ -1,6 +1,7 @@
 """Five gates that runs pass before they carry a verdict; tables show them as lamps.
 
-a. learned: every row that is compared beats linear least squares, its host also 5 neighbours;
+a. learned: every row that is compared beats linear least squares, its host also 5 neighbours; a
+   row that is compared on other data than its network was trained for does so on its own;
 b. controls: what everybody knows to hold does hold at this scale and on these data;
 c. converged: the curves are flat, or twice the steps would not change the answer;
 d. power: the runs can see the smallest effect of interest;
@@ -13,13 +14,14 @@ not apply there.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from posekit.errors import InvalidData
 from posekit.workbook.evidence.comparisons import (
     Comparison,
     Evidence,
+    Learning,
     compare,
     doubled_effects,
     hosts,
@@ -142,24 +144,22 @@ def _all(name: str, findings: Sequence[tuple[bool | None, str]], passed: str) ->
 
 
 def _learned(path: str, host: bool, evidence: Evidence) -> list[tuple[bool | None, str]]:
-    baselines = evidence.baselines(path)
-    if not baselines:
+    shown = evidence.learning(path)
+    if not shown.baselines:
         return []
-    mean = evidence.mean(path)
-    findings = [_below(path, mean, baselines, "linear", 1 - LEAST_GAIN)]
+    findings = [_below(path, shown, "linear", 1 - LEAST_GAIN)]
     if host:
-        findings.append(_below(path, mean, baselines, "neighbours", 1.0))
+        findings.append(_below(path, shown, "neighbours", 1.0))
     return findings
 
 
-def _below(
-    path: str, mean: float, baselines: Mapping[str, float], name: str, share: float
-) -> tuple[bool | None, str]:
-    if name not in baselines:
-        return None, f"{path}: {name} was not measured"
-    bound = share * baselines[name]
-    below = mean <= bound if share < 1 else mean < bound
-    return below, f"{path} has not learned: {mean:.1f} mm, {name} {baselines[name]:.1f} mm"
+def _below(path: str, shown: Learning, name: str, share: float) -> tuple[bool | None, str]:
+    if name not in shown.baselines:
+        return None, f"{path}{shown.where}: {name} was not measured"
+    mpjpe, baseline = shown.mpjpe, shown.baselines[name]
+    below = mpjpe <= share * baseline if share < 1 else mpjpe < baseline
+    told = f"{mpjpe:.1f} mm, {name} {baseline:.1f} mm"
+    return below, f"{path}{shown.where} has not learned: {told}"
 
 
 def _control(control: Control, paper: Paper, evidence: Evidence) -> tuple[bool | None, str]:

@@ -86,8 +86,7 @@ def _judged(
     evidence = Evidence(
         read=read,
         available=lambda path: rows(path) is not None,
-        baselines=lambda path: _there(rows(path)).mpjpe_of_baselines,
-        mean=lambda path: _there(rows(path)).mean("mpjpe"),
+        learning=lambda path: _there(rows(path)).learning,
         slope=lambda path: _there(rows(path)).slope,
         doubled=twice,
         same_run=setting.same_run,

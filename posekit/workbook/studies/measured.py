@@ -185,7 +185,8 @@ class Measured:
         if row.path not in self._evidence:
             baselines = self.setting.baselines(row)
             estimate = self.setting.reading(row.run)
-            self._evidence[row.path] = row_evidence(row.run, runs, estimate, baselines)
+            own = self.setting.own_baselines(row)
+            self._evidence[row.path] = row_evidence(row.run, runs, estimate, baselines, own)
         return self._evidence[row.path]
 
     def _row(self, row: Row, table: Table, reference: Reference | None) -> RowResult:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
@@ -22,7 +22,7 @@ import numpy as np
 from posekit.errors import InvalidData
 from posekit.machine.storage import atomic_path, repository_root, write_json
 from posekit.workbook.studies.references import Reference, ReferenceRow
-from posekit.workbook.studies.row_evidence import RowEvidence
+from posekit.workbook.studies.row_evidence import OwnTest, RowEvidence
 
 Arrays = dict[str, np.ndarray]
 
@@ -97,7 +97,9 @@ def _plain_evidence(evidence: RowEvidence | None, place: str, arrays: Arrays) ->
         metric: _kept(values.astype(np.float32), f"{place}/{metric}", arrays)
         for metric, values in evidence.errors.items()
     }
-    plain = {"seeds": evidence.seeds, "baselines": evidence.baselines}
+    plain: dict[str, Any] = {"seeds": evidence.seeds, "baselines": evidence.baselines}
+    if evidence.own_test is not None:
+        plain["own_test"] = asdict(evidence.own_test)
     return {**plain, **named, "errors": errors}
 
 
@@ -142,4 +144,5 @@ def _evidence(content: Mapping[str, Any] | None, arrays: Arrays) -> RowEvidence 
         **{part: arrays[content[part]] for part in ARRAYS},
         errors={metric: arrays[name] for metric, name in content["errors"].items()},
         baselines=content["baselines"],
+        own_test=OwnTest(**content["own_test"]) if "own_test" in content else None,
     )

@@ -9,6 +9,7 @@ import numpy as np
 
 from posekit.workbook.evidence import (
     LEAST_GAIN,
+    Learning,
     PairedErrors,
     learning_slope,
     paired_errors,
@@ -16,6 +17,20 @@ from posekit.workbook.evidence import (
 from posekit.workbook.papers import RowRun
 from posekit.workbook.studies.runs import StoredRun
 from posekit.workbook.tasks import find_task
+from posekit.workbook.tasks.own_test import READING as OWN_TEST
+
+
+@dataclass(frozen=True)
+class OwnTest:
+    """Errors on test data of what a network was trained on, where it is compared on others.
+
+    Attributes:
+        mpjpe: mean over seeds, in millimetres.
+        baselines: name -> MPJPE of what learns next to nothing from the same data.
+    """
+
+    mpjpe: float
+    baselines: Mapping[str, float]
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,6 +46,7 @@ class RowEvidence:
         steps: (points,) of the learning curves, which are empty where nothing was trained.
         losses: (seeds, points).
         baselines: name -> metric -> error of what learns nothing or next to nothing.
+        own_test: where the row shows that it has learned, if not on the data it is compared on.
     """
 
     seeds: tuple[int, ...]
@@ -41,6 +57,7 @@ class RowEvidence:
     steps: np.ndarray
     losses: np.ndarray
     baselines: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    own_test: OwnTest | None = None
 
     def paired(self, metric: str) -> PairedErrors:
         """The errors of a metric, clips gathered into takes."""
@@ -57,15 +74,21 @@ class RowEvidence:
         return self.paired(metric).mean
 
     @property
-    def mpjpe_of_baselines(self) -> dict[str, float]:
-        """Name of a baseline -> its MPJPE in millimetres."""
-        return {name: found["mpjpe"] for name, found in self.baselines.items()}
+    def learning(self) -> Learning:
+        """The errors by which it is told whether the network has learned."""
+        if self.own_test is not None:
+            own = self.own_test
+            return Learning(own.mpjpe, own.baselines, f" ({OWN_TEST})")
+        return Learning(
+            self.mean("mpjpe"), {name: found["mpjpe"] for name, found in self.baselines.items()}
+        )
 
     @property
     def learned(self) -> bool | None:
         """Whether the network beats a linear map by enough to be compared; None if unknown."""
-        linear = self.mpjpe_of_baselines.get("linear")
-        return None if linear is None else self.mean("mpjpe") <= (1 - LEAST_GAIN) * linear
+        shown = self.learning
+        linear = shown.baselines.get("linear")
+        return None if linear is None else shown.mpjpe <= (1 - LEAST_GAIN) * linear
 
     @property
     def slope(self) -> float | None:
@@ -79,6 +102,7 @@ def row_evidence(
     stored: Sequence[StoredRun],
     estimate: str,
     baselines: Mapping[str, Mapping[str, float]],
+    own_baselines: Mapping[str, Mapping[str, float]] | None,
 ) -> RowEvidence:
     """The evidence of a row's stored runs, one per seed.
 
@@ -87,6 +111,7 @@ def row_evidence(
         stored: its runs.
         estimate: the reading that the row shows.
         baselines: see ``RowEvidence``.
+        own_baselines: the same on the runs' own test; None for runs that have no such reading.
     """
     task, first = find_task(run.task), stored[0].per_clip
     counted = task.counted(first["actions"])
@@ -104,6 +129,14 @@ def row_evidence(
         steps=curves[0][0],
         losses=np.array([losses for _, losses in curves], dtype=np.float32),
         baselines=baselines,
+        own_test=None if own_baselines is None else _own_test(stored, own_baselines),
+    )
+
+
+def _own_test(stored: Sequence[StoredRun], baselines: Mapping[str, Mapping[str, float]]) -> OwnTest:
+    readings = [run.metrics["estimates"][OWN_TEST]["aggregate"]["mpjpe"] for run in stored]
+    return OwnTest(
+        float(np.mean(readings)), {name: found["mpjpe"] for name, found in baselines.items()}
     )
 
 

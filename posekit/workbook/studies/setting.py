@@ -21,6 +21,7 @@ from posekit.workbook.papers.profiles import Profile, resolve_profile
 from posekit.workbook.studies.execution import Job
 from posekit.workbook.studies.runs import RunStore, run_id
 from posekit.workbook.tasks import Task, find_task
+from posekit.workbook.tasks.own_test import ComparesElsewhere
 
 CLAIMS = ("auto", "headline", "all")
 DOUBLED_SEEDS = 2  # whether a difference settles is seen on few
@@ -152,6 +153,19 @@ class Setting:
             return {}
         task = find_task(row.run.task)
         found = task.baselines(self.job(row, self.seeds[0]).config, self.data, self.store.root)
+        return {name: task.figures(scores) for name, scores in found.items()}
+
+    def own_baselines(self, row: Row) -> dict[str, dict[str, float]] | None:
+        """The same on the own test of a row's network; None where it is compared on that."""
+        if row.run is None or not self.profile.measures:
+            return None
+        task = find_task(row.run.task)
+        if not isinstance(task, ComparesElsewhere):
+            return None
+        config = self.job(row, self.seeds[0]).config
+        found = task.own_baselines(config, self.data, self.store.root)
+        if found is None:
+            return None
         return {name: task.figures(scores) for name, scores in found.items()}
 
 

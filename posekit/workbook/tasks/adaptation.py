@@ -34,6 +34,8 @@ from posekit.workbook.tasks.adaptation_runs import (
     build_adaptation,
     check_data,
     evaluate_adaptation,
+    own_baselines_of,
+    tested_on_its_source,
     train,
 )
 from posekit.workbook.tasks.adaptation_settings import (
@@ -203,6 +205,12 @@ class AdaptationTask(Task):
         """Mean pose, linear map and neighbours of the source, scored on the target."""
         return baselines_of(config, data, runs)
 
+    def own_baselines(
+        self, config: Configuration, data: Path, runs: Path
+    ) -> dict[str, dict[str, Any]] | None:
+        """The same on the source's test split, for a lifter that is the source's alone."""
+        return own_baselines_of(config, data, runs)
+
     def seconds(self, config: Configuration, device: torch.device) -> float:
         """From parameters and frames of the lifter, and steps of generator and discriminators."""
         return estimated_seconds(config, device)
@@ -307,6 +315,8 @@ def _read(
     source, seen = configuration["source"], configuration["adaptation"]["target_2d"]
     places = {"train": (source["dataset"], "train", source["keypoints"])}
     places["test"] = (dataset, "test", keypoints)
+    if tested_on_its_source({**configuration, "dataset": dataset}):
+        places["own test"] = (source["dataset"], "test", source["keypoints"])
     if seen is not None:
         places["seen"] = (dataset, seen, keypoints)
     for name, (owner, split, kind) in places.items():

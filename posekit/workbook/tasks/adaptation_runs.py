@@ -10,7 +10,7 @@ import copy
 import hashlib
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -45,6 +45,7 @@ from posekit.training.snapshots import LOG_FILE, SNAPSHOT_FILE, write_log
 from posekit.workbook.tasks import Scored, metrics_of
 from posekit.workbook.tasks.adaptation_cards import loss_card, method_card
 from posekit.workbook.tasks.data import load_split
+from posekit.workbook.tasks.own_test import READING as OWN_TEST
 from posekit.workbook.tasks.remembered import remembered_baselines
 
 
@@ -84,6 +85,21 @@ def source_split(config: Mapping[str, Any], data: Path) -> PoseDataset:
     source = config["source"]
     found = _split(config, source["dataset"], "train", source["keypoints"], "train", data)
     return downsample(found, _source_step(config, found, data))
+
+
+def tested_on_its_source(config: Mapping[str, Any]) -> bool:
+    """Whether the lifter is the source's alone and compared on another data set."""
+    adaptation = config["adaptation"]
+    alone = adaptation["gpa"] == "none" and adaptation["lpa"] is None
+    return alone and config["source"]["dataset"] != config["dataset"]
+
+
+def source_test(config: Mapping[str, Any], data: Path) -> PoseDataset:
+    """The source's test clips with 16 joints, at the frame rate of its training clips."""
+    source = config["source"]
+    found = _split(config, source["dataset"], "test", source["keypoints"], "own test", data)
+    test = downsample(found, _source_step(config, found, data))
+    return some_views(test, config["evaluation"]["cameras"])
 
 
 def _source_step(config: Mapping[str, Any], source: PoseDataset, data: Path) -> int:
@@ -306,7 +322,12 @@ def evaluate_adaptation(
         "Frame rate": f"{test.clips[0].fps:.3g} per second",
         "Lifter's loss": loss_card(lifter),
     }
-    return Scored(test.evidence, card, {"prediction": evaluation})
+    readings = {"prediction": evaluation}
+    if tested_on_its_source(config):
+        own = predict(lifter, source_test(config, data), protocol=protocol, device=device)
+        # Its clips are others than the target's and enter no paired comparison.
+        readings[OWN_TEST] = replace(score(own, protocol), per_clip={})
+    return Scored(test.evidence, card, readings)
 
 
 def _protocol(name: str, lifter: Lifter) -> Protocol:
@@ -326,23 +347,47 @@ def baselines_of(config: Mapping[str, Any], data: Path, runs: Path) -> dict[str,
 
     They are the same for all rows of one source, target and protocol.
     """
+    label = f"{config['dataset']}-from-{config['source']['dataset']}"
+    return _remembered(config, "test", label, runs, data, lambda: target_test(config, data))
+
+
+def own_baselines_of(
+    config: Mapping[str, Any], data: Path, runs: Path
+) -> dict[str, dict[str, Any]] | None:
+    """The same scored on the source's test split; None for a run without that reading."""
+    if not tested_on_its_source(config):
+        return None
+    label = f"{config['source']['dataset']}-own-test"
+    return _remembered(config, "own test", label, runs, data, lambda: source_test(config, data))
+
+
+def _remembered(
+    config: Mapping[str, Any],
+    scored: str,
+    label: str,
+    runs: Path,
+    data: Path,
+    test: Callable[[], PoseDataset],
+) -> dict[str, dict[str, Any]]:
+    """Baselines of the source on the split that stands under ``scored`` in a run's data."""
     decisive = {
         **{name: config[name] for name in ("dataset", "size", "keypoints", "one_frame_in")},
         "source": config["source"],
-        "data": {name: config["data"][name] for name in ("train", "test")},
+        "data": {name: config["data"][name] for name in ("train", scored)},
         "views": config["evaluation"]["cameras"],
         "protocol": config["evaluation"]["protocol"],
         "code": code_version(__name__),
     }
-    source = config["source"]["dataset"]
-    label = f"{config['dataset']}-from-{source}-{config['size']}-{config['keypoints']}"
-    found = remembered_baselines(runs, label, decisive, lambda: _baselines(config, data))
+    label = f"{label}-{config['size']}-{config['keypoints']}"
+    found = remembered_baselines(runs, label, decisive, lambda: _baselines(config, data, test()))
     return {name: found[name] for name in BASELINES}
 
 
-def _baselines(config: Mapping[str, Any], data: Path) -> dict[str, dict[str, Any]]:
+def _baselines(
+    config: Mapping[str, Any], data: Path, test: PoseDataset
+) -> dict[str, dict[str, Any]]:
     """Fitted on the source's frames, one in as many as the target's are thinned by."""
     source = source_split({**config, "options": {"frames": 1}}, data)
     protocol = PROTOCOLS[config["evaluation"]["protocol"]]
-    scores = evaluate_baselines(source, target_test(config, data), protocol)
+    scores = evaluate_baselines(source, test, protocol)
     return {name: metrics_of(evaluation) for name, evaluation in scores.items()}

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from posekit.workbook.evidence import Evidence, PairedErrors, paired_errors
+from posekit.workbook.evidence import Evidence, Learning, PairedErrors, paired_errors
 from posekit.workbook.papers import Claim, Condition, Control, Paper
 
 ROWS = ("method", "host", "narrow", "third", "peer")
@@ -41,6 +41,7 @@ class World:
     baselines: Mapping[str, float] = field(
         default_factory=lambda: {"mean pose": 200.0, "linear": 80.0, "neighbours": 55.0}
     )
+    learned_on: Mapping[str, str] = field(default_factory=dict)
     slopes: Mapping[str, float | None] = field(default_factory=dict)
     doubled: Mapping[str, float] | None = None
     missing: tuple[str, ...] = ()
@@ -75,8 +76,9 @@ class World:
                 else self.errors(path, self.means, self.seeds)
             ),
             available=lambda path: row(path) not in self.missing,
-            baselines=lambda path: self.baselines,
-            mean=lambda path: self.means[row(path)],
+            learning=lambda path: Learning(
+                self.means[row(path)], self.baselines, self.learned_on.get(row(path), "")
+            ),
             slope=lambda path: self.slopes.get(row(path), 0.05),
             doubled=lambda path, metric: (
                 None if self.doubled is None else self.errors(path, self.doubled, 2)

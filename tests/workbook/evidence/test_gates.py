@@ -39,6 +39,12 @@ def test_the_host_has_to_beat_its_neighbours_too(world, claim, condition):
     assert states(named) == OPEN
 
 
+def test_a_row_that_showed_its_learning_elsewhere_says_where(world, claim, condition):
+    elsewhere = world.but(means={"host": 55.0}, learned_on={"host": " (its own)"})
+    gate = learned(elsewhere, claim, condition)
+    assert gate.detail == "t/host (its own) has not learned: 55.0 mm, neighbours 55.0 mm"
+
+
 def test_without_baselines_nothing_is_asked_and_half_of_them_is_not_known(world, claim, condition):
     world.baselines = {}
     assert states(learned(world, claim, condition)) == NOT_ASKED

@@ -1,9 +1,11 @@
 """What a row's runs say, seed by seed."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from posekit.workbook.studies.row_evidence import RowEvidence
+from posekit.workbook.studies.row_evidence import OwnTest, RowEvidence
 
 
 def evidence(errors, *, baselines=None, losses=None, steps=None):
@@ -37,7 +39,17 @@ def test_a_row_has_learned_if_it_beats_linear_by_a_fifth():
     for linear, learned in ((70.0, True), (62.6, True), (62.4, False), (40.0, False)):
         row = evidence(errors, baselines={"linear": {"mpjpe": linear}})
         assert row.learned is learned
-        assert row.mpjpe_of_baselines == {"linear": linear}
+
+
+def test_a_row_compared_on_other_data_has_learned_if_it_does_its_own():
+    far = evidence([[120.0, 120.0, 120.0]], baselines={"linear": {"mpjpe": 124.0}})
+    assert far.learned is False
+    for mpjpe, learned in ((56.0, True), (60.0, False)):
+        row = replace(far, own_test=OwnTest(mpjpe, {"linear": 70.0, "neighbours": 50.0}))
+        assert row.learned is learned
+        assert row.learning.baselines == {"linear": 70.0, "neighbours": 50.0}
+        assert row.mean("mpjpe") == 120.0, "what is compared stays the same"
+        assert row.baselines == far.baselines, "and so does what tables show"
 
 
 def test_the_slope_is_that_of_the_seed_that_still_falls_fastest():

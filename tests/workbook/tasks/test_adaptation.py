@@ -76,7 +76,9 @@ def test_the_target_is_looked_at_where_the_method_needs_it(
     assert config["adaptation"]["target_2d"] == seen
     place = ("synthetic", config, remembered, remembered)
     prints = TASK.fingerprints(*place)
-    assert set(prints) == {"train", "test"} | ({"seen"} if seen else set())
+    alone = config["adaptation"]["gpa"] == "none" and config["adaptation"]["lpa"] is None
+    roles = {"seen"} if seen else {"own test"} if alone else set()
+    assert set(prints) == {"train", "test"} | roles
     assert TASK.known_fingerprints(*place) == prints
     if seen == "test":
         assert prints["seen"] == prints["test"]

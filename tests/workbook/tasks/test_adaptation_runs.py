@@ -18,10 +18,11 @@ from posekit.evaluation.protocols import POSEAUG_H36M
 from posekit.training import take_steps
 from posekit.workbook.papers import RowRun
 from posekit.workbook.papers.profiles import PROFILES
-from posekit.workbook.studies.execution import Job, execute
+from posekit.workbook.studies.execution import Job, execute, trained_network
 from posekit.workbook.studies.runs import StoredRun, run_id
 from posekit.workbook.tasks import adaptation_runs as module
 from posekit.workbook.tasks import find_task
+from posekit.workbook.tasks.own_test import READING as OWN_TEST
 
 RECIPE = {"learning_rate": 1e-3, "decay": 1.0, "epochs": 50, "frames_per_step": 64}
 TASK = find_task("adaptation")
@@ -184,3 +185,33 @@ def test_baselines_are_fitted_on_the_source_and_scored_on_the_target(
     assert found["linear"]["aggregate"]["mpjpe"] == pytest.approx(expected.metrics["mpjpe"])
     monkeypatch.setattr(module, "evaluate_baselines", None)
     assert TASK.baselines(job(tmp_path, gpa="none", lpa=True).config, data, tmp_path) == found
+
+
+def test_a_lifter_of_the_source_alone_is_also_scored_on_the_sources_test(
+    job: Callable[..., Job], data: Path, tmp_path: Path
+) -> None:
+    alone = job(tmp_path, gpa="none")
+    run = execute(alone)
+    own = run.metrics["estimates"][OWN_TEST]["aggregate"]
+    lifter = trained_network(run, data).lifter
+    test = module.source_test(run.config, data)
+    assert (test.name, test.split) == (SOURCE, "test")
+    expected = evaluate(lifter, test, protocol=POSEAUG_H36M)
+    assert own["mpjpe"] == pytest.approx(expected.metrics["mpjpe"], rel=1e-4)
+    assert all(name.startswith("prediction/") for name in run.per_clip if "/" in name)
+    found = TASK.own_baselines(run.config, data, tmp_path)
+    linear = LinearMap(Samples.of(module.source_split(run.config, data)))
+    scored = evaluate(linear, test, protocol=POSEAUG_H36M).metrics["mpjpe"]
+    assert found["linear"]["aggregate"]["mpjpe"] == pytest.approx(scored)
+    assert found != TASK.baselines(run.config, data, tmp_path)
+
+
+@pytest.mark.parametrize(
+    "settings", [{}, {"gpa": "none", "lpa": True}, {"gpa": "none", "source": TARGET}]
+)
+def test_a_lifter_that_sees_the_target_is_scored_there_alone(
+    job: Callable[..., Job], data: Path, settings: dict[str, Any], tmp_path: Path
+) -> None:
+    config = job(tmp_path, **settings).config
+    assert "own test" not in config["data"]
+    assert TASK.own_baselines(config, data, tmp_path) is None
