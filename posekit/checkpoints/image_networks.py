@@ -3,7 +3,8 @@
 Such a network is no lifter: its module in ``posekit.models`` binds ``IMAGE_NETWORK`` to its class,
 which is built from a ``Config``, and has a function ``describe(state)`` as ``models.releases``
 says. ``REFERENCE_IGNORED``, where the module binds it, lists beginnings of names that the authors'
-files carry beside the network, such as a body model.
+files carry beside the network, such as a body model; ``with_own_names(state)``, where it has one,
+renames the states of other releases of the same network.
 """
 
 from __future__ import annotations
@@ -69,7 +70,8 @@ def load_image_network(
         )
     module = _module(name)
     beginnings = getattr(module, "REFERENCE_IGNORED", ())
-    state = {key: value for key, value in weights.state.items() if not key.startswith(beginnings)}
+    named = getattr(module, "with_own_names", dict)(weights.state)
+    state = {key: value for key, value in named.items() if not key.startswith(beginnings)}
     check_bytes(state, file, source)
     try:
         config = module.IMAGE_NETWORK.Config(**weights.description.options)
@@ -83,7 +85,7 @@ def load_image_network(
             f"is it the file of another network?"
         ) from error
     load_strictly(network, state, source)
-    ignored = (*(key for key in weights.state if key not in state), *weights.beside)
+    ignored = (*(key for key in named if key not in state), *weights.beside)
     return LoadedImageNetwork(network.eval(), name, file, ignored)
 
 
