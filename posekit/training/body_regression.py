@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from importlib import import_module
 from typing import Any, ClassVar, NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -19,6 +20,9 @@ from posekit.bodies import BodyModel
 from posekit.datasets.rendered import BodyImages
 from posekit.errors import InvalidParameter
 from posekit.models.scaling import Scale
+
+PLAIN_PX = 8
+"""Side of the pictures that trivial baselines see."""
 
 Batch = Mapping[str, Tensor]
 """What ``prepare`` gives, of some pictures: tensors (B, ...), among them "index" (B,), their
@@ -129,6 +133,29 @@ class BodyMethod(ABC):
     @abstractmethod
     def seconds(self, pictures: int) -> float:
         """Rough time of a training step over so many pictures, one CPU core, to plan with."""
+
+    def plain_input(self, images: BodyImages) -> np.ndarray:
+        """What trivial baselines see of pictures, (N, D): the method's input, downscaled.
+
+        By default ``PLAIN_PX`` x ``PLAIN_PX`` mean colours of the plain crops, 0 to 1.
+        """
+        return downscaled(images.images)
+
+    def example(self, device: torch.device) -> tuple[Tensor, ...]:
+        """Arguments of the network's forward pass for one picture, to count its cost.
+
+        Raises:
+            InvalidParameter: the method has no network.
+        """
+        raise InvalidParameter(
+            f"{type(self).__name__} has no costs to count; leave params and MACs out of its tables."
+        )
+
+
+def downscaled(pictures: np.ndarray) -> np.ndarray:
+    """Mean colours of (N, S, S, 3) uint8 pictures, (N, 3 ``PLAIN_PX``²) float32 from 0 to 1."""
+    pixels = torch.from_numpy(pictures).permute(0, 3, 1, 2).float() / 255
+    return torch.nn.functional.adaptive_avg_pool2d(pixels, PLAIN_PX).flatten(1).numpy()
 
 
 def method(name: str) -> type[BodyMethod]:
