@@ -247,6 +247,8 @@ def _near(labels: Tensor, keypoints: Tensor, margin: float) -> Tensor:
             f"keypoints have shape {tuple(keypoints.shape)}; expected ({pictures}, K, 3): x, y and "
             f"confidence for each of the {pictures} label maps."
         )
+    if not bool(keypoints.isfinite().all()):
+        raise InvalidData("keypoints hold NaN or infinity; give unseen ones confidence 0.")
     confident = keypoints[..., 2:] > CONFIDENT
     points = keypoints[..., :2]
     # Without a confident keypoint the box ends before it starts.
