@@ -1,6 +1,13 @@
 """What networks cost: parameters and operations counted, speed and memory measured."""
 
-from posekit.profiling.counting import Size, count_products, measure_size, size_of
+from posekit.profiling.counting import (
+    PassSize,
+    Size,
+    count_products,
+    measure_pass,
+    measure_size,
+    size_of,
+)
 from posekit.profiling.timing import (
     Measurement,
     bench_table,
@@ -14,6 +21,7 @@ from posekit.profiling.timing import (
 
 __all__ = [
     "Measurement",
+    "PassSize",
     "Size",
     "bench_table",
     "benchmark",
@@ -23,6 +31,7 @@ __all__ = [
     "latency",
     "lifter_table",
     "matrix_product_rate",
+    "measure_pass",
     "measure_size",
     "size_of",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -35,6 +36,25 @@ class Size:
     product_macs: int
 
 
+@dataclass(frozen=True)
+class PassSize:
+    """What any network weighs and what one forward pass costs.
+
+    Attributes:
+        parameters: learned values.
+        macs: multiply-accumulates of convolutions and of all matrix products.
+        elementwise: two for each value that a batch normalisation scales and shifts, one for each
+            that is upsampled. Some counters of convolutional networks add them to ``macs``.
+    """
+
+    parameters: int
+    macs: int
+    elementwise: int
+
+
+_PER_VALUE = {nn.BatchNorm2d: 2, nn.Upsample: 1}
+
+
 def size_of(model: str, *, skeleton: Skeleton = HUMAN36M_17, **options: Any) -> Size:
     """``measure_size`` of a model by name, on the meta device: no memory, whatever its size."""
     with torch.device("meta"):
@@ -59,6 +79,29 @@ def count_products(network: Lifter, mode: Mode = "training", batch: int = 1) -> 
     return _count_macs(network, mode, batch)[1]
 
 
+def measure_pass(network: nn.Module, *inputs: Tensor) -> PassSize:
+    """What a network that is no lifter weighs and what ``network(*inputs)`` costs.
+
+    Counted from shapes alone, in evaluation mode; the values of the inputs are not looked at.
+    """
+    inputs = tuple(value.to("meta") for value in inputs)
+    elementwise = 0
+
+    def count(module: nn.Module, _inputs: tuple[Any, ...], output: Tensor) -> None:
+        nonlocal elementwise
+        elementwise += output.numel() * _PER_VALUE[type(module)]
+
+    def run(copied: nn.Module) -> None:
+        for module in copied.modules():
+            if type(module) in _PER_VALUE:
+                module.register_forward_hook(count)
+        copied(*inputs)
+
+    _, macs = _count(network, torch.device("meta"), run)
+    parameters = sum(parameter.numel() for parameter in network.parameters())
+    return PassSize(parameters, macs, elementwise)
+
+
 def _count_macs(network: Lifter, mode: Mode, batch: int) -> tuple[int, int]:
     """MACs of linear and convolution layers and of all products.
 
@@ -66,6 +109,20 @@ def _count_macs(network: Lifter, mode: Mode, batch: int) -> tuple[int, int]:
     lifter draws noise, which the meta device cannot.
     """
     place = torch.device("meta") if mode == "training" else next(network.parameters()).device
+    shape = (batch, network.frames, network.skeleton.joints)
+    keypoints = torch.zeros(*shape, network.in_channels, device=place)
+
+    def run(copied: Lifter) -> None:
+        if mode == "training":
+            copied.training_forward(keypoints, torch.zeros(*shape, 3, device=place))
+        else:
+            copied(keypoints)
+
+    return _count(network, place, run)
+
+
+def _count(network: nn.Module, place: torch.device, run: Callable[[Any], Any]) -> tuple[int, int]:
+    """The same of what ``run`` does with a copy of the network at a place."""
     # Without gradients: the counter cannot follow a view of a parameter that wants one.
     network = copy.deepcopy(network).to(place).eval().requires_grad_(False)
     layers = uncounted_products = 0
@@ -78,15 +135,10 @@ def _count_macs(network: Lifter, mode: Mode, batch: int) -> tuple[int, int]:
 
     for module in network.modules():
         module.register_forward_hook(count)
-    shape = (batch, network.frames, network.skeleton.joints)
-    keypoints = torch.zeros(*shape, network.in_channels, device=place)
     # The counter knows plain products, not every fused attention kernel.
     plain_attention = sdpa_kernel(SDPBackend.MATH)
     with torch.no_grad(), plain_attention, FlopCounterMode(display=False) as counter:
-        if mode == "training":
-            network.training_forward(keypoints, torch.zeros(*shape, 3, device=place))
-        else:
-            network(keypoints)
+        run(network)
     return layers, counter.get_total_flops() // 2 + uncounted_products
 
 
