@@ -10,7 +10,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-TORSO, HEAD, LEFT_ARM, RIGHT_ARM, LEFT_LEG, RIGHT_LEG = range(6)
+TORSO, HEAD, LEFT_ARM, RIGHT_ARM, LEFT_LEG, RIGHT_LEG, SKIRT = range(7)
 PELVIS, SPINE1, NECK, HEAD_JOINT, LEFT_HIP = 0, 3, 12, 15, 1
 
 # Joints of SMPL's skeleton along each limb; a bone runs from each to the next.
@@ -26,13 +26,12 @@ class BodyMap(NamedTuple):
     """Coordinates of N points on the body at rest.
 
     Attributes:
-        part: (N,) long, ``TORSO``, ``HEAD``, ``LEFT_ARM`` ...
+        part: (N,) long, ``TORSO``, ``HEAD``, ``LEFT_ARM`` ...; ``SKIRT`` on a skirt.
         along: (N,) on a limb: 0 at shoulder or hip, 1 at elbow or knee, 2 at wrist or ankle, 3 at
             hand or toes; 0 elsewhere.
         height: (N,) 0 at the hips, 1 at the neck joint, for all points.
         up: (N,) in the head: 0 at the head joint, 1 at the top.
         front: (N,) in the head: -1 at the back, 1 at the tip of the nose or so.
-        aside: (N,) metres from the middle, positive on the left.
     """
 
     part: Tensor
@@ -40,18 +39,16 @@ class BodyMap(NamedTuple):
     height: Tensor
     up: Tensor
     front: Tensor
-    aside: Tensor
 
 
-def body_map(points: Tensor, weights: Tensor, joints: Tensor) -> BodyMap:
+def body_map(points: Tensor, nearest: Tensor, joints: Tensor) -> BodyMap:
     """Coordinates of points by the joint that moves them most and their place along its bone.
 
     Args:
         points: (N, 3) of the mean body at rest, y up, facing +z.
-        weights: (N, 24) skinning weights of the points.
+        nearest: (N,) long, the joint with the largest skinning weight.
         joints: (24, 3) of the mean body at rest.
     """
-    nearest = weights.argmax(-1)
     part = torch.full_like(nearest, TORSO)
     part[(nearest == NECK) | (nearest == HEAD_JOINT)] = HEAD
     along = torch.zeros(len(points), dtype=points.dtype)
@@ -74,5 +71,4 @@ def body_map(points: Tensor, weights: Tensor, joints: Tensor) -> BodyMap:
         height=(points[:, 1] - hips) / (joints[NECK, 1] - hips),
         up=(points[:, 1] - joints[HEAD_JOINT, 1]) / (points[:, 1].max() - joints[HEAD_JOINT, 1]),
         front=(points[:, 2] - middle) / (depth / 2),
-        aside=points[:, 0],
     )

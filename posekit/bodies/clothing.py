@@ -20,6 +20,7 @@ from posekit.bodies.body_map import (
     LEFT_LEG,
     RIGHT_ARM,
     RIGHT_LEG,
+    SKIRT,
     TORSO,
     BodyMap,
     body_map,
@@ -48,14 +49,16 @@ class Dressed(NamedTuple):
         vertices: (V + W, 3), the body's vertices moved outwards, and the skirt's (all in one point
             inside of the body where none is worn).
         faces: (F + G, 3), the body's and the skirt's.
-        labels: (F + G,) long, a label id per face.
         rest: (V + W, 3), the same vertices at rest: coordinates for patterns on the cloth.
+        corners: where the faces' corners lie on the body, 3 (F + G) points.
+        outfit: the clothes.
     """
 
     vertices: Tensor
     faces: Tensor
-    labels: Tensor
     rest: Tensor
+    corners: BodyMap
+    outfit: Outfit
 
 
 class Wardrobe:
@@ -63,14 +66,21 @@ class Wardrobe:
 
     def __init__(self, body: BodyModel) -> None:
         self.body = body
-        corners = body.faces
-        self._vertices = body_map(body.v_template, body.weights, body.joint_template)
-        self._faces = body_map(
-            body.v_template[corners].mean(1), body.weights[corners].mean(1), body.joint_template
+        weights, faces = body.weights, body.faces
+        of_face = weights[faces].sum(1).argmax(-1)
+        self._vertices = self._map(body.v_template, weights.argmax(-1))
+        self._faces = self._map(body.v_template[faces].mean(1), of_face)
+        self._corners = self._map(
+            body.v_template[faces].flatten(0, 1), of_face.repeat_interleave(3)
         )
+        arms_and_head = torch.tensor([LEFT_ARM, RIGHT_ARM, HEAD])
+        self._in_skirt = ~torch.isin(self._vertices.part, arms_and_head)
+
+    def _map(self, points: Tensor, nearest: Tensor) -> BodyMap:
+        return body_map(points, nearest, self.body.joint_template)
 
     def face_labels(self, outfit: Outfit) -> Tensor:
-        """(F,) long, label ids of the body's own faces."""
+        """(F,) long, label ids in the middle of the body's own faces."""
         return surface_labels(outfit, self._faces)
 
     def dress(
@@ -90,23 +100,25 @@ class Wardrobe:
             rng: of the folds.
         """
         body, naked = self.body, posed.vertices[0]
-        folds = _folds(rng, body.v_template)
         cloth = torch.isin(surface_labels(outfit, self._vertices), torch.tensor(CLOTH))
-        off = outfit.looseness * folds * _taper(outfit, self._vertices) * cloth
-        clothed = naked + off[:, None] * vertex_normals(naked, body.faces)
+        off = outfit.looseness * _folds(rng, body.v_template) * _taper(outfit, self._vertices)
+        clothed = naked + (off * cloth)[:, None] * vertex_normals(naked, body.faces)
         rest = body.rest(betas[None])
-        hanging = self._vertices.part != HEAD
-        for arm in (LEFT_ARM, RIGHT_ARM):
-            hanging &= self._vertices.part != arm
-        skirt = make_skirt(rest, hanging, outfit.skirt, outfit.looseness)
-        skirt_vertices = pose_skirt(skirt, body, rotations, rest, posed)
-        skirt_labels = torch.full((len(skirt.faces),), outfit.bottom)
+        skirt = make_skirt(rest, self._in_skirt, outfit.skirt, outfit.looseness)
         return Dressed(
-            vertices=torch.cat([clothed, skirt_vertices]),
+            vertices=torch.cat([clothed, pose_skirt(skirt, body, rotations, rest, posed)]),
             faces=torch.cat([body.faces, skirt.faces + len(clothed)]),
-            labels=torch.cat([self.face_labels(outfit), skirt_labels]),
             rest=torch.cat([body.v_template, skirt.vertices]),
+            corners=_with_skirt(self._corners, 3 * len(skirt.faces)),
+            outfit=outfit,
         )
+
+
+def _with_skirt(corners: BodyMap, more: int) -> BodyMap:
+    """The map with some more points, on a skirt, whose coordinates nobody asks for."""
+    parts, *coordinates = (torch.cat([values, values.new_zeros(more)]) for values in corners)
+    parts[len(parts) - more :] = SKIRT
+    return BodyMap(parts, *coordinates)
 
 
 def surface_labels(outfit: Outfit, where: BodyMap) -> Tensor:
@@ -114,6 +126,7 @@ def surface_labels(outfit: Outfit, where: BodyMap) -> Tensor:
     labels = torch.full_like(where.part, outfit.top)
     trunk = where.part == TORSO
     labels[trunk & (where.height < outfit.hem)] = outfit.bottom
+    labels[where.part == SKIRT] = outfit.bottom
     for part, leg, shoe in (
         (LEFT_LEG, "leftLeg", "leftShoe"),
         (RIGHT_LEG, "rightLeg", "rightShoe"),

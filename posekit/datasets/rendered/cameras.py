@@ -64,7 +64,7 @@ def place(
 ) -> Shot:
     """A camera for a posed body, its lens, distance and place drawn until all conditions hold.
 
-    Lens and distance are even over their ranges, the place in the picture is even over its area.
+    Lenses are even in their angle, distances in their logarithm, places over the picture's area.
     At least 80 % of the vertices lie inside of the picture, none nearer than 0.3 m.
 
     Args:
@@ -102,7 +102,7 @@ def place(
 
 def _propose(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     focal = WIDTH / 2 / np.tan(rng.uniform(*LENS, _PROPOSALS) / 2)
-    distance = rng.uniform(*DISTANCE, _PROPOSALS)
+    distance = np.exp(rng.uniform(*np.log(DISTANCE), _PROPOSALS))
     return focal, distance, rng.uniform(0, (WIDTH, HEIGHT), (_PROPOSALS, 2))
 
 

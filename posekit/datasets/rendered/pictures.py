@@ -16,7 +16,9 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from posekit.bodies.clothing import CLOTH, Dressed, vertex_normals
+from posekit.bodies.body_map import BodyMap
+from posekit.bodies.clothing import CLOTH, Dressed, surface_labels, vertex_normals
+from posekit.bodies.outfits import Outfit
 from posekit.bodies.rendering import hard
 from posekit.bodies.semantic_labels import ID, LABELS
 from posekit.datasets.rendered.cameras import HEIGHT, WIDTH
@@ -30,7 +32,7 @@ _BARE = ("face", "leftArm", "rightArm", "leftLeg", "rightLeg")
 _AMBIENT = (0.3, 0.5)
 _STRIPED, _PERIOD = 0.4, (0.05, 0.16)  # chance, and metres
 _BLOTCHES, _BLOTCH = 5, (180.0, 900.0)  # waves of the background, and pixels of the full picture
-_CONTRAST = 0.16
+_CONTRAST = 0.1
 _NOISE = (0.005, 0.025)  # deviation of the sensor, of full scale
 
 
@@ -62,14 +64,16 @@ class Surface(NamedTuple):
     """A dressed person before the camera, ready to be painted into any crop.
 
     Attributes:
-        faces: (F, 3).
-        labels: (F,) label ids.
-        attributes: (V, 4), brightness and coordinates at rest.
+        corners: (3 F, 3) of all faces in the camera of the full picture, metres.
+        attributes: (3 F, 8), brightness, coordinates at rest and on the body, of the corners.
+        parts: (F,) part of the body.
+        outfit: the clothes.
     """
 
-    faces: Tensor
-    labels: Tensor
+    corners: Tensor
     attributes: Tensor
+    parts: Tensor
+    outfit: Outfit
 
 
 def draw_look(rng: np.random.Generator) -> Look:
@@ -90,6 +94,7 @@ def draw_look(rng: np.random.Generator) -> Look:
     light[1:] = -np.abs(light[1:])
     angles = rng.uniform(0, 2 * np.pi, (2, _BLOTCHES))
     lengths = rng.uniform(*_BLOTCH, _BLOTCHES)
+    tints = _CONTRAST * (rng.normal(size=(_BLOTCHES, 1)) + 0.4 * rng.normal(size=(_BLOTCHES, 3)))
     waves = 2 * np.pi / lengths[:, None] * np.stack([np.cos(angles[0]), np.sin(angles[0])], -1)
     return Look(
         colours=torch.from_numpy(colours),
@@ -97,10 +102,8 @@ def draw_look(rng: np.random.Generator) -> Look:
         across=torch.from_numpy(across),
         light=torch.from_numpy(light / np.linalg.norm(light)),
         ambient=rng.uniform(*_AMBIENT),
-        waves=tuple(
-            map(torch.from_numpy, (waves, angles[1], _CONTRAST * rng.normal(size=(_BLOTCHES, 3))))
-        ),
-        ground=torch.from_numpy(rng.uniform(0.25, 0.75, 3)),
+        waves=tuple(map(torch.from_numpy, (waves, angles[1], tints))),
+        ground=torch.from_numpy(rng.uniform(0.3, 0.7) + rng.uniform(-0.12, 0.12, 3)),
         noise=rng.uniform(*_NOISE),
     )
 
@@ -109,14 +112,17 @@ def lit_surface(dressed: Dressed, look: Look) -> Surface:
     """The brightness of a surface in the frame of the camera of the full picture (Lambert)."""
     facing = (vertex_normals(dressed.vertices, dressed.faces) @ look.light).clamp_min(0)
     bright = look.ambient + (1 - look.ambient) * facing
-    attributes = torch.cat([bright[:, None], dressed.rest], dim=-1)
-    return Surface(dressed.faces, dressed.labels, attributes)
+    corners, (parts, *coordinates) = dressed.faces.flatten(), dressed.corners
+    attributes = [bright[corners, None], dressed.rest[corners], torch.stack(coordinates, dim=-1)]
+    return Surface(
+        dressed.vertices[corners], torch.cat(attributes, dim=-1), parts[::3], dressed.outfit
+    )
 
 
 def paint(
     surface: Surface,
-    vertices: Tensor,
     look: Look,
+    rotation: Tensor,
     intrinsics: Tensor,
     from_full: Tensor,
     size: int | tuple[int, int],
@@ -125,8 +131,8 @@ def paint(
 
     Args:
         surface: the lit person.
-        vertices: (V, 3) in the camera of the crop, metres.
         look: colours and background.
+        rotation: (3, 3) from the camera of the full picture to that of the crop.
         intrinsics: (3, 3) of the crop.
         from_full: (3, 3) homography from the full picture's pixels to the crop's.
         size: of the crop in pixels, its side or (height, width).
@@ -136,17 +142,21 @@ def paint(
     """
     height, width = (size, size) if isinstance(size, int) else size
     finer = torch.diag(intrinsics.new_tensor([SAMPLES, SAMPLES, 1.0]))
+    # Corners are not shared: a face has coordinates of its own part up to its border.
     seen = hard(
-        vertices[None],
-        surface.faces,
+        (surface.corners @ rotation.T)[None],
+        torch.arange(len(surface.corners)).view(-1, 3),
         (finer @ intrinsics)[None],
         (SAMPLES * height, SAMPLES * width),
         vertex_attributes=surface.attributes,
     )
     person = seen.face[0] >= 0
-    labels = torch.where(person, surface.labels[seen.face[0].clamp_min(0)], 0)
+    attributes = seen.attributes[0][:, person]
+    where = BodyMap(surface.parts[seen.face[0][person]], *attributes[4:])
+    labels = torch.zeros_like(seen.face[0])
+    labels[person] = surface_labels(surface.outfit, where)
     colours, inside = _background(look, torch.linalg.inv(finer @ from_full), person.shape)
-    colours[person] = _cloth(look, labels[person], seen.attributes[0][:, person].T)
+    colours[person] = _cloth(look, labels[person], attributes[:4].T)
     colours[~inside] = 0
     labels[~inside] = 0
     picture = F.avg_pool2d(colours.permute(2, 0, 1)[None], SAMPLES)[0].permute(1, 2, 0)

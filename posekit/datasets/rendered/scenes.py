@@ -108,9 +108,8 @@ def photograph(scene: Scene, crop_px: int, rng: Chance) -> Arrays:
     surface, faults = lit_surface(scene.dressed, scene.look), draw_faults(rng("parser"))
     for suffix, rotation in (("", torch.eye(3).to(turn)), ("_rotated", turn)):
         cut = crop_of(scene, rotation, crop_px)
-        vertices = scene.dressed.vertices @ rotation.T
         picture, shown = paint(
-            surface, vertices, scene.look, cut.intrinsics[0], cut.homography[0], crop_px
+            surface, scene.look, rotation, cut.intrinsics[0], cut.homography[0], crop_px
         )
         labels = shown.numpy().astype(np.uint8)
         arrays[f"images{suffix}"] = expose(picture, scene.look, rng(f"sensor{suffix}"))
