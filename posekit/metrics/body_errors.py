@@ -13,6 +13,7 @@ from torch import Tensor
 
 from posekit.bodies import BodyModel
 from posekit.bodies.body_joints import human36m_17
+from posekit.bodies.clothing import vertex_normals
 from posekit.errors import InvalidData
 from posekit.geometry.skeletons import HUMAN36M_17
 from posekit.metrics.pose_errors import mpjpe, p_mpjpe
@@ -102,17 +103,6 @@ def per_joint_errors(found: Tensor, true: Tensor) -> Tensor:
     return MILLIMETRES * (_centred_14(found) - _centred_14(true)).norm(dim=-1)
 
 
-def vertex_normals(vertices: Tensor, faces: Tensor) -> Tensor:
-    """(B, V, 3) unit normals, of the triangles around each vertex by their areas."""
-    corners = vertices[:, faces]
-    sides = corners[:, :, 1:] - corners[:, :, :1]
-    areas = torch.linalg.cross(sides[:, :, 0], sides[:, :, 1])
-    sums = torch.zeros_like(vertices)
-    for corner in faces.T:
-        sums.index_add_(1, corner, areas)
-    return torch.nn.functional.normalize(sums, dim=-1)
-
-
 def _centred_14(joints: Tensor) -> Tensor:
     joints = joints.double()
     return (joints - joints[:, :1])[:, JOINTS_14]
@@ -131,4 +121,5 @@ def _distance(found: Tensor, true: Tensor) -> Tensor:
 def _outside(found: Tensor, true: Tensor, faces: Tensor) -> Tensor:
     """(B,) mean over vertices, of the surfaces as they lie when their centres agree."""
     found, true = (each.double() - each.double().mean(1, keepdim=True) for each in (found, true))
-    return ((found - true) * vertex_normals(true, faces)).sum(-1).mean(-1)
+    normals = torch.stack([vertex_normals(one, faces) for one in true])
+    return ((found - true) * normals).sum(-1).mean(-1)

@@ -6,6 +6,7 @@ becomes a configuration stands in ``image_to_body``.
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import json
 import time
@@ -48,8 +49,9 @@ AT_ONCE = 64  # pictures whose bodies are compared at once
 
 
 def method_of(config: Mapping[str, Any]) -> BodyMethod:
-    """The method of a run with its options."""
-    return method(config["model"])(config["options"], open_body(), config["crop_px"])
+    """The method of a run with its options, and a body of its own to move to a device."""
+    body = copy.deepcopy(open_body())
+    return method(config["model"])(config["options"], body, config["crop_px"])
 
 
 def training_pictures(config: Mapping[str, Any], data: Path) -> BodyImages:
@@ -181,7 +183,7 @@ def evaluate_bodies(
     """The scores of a run's bodies on the pictures of the test split."""
     images, chosen = scored_pictures(config, data), method_of(config)
     found = predicted(network, chosen, images, device)
-    scores = scores_of(found, images, chosen.body, config["evaluation"]["strata"])
+    scores = scores_of(found, images, open_body(), config["evaluation"]["strata"])
     card = {
         "Pictures": f"{len(images)} of {len(set(images.persons.tolist()))} persons, "
         f"{images.crop_px} px, rendered",
@@ -197,8 +199,7 @@ def predicted(
     network: nn.Module, chosen: BodyMethod, images: BodyImages, device: str | torch.device
 ) -> Surface:
     """The bodies that a network finds in pictures, on the CPU; of a fit, those it has fitted."""
-    estimate = estimated(network, chosen, images, device)
-    return surface_of(estimate, chosen.body)
+    return surface_of(estimated(network, chosen, images, device), open_body())
 
 
 @torch.inference_mode()
@@ -249,9 +250,7 @@ def scores_of(found: Surface, images: BodyImages, body: BodyModel, strata: str) 
         strata: the quantity of ``BINS`` whose bins count alike in a verdict.
     """
     true = true_surface(images, body)
-    errors = {
-        name: values.numpy() for name, values in body_errors(found, true, body.faces.cpu()).items()
-    }
+    errors = {name: values.numpy() for name, values in body_errors(found, true, body.faces).items()}
     by_joint = per_joint_errors(found.joints, true.joints).mean(0).tolist()
     names = [HUMAN36M_17.joint_names[joint] for joint in JOINTS_14]
     return BodyScores(
