@@ -23,7 +23,7 @@ from posekit.errors import DataChanged, InvalidParameter
 from posekit.machine.code_version import code_version
 from posekit.machine.storage import write_json
 
-PICTURES = "posekit.datasets.rendered"
+PICTURES = "posekit.datasets.rendered.benchmark"
 CACHE = "cache"
 
 
