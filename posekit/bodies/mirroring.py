@@ -1,18 +1,15 @@
-"""Bodies, joints and keypoints as in a mirror, for pictures that are flipped while training.
+"""Bodies and keypoints as in a mirror, for pictures that are flipped while training.
 
 The mirror swaps left and right and turns x into -x. Label maps are mirrored in
-``semantic_labels``.
+``semantic_labels``, joints of a skeleton in ``geometry.skeletons``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import torch
 from torch import Tensor
 
-SMPL_MIRROR = (0, 2, 1, 3, 5, 4, 6, 8, 7, 9, 11, 10, 12, 14, 13, 15, 17, 16, 19, 18, 21, 20, 23, 22)
-"""For each of SMPL's 24 joints, that of the other side."""
+from posekit.geometry.skeletons import SMPL_24
 
 KEYPOINTS_MIRROR = (
     *(0, 1, 5, 6, 7, 2, 3, 4, 8, 12, 13, 14, 9, 10, 11, 16, 15, 18, 17, 22, 23, 24, 19, 20, 21),
@@ -28,16 +25,15 @@ def mirrored_rotations(rotations: Tensor) -> Tensor:
     M R M with M = diag(-1, 1, 1): as axis and angle, y and z change their signs.
     """
     sign = rotations.new_tensor([-1.0, 1.0, 1.0])
-    return rotations[..., list(SMPL_MIRROR), :, :] * sign[:, None] * sign
+    return rotations[..., list(SMPL_24.mirror), :, :] * sign[:, None] * sign
 
 
-def mirrored_points(points: Tensor, other_side: Sequence[int], width: float = 0.0) -> Tensor:
-    """Joints or keypoints (..., J, C), x first, as in a mirror; further values stay (confidence).
+def mirrored_keypoints(keypoints: Tensor, width: float = 0.0) -> Tensor:
+    """SPIN's keypoints (..., 49, 2 or more) as in a mirror; what follows x stays.
 
     Args:
-        points: their x counts from the mirror, unless ``width`` is given.
-        other_side: joint of the other side, for each joint.
-        width: of a picture whose x counts from its left edge, in the points' unit.
+        keypoints: their x counts from the middle, unless ``width`` is given.
+        width: of a picture whose x counts from its left edge, in the keypoints' unit.
     """
-    swapped = points[..., list(other_side), :]
+    swapped = keypoints[..., list(KEYPOINTS_MIRROR), :]
     return torch.cat([width - swapped[..., :1], swapped[..., 1:]], dim=-1)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from golden_checks.golden import Golden
-from posekit.bodies.mirroring import KEYPOINTS_MIRROR, mirrored_points, mirrored_rotations
+from posekit.bodies.mirroring import mirrored_keypoints, mirrored_rotations
 from posekit.bodies.semantic_labels import (
     LABELS,
     Thresholds,
@@ -219,7 +219,7 @@ def _check_augmentation(golden: Golden) -> None:
     expected = golden.tensor("pose_flipped").unflatten(0, (24, 3))
     golden.compare("pose_flipped", _same_turns(mirrored, expected).flatten())
     keypoints = _with_confidence(golden.input("keypoints"))[0]
-    golden.compare("keypoints_flipped", mirrored_points(keypoints, KEYPOINTS_MIRROR))
+    golden.compare("keypoints_flipped", mirrored_keypoints(keypoints))
     size = golden.config["crop_px"]
     steps = torch.arange(len(TURNS)).double()
     for name, x, side in (
