@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from types import ModuleType
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -48,7 +49,11 @@ class LoadedImageNetwork:
 
 
 def load_image_network(
-    path: str | os.PathLike[str], *, model: str | None = None, entry: str | None = None
+    path: str | os.PathLike[str],
+    *,
+    model: str | None = None,
+    entry: str | None = None,
+    **options: Any,
 ) -> LoadedImageNetwork:
     """Build the network that a file belongs to and give it the file's weights.
 
@@ -56,6 +61,7 @@ def load_image_network(
         path: as for ``read``.
         model: the network that is expected; any of ``IMAGE_NETWORKS`` by default.
         entry: where the weights stand, in a file of several networks, whose refusal names them.
+        options: of the network, where the shapes do not show them (``image_px``).
 
     Raises:
         InvalidCheckpoint: as ``read``; also no known network or several, another than expected,
@@ -74,7 +80,7 @@ def load_image_network(
     state = {key: value for key, value in named.items() if not key.startswith(beginnings)}
     check_bytes(state, file, source)
     try:
-        config = module.IMAGE_NETWORK.Config(**weights.description.options)
+        config = module.IMAGE_NETWORK.Config(**{**weights.description.options, **options})
         with torch.device("meta"):  # first without memory, to build nothing that does not match
             outline = module.IMAGE_NETWORK(config)
         check_match(outline, state, source)
