@@ -34,6 +34,7 @@ ESTIMATES = ("prediction", "j_best", "p_best", "p_agg", "j_agg")  # readings of 
 ORACLE_ESTIMATES = ("j_best", "p_best", "j_agg")  # those that pick by the truth, or by its root
 PAIRED_METRICS = ("mpjpe", "p_mpjpe", "mpjve", "rank_correlation")  # kept take by take
 COST_METRICS = ("params", "macs", "macs_linear", "flops", "flops_all")
+SIZES = ("smoke", "quick", "standard", "full")  # of data, see posekit.datasets.load_dataset
 COUNTED_ELSEWHERE = ("flops_thop",)  # costs as another tool counts them, published only
 
 STRICT = ConfigDict(frozen=True, extra="forbid", strict=True)
@@ -307,6 +308,8 @@ class Claim(Model):
     Attributes:
         asked_by: "authors" for what they claim, "workbook" for a question that it asks itself.
         headline: whether scaled profiles train for it.
+        trained_from: the smallest size of data with which they do; below, where its networks learn
+            nothing in the time, its rows are not run.
         reconstruction: whether a part that it needs was never released and is our reading.
         scope: what of the claim is judged here, where that is not all of it.
         host: the row that has to beat nearest neighbours before the claim is judged; None for the
@@ -321,6 +324,7 @@ class Claim(Model):
     basis: str
     asked_by: Literal["authors", "workbook"] = "authors"
     headline: bool = False
+    trained_from: Literal["smoke", "quick", "standard"] = "smoke"
     reconstruction: bool = False
     scope: str = ""
     not_assessed: str = ""
@@ -443,7 +447,16 @@ class Paper(Model):
     @property
     def headline_rows(self) -> tuple[str, ...]:
         """Paths of the rows that are trained for headline claims, in order."""
-        headline = [claim for claim in self.claims if claim.headline]
+        return self.headline_rows_at(SIZES[-1])
+
+    def headline_rows_at(self, size: str) -> tuple[str, ...]:
+        """Those of the headline claims that are trained for with data of a size."""
+        place = SIZES.index(size)
+        headline = [
+            claim
+            for claim in self.claims
+            if claim.headline and SIZES.index(claim.trained_from) <= place
+        ]
         beside = {path for claim in headline for path in claim.beside}
         return self._in_order(_trained(headline) | beside)
 

@@ -216,7 +216,8 @@ def _wanted(paper: Paper, profile: Profile, claims: str, rows: Sequence[str]) ->
     if claims == "all" or (claims == "auto" and profile.rows == "all"):
         return tuple(row.path for row in paper.rows)
     controls = paper.control_rows if profile.verdicts else ()
-    return tuple(dict.fromkeys((*paper.headline_rows, *controls, *named)))
+    headline = paper.headline_rows_at(profile.size)
+    return tuple(dict.fromkeys((*headline, *controls, *named)))
 
 
 def _check_claims(paper: Paper) -> None:
