@@ -37,18 +37,14 @@ class Size:
 
 
 @dataclass(frozen=True)
-class PassSize:
-    """What any network weighs and what one forward pass costs.
+class PassSize(Size):
+    """What a convolutional network weighs and what one forward pass costs.
 
     Attributes:
-        parameters: learned values.
-        macs: multiply-accumulates of convolutions and of all matrix products.
         elementwise: two for each value that a batch normalisation scales and shifts, one for each
-            that is upsampled. Some counters of convolutional networks add them to ``macs``.
+            that is upsampled. Some counters of convolutional networks add them to the products.
     """
 
-    parameters: int
-    macs: int
     elementwise: int
 
 
@@ -97,9 +93,9 @@ def measure_pass(network: nn.Module, *inputs: Tensor) -> PassSize:
                 module.register_forward_hook(count)
         copied(*inputs)
 
-    _, macs = _count(network, torch.device("meta"), run)
+    layers, products = _count(network, torch.device("meta"), run)
     parameters = sum(parameter.numel() for parameter in network.parameters())
-    return PassSize(parameters, macs, elementwise)
+    return PassSize(parameters, layers, products, elementwise)
 
 
 def _count_macs(network: Lifter, mode: Mode, batch: int) -> tuple[int, int]:

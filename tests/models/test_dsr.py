@@ -5,7 +5,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from posekit.checkpoints.image_networks import load_image_network
+from posekit.checkpoints import load_image_network
 from posekit.errors import InvalidCheckpoint, InvalidData, InvalidParameter
 from posekit.models.dsr import DSR, DSRConfig, describe, normalised
 from posekit.profiling.counting import measure_pass
@@ -29,7 +29,7 @@ def test_size_is_that_of_the_release(backbone, parameters, head, gigamacs):
     assert size.parameters == parameters
     assert sum(value.numel() for value in network.head.parameters()) == head
     # The count of the release holds those of the normalisations.
-    assert (size.macs + size.elementwise) / 1e9 == pytest.approx(gigamacs, rel=1e-4)
+    assert (size.product_macs + size.elementwise) / 1e9 == pytest.approx(gigamacs, rel=1e-4)
 
 
 @given(pictures=st.integers(1, 3), size=st.sampled_from([64, 80, 96]))
@@ -136,6 +136,10 @@ def test_files_of_both_releases_give_the_same_network(tmp_path, file, backbone):
         assert torch.equal(value, expected[name]), name
     body_model = [name for name in loaded.ignored if "smpl" in name]
     assert len(body_model) == (file is released)
+    card = dict(loaded.rows())
+    assert card["network"] == "dsr"
+    assert f"backbone {backbone}, width 2" in card["options"]
+    assert card["epoch"] == ("3" if file is released else "unknown")
 
 
 def test_a_file_with_a_name_less_is_refused(tmp_path):

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from posekit.geometry.skeletons import HUMAN36M_17
 from posekit.models import build
 from posekit.models.lifters import Lifter
-from posekit.profiling.counting import count_products, measure_size, size_of
+from posekit.profiling.counting import count_products, measure_pass, measure_size, size_of
 
 SMALL = {"frames": 9, "embed_dim": 16, "depth": 2, "heads": 2}
 
@@ -89,3 +89,14 @@ def test_a_module_adds_what_its_layers_do_not_show():
     macs = 2 * 17 * 2 * 3
     size = measure_size(Network())
     assert (size.parameters, size.layer_macs, size.product_macs) == (6, macs + 102, macs + 103)
+
+
+def test_a_pass_of_a_network_that_is_no_lifter():
+    network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.Upsample(scale_factor=2))
+    size = measure_pass(network.train(), torch.full((2, 3, 6, 6), torch.nan))
+    values = 2 * 4 * 4 * 4  # of the convolution's output
+    assert size.parameters == 4 * (27 + 1) + 2 * 4
+    assert size.layer_macs == size.product_macs == 27 * values
+    assert size.elementwise == 2 * values + 4 * values
+    assert network.training
+    assert network[1].num_batches_tracked == 0
