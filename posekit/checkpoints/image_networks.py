@@ -13,13 +13,14 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import import_module
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from posekit.checkpoints.files import CheckpointFile, read
+from posekit.checkpoints.files import CheckpointFile, first_few, read
 from posekit.checkpoints.matching import check_bytes, check_match, load_strictly
 from posekit.checkpoints.wrappers import find_weights
 from posekit.errors import InvalidCheckpoint, InvalidParameter
@@ -46,6 +47,21 @@ class LoadedImageNetwork:
     name: str
     file: CheckpointFile
     ignored: tuple[str, ...]
+
+    def rows(self) -> list[tuple[str, str]]:
+        """The file's identity card as pairs of a label and a text."""
+        parameters = sum(parameter.numel() for parameter in self.network.parameters())
+        options = vars(self.network.config).items()
+        return [
+            ("file", f"{shown(Path(self.file.path.name))} ({self.file.size / 1e6:.1f} MB)"),
+            ("sha256", self.file.sha256),
+            ("checksums in the file", "right" if self.file.checked else "none; compare its sha256"),
+            ("network", self.name),
+            ("size", f"{parameters:,} parameters"),
+            ("options", ", ".join(f"{name} {value}" for name, value in options)),
+            ("epoch", "unknown" if self.file.epoch is None else str(self.file.epoch)),
+            ("names not used", first_few(self.ignored)),
+        ]
 
 
 def load_image_network(
