@@ -74,10 +74,12 @@ def soft_argmax(logits: Tensor, stride: float) -> Tensor:
     Returns:
         (..., 2), pixels.
     """
-    height, width = logits.shape[-2:]
-    mass = logits.flatten(-2).softmax(-1).unflatten(-1, (height, width))
+    mass = logits.flatten(-2).softmax(-1).unflatten(-1, logits.shape[-2:])
+    height, width = mass.shape[-2:]
     rows, columns = (
-        (torch.arange(cells, dtype=logits.dtype, device=logits.device) + 0.5) * stride
+        (torch.arange(cells, dtype=mass.dtype, device=mass.device) + 0.5) * stride
         for cells in (height, width)
     )
-    return torch.stack([mass.sum(-2) @ columns, mass.sum(-1) @ rows], dim=-1)
+    # No matrix product: autocast would round positions to a pixel.
+    x, y = (mass.sum(-2) * columns).sum(-1), (mass.sum(-1) * rows).sum(-1)
+    return torch.stack([x, y], dim=-1)

@@ -105,7 +105,7 @@ def draw_mirrored(
     per: Literal["sample", "batch"] = "sample",
     generator: torch.Generator | None = None,
 ) -> Tensor:
-    """Which persons of a training batch are mirrored, (B,) bool: half of them on average.
+    """Which persons of a training batch are mirrored, (B,) bool on the CPU: half on average.
 
     Args:
         per: one draw for each person, or one for all of a batch, as the release draws.
@@ -155,6 +155,7 @@ class PerspectiveNetwork(nn.Module, ABC):
         self.check_input(crop, intrinsics, known)
         if mirrored is None:
             return self.predict_once(crop, intrinsics, known)
+        mirrored = mirrored.to(crop.device)
         plain = self.predict_once(
             _choose(mirrored, self.mirror_crop(crop), crop),
             _choose(mirrored, mirror_intrinsics(intrinsics, self.crop_px), intrinsics),

@@ -47,3 +47,10 @@ def test_a_point_reaches_three_deviations():
 def test_a_maximum_at_the_border_stays_in_its_cell():
     (drawn,) = draw_points(torch.tensor([[0.2, 20.0]]), 64, 1.0)
     assert decode(drawn, 1.0)[0] == 0.5
+
+
+def test_positions_are_not_rounded_under_autocast():
+    logits = torch.randn(2, 5, 64, 64, generator=torch.manual_seed(0))
+    with torch.autocast("cpu", torch.bfloat16):
+        rounded = soft_argmax(logits, 4.0)
+    torch.testing.assert_close(rounded, soft_argmax(logits, 4.0))
