@@ -32,11 +32,6 @@ def camera_translation(camera: Tensor, crop_px: int, focal: float = FOCAL_PX) ->
     return torch.cat([shift, 2 * focal / (crop_px * scale + _TINY)], dim=1)
 
 
-def weak_camera(translation: Tensor, crop_px: int, focal: float = FOCAL_PX) -> Tensor:
-    """(s, tx, ty), (B, 3), of translations (B, 3): the inverse of ``camera_translation``."""
-    return torch.cat([2 * focal / (crop_px * translation[:, 2:]), translation[:, :2]], dim=1)
-
-
 def crop_intrinsics(crop_px: int, focal: float = FOCAL_PX) -> Tensor:
     """Matrix (3, 3) of the crop's pinhole camera, pixels."""
     centre = crop_px / 2

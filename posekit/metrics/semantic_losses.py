@@ -190,11 +190,10 @@ def scale_loss(camera: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class Weights:
-    """Weights of the terms, as released (the code's defaults of the semantic ones are 0.2).
+    """Weights of the terms, as released, and the overall factor of their sum.
 
-    Attributes:
-        overall: factor of their sum.
-        start: epoch, from 0, after which the semantic terms count.
+    The code's defaults of the semantic ones are 0.2. Those terms count from the fourth epoch on:
+    a body that is far off learns nothing from labels.
     """
 
     keypoints: float = 5.0
@@ -206,7 +205,6 @@ class Weights:
     minimal: float = 0.1
     clothed: float = 0.1
     overall: float = 60.0
-    start: int = 2
 
     def total(self, terms: dict[str, Tensor]) -> dict[str, Tensor]:
         """The terms, weighted, by their names above, and "total": the overall factor x their sum.

@@ -25,7 +25,7 @@ JOINTS, BETAS, CAMERA = 24, 10, 3
 IMAGE_MEAN = (0.485, 0.456, 0.406)
 IMAGE_DEVIATION = (0.229, 0.224, 0.225)
 """Of ImageNet's red, green and blue in [0, 1], by which images are normalised."""
-START_SCALE = 0.9  # of the camera, where no mean parameters of SMPL are read
+START_SCALE = 0.9  # of the camera
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,7 +72,11 @@ class BodyPrediction(NamedTuple):
 
 
 class Head(nn.Module):
-    """Iterative error feedback from the pooled features. No layer has an activation."""
+    """Iterative error feedback from the pooled features. No layer has an activation.
+
+    It starts from the buffers ``init_*``: the mean parameters of SMPL in the authors' files, else
+    an unturned body of mean shape.
+    """
 
     def __init__(self, features: int, config: DSRConfig) -> None:
         super().__init__()
@@ -108,18 +112,6 @@ class Head(nn.Module):
             camera = camera + self.deccam(hidden)
         rotations = rotation_6d_to_matrix(pose.unflatten(1, (JOINTS, 6)))
         return BodyPrediction(rotations, betas, camera)
-
-    def start_from(self, pose: Tensor, betas: Tensor, camera: Tensor) -> None:
-        """Set the first estimate, such as SMPL's mean parameters.
-
-        Args:
-            pose: (24, 6) in the layout of ``rotation_6d_to_matrix``.
-            betas: (10,).
-            camera: (3,).
-        """
-        self.init_pose.copy_(pose.reshape(1, -1))
-        self.init_shape.copy_(betas[None])
-        self.init_cam.copy_(camera[None])
 
 
 class DSR(nn.Module):

@@ -9,14 +9,12 @@ from hypothesis import strategies as st
 
 from posekit.errors import InvalidData
 from posekit.geometry.weak_perspective import (
-    FOCAL_PX,
     camera_translation,
     crop_affine,
     crop_intrinsics,
     fit_translation,
     plane_rotation,
     project,
-    weak_camera,
 )
 
 seeds = st.integers(0, 2**31)
@@ -27,13 +25,17 @@ def drawn(seed, *shape):
     return 2 * draw - 1
 
 
-@given(seed=seeds, size=st.sampled_from([64, 224]))
+@given(seed=seeds, size=st.sampled_from([64, 224]), scale=st.floats(0.3, 2))
 @settings(max_examples=10, deadline=None)
-def test_camera_and_translation_are_inverse(seed, size):
-    camera = drawn(seed, 3, 3) * 0.3 + torch.tensor([0.9, 0, 0])
+def test_scale_is_half_a_crop_per_metre(seed, size, scale):
+    camera = torch.cat([torch.tensor([[scale]]).double(), drawn(seed, 1, 2) * 0.1], dim=1)
     translation = camera_translation(camera, size)
-    torch.testing.assert_close(weak_camera(translation, size), camera)
-    assert translation[0, 2].item() == pytest.approx(2 * FOCAL_PX / (size * camera[0, 0].item()))
+    assert torch.equal(translation[:, :2], camera[:, 1:])
+    # At the body's own depth, by definition of the weak-perspective camera.
+    origin = torch.zeros(1, 1, 3).double()
+    moved = torch.tensor([[[0.25, 0.0, 0.0]]]).double()
+    apart = project(moved, translation) - project(origin, translation)
+    assert apart[0, 0, 0].item() == pytest.approx(scale * 0.25 * size / 2)
 
 
 @given(seed=seeds)

@@ -47,7 +47,9 @@ def test_rotations_are_rotations_at_any_size(pictures, size):
 def test_first_estimate_is_near_its_start():
     network = small()
     pose = torch.randn(24, 6)
-    network.head.start_from(pose, torch.full((10,), 0.5), torch.tensor([0.7, 0.1, -0.2]))
+    network.head.init_pose[0] = pose.flatten()
+    network.head.init_shape[0] = 0.5
+    network.head.init_cam[0] = torch.tensor([0.7, 0.1, -0.2])
     for decoder in (network.head.decpose, network.head.decshape, network.head.deccam):
         torch.nn.init.zeros_(decoder.weight)
         torch.nn.init.zeros_(decoder.bias)
