@@ -19,7 +19,7 @@ from posekit.errors import InvalidData, InvalidParameter, check_count
 from posekit.geometry.rotations import rotation_6d_to_matrix
 from posekit.geometry.skeletons import Skeleton
 from posekit.models.releases import Description
-from posekit.models.resnet import STRIDE, ResNet, ResNetName
+from posekit.models.resnet import STRIDE, ResNet, ResNetName, name_of
 
 JOINTS, BETAS, CAMERA = 24, 10, 3
 IMAGE_MEAN = (0.485, 0.456, 0.406)
@@ -33,7 +33,7 @@ class DSRConfig:
     """Options of DSR's regressor.
 
     Attributes:
-        backbone: "resnet50" as published, or "resnet18".
+        backbone: "resnet50" as published, or another ResNet of the release.
         width: channels of the backbone's first stage; 64 as published.
         hidden: of the head's two layers.
         iterations: how often the head corrects its estimate.
@@ -156,9 +156,11 @@ def describe(state: Mapping[str, Tensor]) -> Description | None:
     state = with_own_names(state)
     if not {"backbone.conv1.weight", "head.decpose.weight", "head.deccam.weight"} <= set(state):
         return None
-    bottlenecks = "backbone.layer1.0.conv3.weight" in state
+    backbone = name_of(state, "backbone.")
+    if backbone is None:
+        return None
     options = {
-        "backbone": "resnet50" if bottlenecks else "resnet18",
+        "backbone": backbone,
         "width": state["backbone.conv1.weight"].shape[0],
         "hidden": state["head.fc1.weight"].shape[0],
     }

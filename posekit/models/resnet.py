@@ -12,16 +12,20 @@ from typing import Literal
 from torch import Tensor, nn
 
 from posekit.errors import InvalidParameter, unknown
+from posekit.models.releases import count_modules
 from posekit.models.residual_blocks import BasicBlock, Bottleneck, ResidualBlock, convolution
 
-ResNetName = Literal["resnet18", "resnet50"]
+ResNetName = Literal["resnet18", "resnet34", "resnet50", "resnet101", "resnet152"]
 
 STRIDE = 32
 """Pixels of the image per position of the last map, in each direction."""
 
-_BLOCKS: Mapping[str, tuple[type[ResidualBlock], tuple[int, int, int, int]]] = {
+_BLOCKS: Mapping[ResNetName, tuple[type[ResidualBlock], tuple[int, int, int, int]]] = {
     "resnet18": (BasicBlock, (2, 2, 2, 2)),
+    "resnet34": (BasicBlock, (3, 4, 6, 3)),
     "resnet50": (Bottleneck, (3, 4, 6, 3)),
+    "resnet101": (Bottleneck, (3, 4, 23, 3)),
+    "resnet152": (Bottleneck, (3, 8, 36, 3)),
 }
 
 
@@ -29,11 +33,11 @@ class ResNet(nn.Module):
     """Images to a map of features.
 
     Attributes:
-        channels: of the map, 8 x width x the expansion of the block: 512 and 2048 as published.
+        channels: of the map, 8 x width x the expansion of the block: 512 or 2048 as published.
     """
 
     def __init__(self, name: ResNetName = "resnet50", width: int = 64) -> None:
-        """``width``: channels of the first stage, 64 in both published networks.
+        """``width``: channels of the first stage; 64 in the published networks.
 
         Raises:
             InvalidParameter: an unknown name.
@@ -60,6 +64,18 @@ class ResNet(nn.Module):
         """image (B, 3, H, W), normalised -> (B, channels, H / 32, W / 32), rounded up."""
         features = self.maxpool(self.relu(self.bn1(self.conv1(image))))
         return self.layer4(self.layer3(self.layer2(self.layer1(features))))
+
+
+def name_of(state: Mapping[str, Tensor], prefix: str = "") -> ResNetName | None:
+    """The network whose blocks a state has, None for another arrangement.
+
+    Args:
+        state: by names.
+        prefix: before those of the network.
+    """
+    kind = Bottleneck if f"{prefix}layer1.0.conv3.weight" in state else BasicBlock
+    counts = tuple(count_modules(state, f"{prefix}layer{stage}") for stage in (1, 2, 3, 4))
+    return next((name for name, blocks in _BLOCKS.items() if blocks == (kind, counts)), None)
 
 
 def _stage(

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from posekit.errors import InvalidParameter
-from posekit.models.resnet import STRIDE, ResNet
+from posekit.models.resnet import STRIDE, ResNet, name_of
 
 
 @pytest.mark.parametrize(("name", "expansion"), [("resnet18", 1), ("resnet50", 4)])
@@ -36,6 +36,16 @@ def test_second_convolution_has_the_stride_of_a_bottleneck():
 
 
 def test_unknown_backbone_is_told_in_one_line():
-    with pytest.raises(InvalidParameter, match="unknown backbone 'resnet34'") as caught:
-        ResNet("resnet34")
+    with pytest.raises(InvalidParameter, match="unknown backbone 'resnet33'") as caught:
+        ResNet("resnet33")
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["resnet18", "resnet34", "resnet50", "resnet101", "resnet152"])
+def test_blocks_tell_the_network(name):
+    with torch.device("meta"):
+        state = ResNet(name, width=2).state_dict()
+    assert name_of(state) == name
+    assert name_of({f"backbone.{key}": value for key, value in state.items()}, "backbone.") == name
+    fewer = {key: value for key, value in state.items() if not key.startswith("layer3.1.")}
+    assert name_of(fewer) is None
