@@ -100,7 +100,7 @@ def load_rendered(
 
     def picture(number: int) -> Arrays:
         rng = chance(motion, split, number)
-        scene = draw_scene(wardrobe, poses, split, _conditions(split, number), rng)
+        scene = draw_scene(wardrobe, poses, split, conditions_of(split, number), rng)
         return photograph(scene, crop_px, rng)
 
     folder = kept_in(cache) / f"{motion}-{split}-{size}-{crop_px}px-{_version(motion, data)}"
@@ -123,7 +123,7 @@ def _dressing() -> Wardrobe:
     return Wardrobe(open_body().double())
 
 
-def _conditions(split: str, number: int) -> Conditions:
+def conditions_of(split: str, number: int) -> Conditions:
     """What is asked of a picture: nothing much in training, a cell of the bins in the test."""
     if split == "train":
         return Conditions()
@@ -149,9 +149,10 @@ def _prior() -> NDArray[np.float32]:
 
 
 def _version(motion: str, data: Path) -> str:
-    """Hash of what decides the bytes: the code, libraries, the processor's kind, CMU's files."""
+    """Hash of what decides the bytes: code, body, libraries, the processor's kind, CMU's files."""
     parts = [code_version(__name__), f"numpy {np.__version__}", f"torch {torch.__version__}"]
     parts.append(f"{platform.machine()} {torch.backends.cpu.get_cpu_capability()}")
+    parts.append(contents_hash({name: b.numpy() for name, b in open_body().named_buffers()}))
     if motion == "cmu":
         parts += [f"{path.name} {path.stat().st_size}" for path in cmu.on_disk(data).present]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:12]

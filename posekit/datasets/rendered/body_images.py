@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from posekit.bodies.semantic_labels import LABELS
 from posekit.errors import InvalidData
 
-LABELS = 20
 JOINTS = 24
 COMPONENTS = 10
 
@@ -115,8 +115,9 @@ class BodyImages:
         for name, names in self.bins.items():
             if names.shape != (len(self),):
                 raise InvalidData(f"bins {name!r} name {names.shape} pictures of {len(self)}.")
-        if self.prior.ndim != 2 or self.prior.shape[1] != LABELS:
-            raise InvalidData(f"prior has shape {self.prior.shape}; expected (faces, {LABELS}).")
+        if self.prior.ndim != 2 or self.prior.shape[1] != len(LABELS):
+            expected = f"(faces, {len(LABELS)})"
+            raise InvalidData(f"prior has shape {self.prior.shape}; expected {expected}.")
 
     def __len__(self) -> int:
         return len(self.images)
@@ -141,8 +142,3 @@ def contents_hash(arrays: Mapping[str, NDArray], **options: str) -> str:
         digest.update(f"{name} {array.shape} {held.dtype.kind}\n".encode())
         digest.update("\n".join(held.tolist()).encode() if held.dtype.kind == "U" else held.data)
     return digest.hexdigest()
-
-
-def field_names() -> tuple[str, ...]:
-    """All fields of ``BodyImages``, in their order."""
-    return tuple(field.name for field in fields(BodyImages))

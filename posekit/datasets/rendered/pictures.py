@@ -60,6 +60,22 @@ class Look(NamedTuple):
     noise: float
 
 
+class Cut(NamedTuple):
+    """How a crop is cut out of the full picture; the full picture is a cut, too.
+
+    Attributes:
+        rotation: (3, 3) from the camera of the full picture to that of the crop.
+        affine: (3, 3) from the pixels of the (rotated) full picture to the crop's.
+        intrinsics: (3, 3) of the crop.
+        homography: (3, 3) from the pixels of the full picture, not rotated, to the crop's.
+    """
+
+    rotation: Tensor
+    affine: Tensor
+    intrinsics: Tensor
+    homography: Tensor
+
+
 class Surface(NamedTuple):
     """A dressed person before the camera, ready to be painted into any crop.
 
@@ -120,33 +136,26 @@ def lit_surface(dressed: Dressed, look: Look) -> Surface:
 
 
 def paint(
-    surface: Surface,
-    look: Look,
-    rotation: Tensor,
-    intrinsics: Tensor,
-    from_full: Tensor,
-    size: int | tuple[int, int],
+    surface: Surface, look: Look, cut: Cut, size: int | tuple[int, int]
 ) -> tuple[Tensor, Tensor]:
     """A picture without noise, and the label in the centre of each pixel.
 
     Args:
         surface: the lit person.
         look: colours and background.
-        rotation: (3, 3) from the camera of the full picture to that of the crop.
-        intrinsics: (3, 3) of the crop.
-        from_full: (3, 3) homography from the full picture's pixels to the crop's.
+        cut: which crop.
         size: of the crop in pixels, its side or (height, width).
 
     Returns:
         (H, W, 3) from 0 to 1, black outside of the full picture, and (H, W) label ids, 0 there.
     """
     height, width = (size, size) if isinstance(size, int) else size
-    finer = torch.diag(intrinsics.new_tensor([SAMPLES, SAMPLES, 1.0]))
+    finer = torch.diag(cut.intrinsics.new_tensor([SAMPLES, SAMPLES, 1.0]))
     # Corners are not shared: a face has coordinates of its own part up to its border.
     seen = hard(
-        (surface.corners @ rotation.T)[None],
+        (surface.corners @ cut.rotation.T)[None],
         torch.arange(len(surface.corners)).view(-1, 3),
-        (finer @ intrinsics)[None],
+        (finer @ cut.intrinsics)[None],
         (SAMPLES * height, SAMPLES * width),
         vertex_attributes=surface.attributes,
     )
@@ -155,7 +164,7 @@ def paint(
     where = BodyMap(surface.parts[seen.face[0][person]], *attributes[4:])
     labels = torch.zeros_like(seen.face[0])
     labels[person] = surface_labels(surface.outfit, where)
-    colours, inside = _background(look, torch.linalg.inv(finer @ from_full), person.shape)
+    colours, inside = _background(look, torch.linalg.inv(finer @ cut.homography), person.shape)
     colours[person] = _cloth(look, labels[person], attributes[:4].T)
     colours[~inside] = 0
     labels[~inside] = 0
@@ -165,8 +174,9 @@ def paint(
 
 
 def expose(picture: Tensor, look: Look, rng: np.random.Generator) -> NDArray[np.uint8]:
-    """What the sensor gives of a picture (H, W, 3): noise, and 8 bits."""
+    """What the sensor gives of a picture (H, W, 3): noise, and 8 bits; black beyond its edge."""
     noisy = picture.numpy() + look.noise * rng.normal(size=picture.shape)
+    noisy[(picture == 0).all(-1).numpy()] = 0
     return np.round(255 * np.clip(noisy, 0, 1)).astype(np.uint8)
 
 

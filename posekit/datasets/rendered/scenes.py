@@ -15,10 +15,10 @@ from posekit.bodies.outfits import MOST_LOOSENESS, Outfit, draw_outfit
 from posekit.datasets.rendered.cache import Arrays
 from posekit.datasets.rendered.cameras import MARGIN, Range, Shot, draw_turn, place, project
 from posekit.datasets.rendered.parser_noise import draw_faults, parse
-from posekit.datasets.rendered.pictures import Look, draw_look, expose, lit_surface, paint
+from posekit.datasets.rendered.pictures import Cut, Look, draw_look, expose, lit_surface, paint
 from posekit.datasets.rendered.poses import Sampler
 from posekit.datasets.synthetic.person import keyed_generator
-from posekit.geometry.perspective import Crop, crop, perspective_rotation
+from posekit.geometry.perspective import crop, perspective_rotation
 
 SEED = "rendered"
 PERSONS = {"train": 400, "test": 100}
@@ -102,38 +102,37 @@ def draw_scene(
 
 def photograph(scene: Scene, crop_px: int, rng: Chance) -> Arrays:
     """Both crops of a scene and the truth: the arrays of one picture by name."""
-    middle = scene.shot.box[:2] + scene.shot.box[2:] / 2
-    turn = perspective_rotation(scene.shot.intrinsics[None], middle[None])[0]
-    arrays = {**_truth(scene), "rotation": _single(turn)}
+    arrays = _truth(scene)
     surface, faults = lit_surface(scene.dressed, scene.look), draw_faults(rng("parser"))
-    for suffix, rotation in (("", torch.eye(3).to(turn)), ("_rotated", turn)):
-        cut = crop_of(scene, rotation, crop_px)
-        picture, shown = paint(
-            surface, scene.look, rotation, cut.intrinsics[0], cut.homography[0], crop_px
-        )
+    for suffix, rotated in (("", False), ("_rotated", True)):
+        cut = cut_of(scene, crop_px, rotated=rotated)
+        picture, shown = paint(surface, scene.look, cut, crop_px)
         labels = shown.numpy().astype(np.uint8)
         arrays[f"images{suffix}"] = expose(picture, scene.look, rng(f"sensor{suffix}"))
         arrays[f"labels{suffix}"] = labels
         arrays[f"parsed{suffix}"] = parse(labels, faults, rng(f"jitter{suffix}"))
-        arrays[f"crop_affine{suffix}"] = _single(cut.affine[0])
-        arrays[f"crop_intrinsics{suffix}"] = _single(cut.intrinsics[0])
-    return arrays
+        arrays[f"crop_affine{suffix}"] = _single(cut.affine)
+        arrays[f"crop_intrinsics{suffix}"] = _single(cut.intrinsics)
+    return {**arrays, "rotation": _single(cut.rotation)}  # that of the last cut
 
 
-def crop_of(scene: Scene, rotation: Tensor, crop_px: int) -> Crop:
-    """The crop behind a rotation (3, 3) that holds the naked body with a margin; batch of one.
+def cut_of(scene: Scene, crop_px: int, *, rotated: bool) -> Cut:
+    """The crop that holds the naked body with a margin, plain or behind the perspective rotation.
 
-    Behind the perspective rotation the crop is symmetric about the principal point (PersPose).
+    Behind the rotation, which turns the camera to the box's centre, the crop is symmetric about the
+    principal point (PersPose).
     """
-    pixels = project(scene.naked @ rotation.T, scene.shot.intrinsics)
+    shot, rotation = scene.shot, torch.eye(3).to(scene.naked)
+    if rotated:
+        centre = shot.box[:2] + shot.box[2:] / 2
+        rotation = perspective_rotation(shot.intrinsics[None], centre[None])[0]
+    pixels = project(scene.naked @ rotation.T, shot.intrinsics)
     low, high = pixels.amin(0), pixels.amax(0)
-    middle = scene.shot.intrinsics[:2, 2]
-    if not torch.equal(rotation, torch.eye(3).to(rotation)):
-        half = torch.maximum(high - middle, middle - low)
-    else:
-        middle, half = (low + high) / 2, (high - low) / 2
-    box = torch.cat([middle - MARGIN * half, 2 * MARGIN * half])
-    return crop(scene.shot.intrinsics[None], rotation[None], box[None], crop_px)
+    middle = shot.intrinsics[:2, 2] if rotated else (low + high) / 2
+    half = MARGIN * torch.maximum(high - middle, middle - low)
+    box = torch.cat([middle - half, 2 * half])
+    cropped = crop(shot.intrinsics[None], rotation[None], box[None], crop_px)
+    return Cut(rotation, cropped.affine[0], cropped.intrinsics[0], cropped.homography[0])
 
 
 def _truth(scene: Scene) -> Arrays:

@@ -6,6 +6,7 @@ They take plain values, so that anything can fill them, and give plotly's or mat
 from posekit.machine.storage import paper_folders
 from posekit.workbook.figures.adaptation import alignment_idea, drawn_poses
 from posekit.workbook.figures.charts import effect_bars, error_per_joint
+from posekit.workbook.figures.contact_sheet import Panel, contact_sheet
 from posekit.workbook.figures.convolution_kernels import convolution_kernels
 from posekit.workbook.figures.curves import adversarial_curves, learning_curves
 from posekit.workbook.figures.domain_gap import domain_gap_viewer
@@ -24,9 +25,11 @@ from posekit.workbook.figures.windows import frame_chain, strided_pyramid
 __path__ += [str(folder) for folder in paper_folders()]
 
 __all__ = [
+    "Panel",
     "TradeOff",
     "adversarial_curves",
     "alignment_idea",
+    "contact_sheet",
     "convolution_kernels",
     "domain_gap_viewer",
     "drawn_poses",
