@@ -78,6 +78,9 @@ def row_iou_loss(rendered: Tensor, mask: Tensor) -> Tensor:
 
     Returns:
         (B,).
+
+    Raises:
+        InvalidData: pictures of another number or size.
     """
     return 1 - _iou(rendered, mask, (2,)).mean(dim=1)
 
@@ -98,7 +101,11 @@ def distance_loss(rendered: Tensor, distance: Tensor) -> Tensor:
 
     Returns:
         (B,).
+
+    Raises:
+        InvalidData: pictures of another number or size.
     """
+    _check_sizes(rendered, distance)
     outside = _RGB * (rendered * distance).sum(dim=(1, 2))
     # The root's slope at 0 is infinite.
     area = (_RGB * rendered.sum(dim=(1, 2))).clamp_min(_TINY)
@@ -125,7 +132,11 @@ def clothed_loss(rendered: Tensor, merged: Tensor, class_weights: Tensor) -> Ten
 
     Returns:
         (B,), sum of the weighted pixels over their weights; 0 without any weight.
+
+    Raises:
+        InvalidData: pictures of another number or size.
     """
+    _check_sizes(rendered, merged)
     merged = merged.long()
     losses = cross_entropy(rendered, merged, reduction="none")
     pictures = torch.arange(len(merged), device=merged.device)[:, None, None]
@@ -216,6 +227,7 @@ class Weights:
 
 
 def _iou(rendered: Tensor, mask: Tensor, dim: tuple[int, ...]) -> Tensor:
+    _check_sizes(rendered, mask)
     common = rendered * mask
     return common.sum(dim) / ((rendered + mask - common).sum(dim) + _TINY)
 
@@ -234,4 +246,13 @@ def _check_joints(predicted: Tensor, target: Tensor) -> None:
         raise InvalidData(
             f"predicted joints have shape {tuple(predicted.shape)} and targets "
             f"{tuple(target.shape)}; expected the same, with one confidence more."
+        )
+
+
+def _check_sizes(rendered: Tensor, target: Tensor) -> None:
+    here, there = (picture.shape[:1] + picture.shape[-2:] for picture in (rendered, target))
+    if here != there:
+        raise InvalidData(
+            f"rendered pictures are {tuple(here)} and their targets {tuple(there)} (number, height "
+            f"and width); render at the size of the label maps."
         )

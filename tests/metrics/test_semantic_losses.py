@@ -184,3 +184,18 @@ def test_named_renderings():
     colours, silhouette = torch.rand(2, 9, 4, 4), torch.full((2, 4, 4), 0.5)
     assert torch.equal(RELEASED_RENDERING.channels(colours, silhouette), colours)
     assert torch.equal(AROUND_BODY.channels(colours, silhouette), colours / 2)
+
+
+@pytest.mark.parametrize("shape", [(2, 16, 8), (1, 16, 16), (2, 32, 32)])
+def test_targets_of_another_size_are_refused_in_one_line(shape):
+    rendered, target = torch.zeros(2, 8, 16, 16), torch.zeros(shape)
+    losses = [
+        lambda: row_iou_loss(rendered[:, 0], target),
+        lambda: image_iou_loss(rendered[:, 0], target),
+        lambda: distance_loss(rendered[:, 0], target),
+        lambda: clothed_loss(rendered, target.long(), torch.ones(2, 8)),
+    ]
+    for loss in losses:
+        with pytest.raises(InvalidData, match=r"rendered pictures are \(2, 16, 16\)") as caught:
+            loss()
+        assert "\n" not in str(caught.value)
