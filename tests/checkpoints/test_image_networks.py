@@ -30,8 +30,11 @@ def save(content, tmp_path):
     return path
 
 
-@pytest.mark.parametrize("wrap", [lambda state: state, lambda state: {"model": state, "epoch": 3}])
-@pytest.mark.parametrize("prefix", ["", "module."])
+@pytest.mark.parametrize(
+    ("wrap", "prefix"),
+    [(lambda state: state, "module."), (lambda state: {"model": state, "epoch": 3}, "")],
+    ids=["itself", "under model"],
+)
 def test_the_authors_files_load_without_their_body_model(tmp_path, wrap, prefix):
     built = network()
     state = released(built.state_dict())
