@@ -6,6 +6,7 @@ show the *clothed* surface, while the truth is the naked body below.
 
 from __future__ import annotations
 
+import copy
 from typing import NamedTuple
 
 import numpy as np
@@ -62,10 +63,14 @@ class Dressed(NamedTuple):
 
 
 class Wardrobe:
-    """What must be known of a body to dress it."""
+    """What must be known of a body to dress it.
+
+    Attributes:
+        body: a copy of the body in double precision.
+    """
 
     def __init__(self, body: BodyModel) -> None:
-        self.body = body
+        self.body = body = copy.deepcopy(body).double()
         weights, faces = body.weights, body.faces
         of_face = weights[faces].sum(1).argmax(-1)
         self._vertices = self._map(body.v_template, weights.argmax(-1))

@@ -33,7 +33,7 @@ OUTFIT = Outfit(
 
 @pytest.fixture(scope="module")
 def wardrobe() -> Wardrobe:
-    return Wardrobe(open_body().double())
+    return Wardrobe(open_body())
 
 
 def dressed(wardrobe: Wardrobe, outfit: Outfit) -> tuple[torch.Tensor, Dressed]:

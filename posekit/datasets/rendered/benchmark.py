@@ -35,6 +35,9 @@ PICTURES = {
     "standard": {"train": 4000, "test": 800},
     "full": {"train": 20_000, "test": 2000},
 }
+CACHE = "cache"
+"""Folder below that of the data sets in which pictures are usually kept."""
+
 CROPS_PX = (64, 128, 256)
 MOTIONS = ("synthetic", "cmu")
 
@@ -51,11 +54,6 @@ _UNITS = {"off_axis": math.pi / 180, "field_of_view": math.pi / 180, "looseness"
 BINS = {name: tuple(ends) for name, ends in _ENDS.items()}
 _CELLS = tuple(itertools.product(*BINS.values()))
 _STRIDE = 7  # no divisor of the number of cells: few test pictures already differ in every bin
-
-
-def kept_in(cache: Path) -> Path:
-    """The folder of the benchmark's pictures below a cache."""
-    return cache / "rendered"
 
 
 def load_rendered(
@@ -95,7 +93,7 @@ def load_rendered(
     ):
         if value not in choices:
             raise InvalidParameter(unknown(kind, value, map(str, choices)))
-    wardrobe = _dressing()
+    wardrobe = Wardrobe(open_body())
     poses = pose_sampler(motion, split, wardrobe.body.joint_template, data)
 
     def picture(number: int) -> Arrays:
@@ -103,7 +101,9 @@ def load_rendered(
         scene = draw_scene(wardrobe, poses, split, conditions_of(split, number), rng)
         return photograph(scene, crop_px, rng)
 
-    folder = kept_in(cache) / f"{motion}-{split}-{size}-{crop_px}px-{_version(motion, data)}"
+    folder = (
+        cache / "rendered" / folder_of(split, size=size, crop_px=crop_px, motion=motion, data=data)
+    )
     label = f"{motion} {split} pictures of {crop_px} px"
     with _one_thread():
         arrays = kept_or_made(folder, PICTURES[size][split], picture, label)
@@ -118,9 +118,9 @@ def load_rendered(
     )
 
 
-def _dressing() -> Wardrobe:
-    """The open body's, in double precision: bytes must not hang on the order of sums."""
-    return Wardrobe(open_body().double())
+def folder_of(split: str, *, size: str, crop_px: int, motion: str, data: Path) -> str:
+    """Name of the folder of a split; another version of code or motion has another."""
+    return f"{motion}-{split}-{size}-{crop_px}px-{_version(motion, data)}"
 
 
 def conditions_of(split: str, number: int) -> Conditions:
@@ -145,7 +145,7 @@ def _binned(kind: str, values: NDArray[np.float32]) -> NDArray[np.str_]:
 
 @lru_cache(maxsize=1)
 def _prior() -> NDArray[np.float32]:
-    return semantic_prior(_dressing(), chance("train")("prior")).numpy()
+    return semantic_prior(Wardrobe(open_body()), chance("train")("prior")).numpy()
 
 
 def _version(motion: str, data: Path) -> str:

@@ -21,7 +21,7 @@ from posekit.datasets.rendered.cameras import (
 )
 from posekit.errors import InvalidParameter
 
-STANDING = open_body().double().v_template
+STANDING = open_body().v_template.double()
 ANY = (0.0, math.pi / 4), (0.0, 2.0)
 
 

@@ -7,12 +7,13 @@ import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from posekit.bodies.clothing import Wardrobe
 from posekit.bodies.open_body import open_body
 from posekit.datasets.rendered.joint_rotations import joint_rotations, least_turn
 from posekit.datasets.synthetic import generate_take
 from posekit.geometry.rotations import axis_angle_to_matrix
 
-BODY = open_body().double()
+BODY = Wardrobe(open_body()).body
 REST = BODY.joint_template
 BONES = {  # of Human3.6M's 17, and of the body's 24
     **{(11, 12): (16, 18), (12, 13): (18, 20), (14, 15): (17, 19), (15, 16): (19, 21)},

@@ -22,7 +22,7 @@ PLAIN = torch.eye(3, dtype=torch.float64)
 
 
 def scene(number: int, **conditions: tuple[float, float]) -> Scene:
-    wardrobe = Wardrobe(open_body().double())
+    wardrobe = Wardrobe(open_body())
     poses = pose_sampler("synthetic", "train", wardrobe.body.joint_template, Path())
     return draw_scene(
         wardrobe, poses, "train", Conditions(**conditions), chance("pictures", number)

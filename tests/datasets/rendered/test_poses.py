@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 import torch
 
+from posekit.bodies.clothing import Wardrobe
 from posekit.bodies.open_body import open_body
 from posekit.datasets.rendered.poses import FREE_LIMBS, pose_sampler
 from posekit.datasets.synthetic import generate_take
 from posekit.errors import DatasetNotFound
 
-BODY = open_body().double()
+BODY = Wardrobe(open_body()).body
 REST = BODY.joint_template
 
 

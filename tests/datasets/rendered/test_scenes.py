@@ -23,7 +23,7 @@ from posekit.datasets.rendered.scenes import (
     photograph,
 )
 
-WARDROBE = Wardrobe(open_body().double())
+WARDROBE = Wardrobe(open_body())
 
 
 def scene(number: int, conditions: Conditions | None = None, split: str = "train") -> Scene:
