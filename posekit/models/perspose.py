@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from posekit.errors import InvalidParameter
+from posekit.errors import InvalidParameter, check_count
 from posekit.geometry.skeletons import Skeleton
 from posekit.models.heatmaps import soft_argmax
 from posekit.models.hrnet import BRANCHES, COARSEST_STRIDE, STRIDE, HRNet
@@ -43,7 +43,7 @@ class PersPoseConfig:
         rho_middle: see ``PerspectiveNetwork``.
 
     Raises:
-        InvalidParameter: a crop that the backbone cannot halve often enough.
+        InvalidParameter: a number below 1, or a crop that the backbone cannot halve often enough.
     """
 
     width: int = 48
@@ -58,6 +58,11 @@ class PersPoseConfig:
     rho_middle: float | None = None
 
     def __post_init__(self) -> None:
+        for name in ("width", "blocks", "stem", "features", "components"):
+            check_count(name, getattr(self, name))
+        for name in ("modules", "head"):
+            for number in getattr(self, name):
+                check_count(name, number)
         if self.image_px < COARSEST_STRIDE or self.image_px % COARSEST_STRIDE:
             raise InvalidParameter(
                 f"perspose: image_px is {self.image_px}; give a multiple of {COARSEST_STRIDE}."

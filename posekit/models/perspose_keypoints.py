@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from posekit.errors import check_count
 from posekit.models.framewise import ChannelNorm
 from posekit.models.perspective_heads import (
     JOINTS,
@@ -40,6 +41,9 @@ class PersPoseKeypointsConfig:
         image_px: side of the crop.
         components: of the body's shape.
         encoding: whether the network is given the joints' rays; without, they are all zero.
+
+    Raises:
+        InvalidParameter: a number below 1.
     """
 
     width: int = 256
@@ -48,6 +52,10 @@ class PersPoseKeypointsConfig:
     image_px: int = 256
     components: int = 11
     encoding: bool = True
+
+    def __post_init__(self) -> None:
+        for name in ("width", "stages", "image_px", "components"):
+            check_count(name, getattr(self, name))
 
 
 class PersPoseKeypoints(PerspectiveNetwork):

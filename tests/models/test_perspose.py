@@ -152,6 +152,8 @@ def test_shapes_that_do_not_fit_are_told_in_one_line():
     ("options", "told"),
     [
         ({"image_px": 100}, "image_px is 100; give a multiple of 32"),
+        ({"width": 0}, "width is 0; give a whole number from 1"),
+        ({"head": (8, 8, 16, 0)}, "head is 0; give a whole number from 1"),
         ({"modules": (1, 1)}, r"modules is \(1, 1\)"),
         ({"head": (8, 8, 16)}, r"head is \(8, 8, 16\)"),
     ],

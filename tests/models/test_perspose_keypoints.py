@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from posekit.errors import InvalidData
+from posekit.errors import InvalidData, InvalidParameter
 from posekit.models.perspective_heads import (
     metric,
     mirror_intrinsics,
@@ -89,3 +89,8 @@ def test_rays_decide_depths_that_the_crop_leaves_open():
 def test_a_wrong_number_of_joints_is_told_in_one_line():
     with pytest.raises(InvalidData, match=r"^PersPoseKeypoints: crop is \(4, 24, 2\), expected"):
         small()(keypoints()[:, 1:], intrinsics(500.0), KNOWN)
+
+
+def test_a_width_of_zero_is_told_in_one_line():
+    with pytest.raises(InvalidParameter, match="width is 0; give a whole number from 1"):
+        PersPoseKeypointsConfig(width=0)
