@@ -24,7 +24,13 @@ from posekit.metrics.semantic_losses import Weights
 from posekit.models.scaling import Scale
 from posekit.training.body_regression import Batch, BodyEstimate, BodyMethod
 from posekit.training.dsr_method import POSED, RENDERED, targets_of
-from posekit.training.dsr_options import Terms, semantic_targets, semantic_terms, split_options
+from posekit.training.dsr_options import (
+    Terms,
+    render_channels,
+    semantic_targets,
+    semantic_terms,
+    split_options,
+)
 
 JOINTS, BETAS = 24, 10
 TORSO = (0, 1, 2, 3, 6, 9, 12, 16, 17)
@@ -169,15 +175,17 @@ class DSRFit(BodyMethod):
     def _semantic(self, vertices: Tensor, depth: Tensor, batch: Batch) -> Terms:
         if self.semantics.none:
             return Terms(vertices.new_zeros(()), vertices.new_zeros(()))
-        return semantic_terms(
+        targets = targets_of(batch)
+        rendered = render_channels(
             self.body,
             vertices,
             depth,
             batch["intrinsics"],
-            targets_of(batch),
+            targets,
             self.prior.to(vertices),
             self.semantics,
         )
+        return semantic_terms(rendered, targets, self.semantics)
 
     @torch.no_grad()
     def _place(

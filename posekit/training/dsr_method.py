@@ -17,10 +17,10 @@ from torch import Tensor
 
 from posekit.bodies import BodyModel
 from posekit.bodies.body_joints import lsp_14
-from posekit.bodies.mirroring import mirrored_points, mirrored_rotations
+from posekit.bodies.mirroring import mirrored_rotations
 from posekit.bodies.semantic_labels import Targets, mirrored_targets
 from posekit.datasets.rendered import BodyImages
-from posekit.geometry.skeletons import LSP_14
+from posekit.geometry.skeletons import LSP_14, mirror_points
 from posekit.geometry.weak_perspective import (
     FOCAL_PX,
     camera_translation,
@@ -40,6 +40,7 @@ from posekit.models.scaling import Scale
 from posekit.training.body_regression import Batch, BodyEstimate, BodyMethod
 from posekit.training.dsr_options import (
     Terms,
+    render_channels,
     semantic_targets,
     semantic_terms,
     split_options,
@@ -51,13 +52,6 @@ NARROWEST_HEAD = 128
 # Seconds on one CPU core: a body posed, and rendered with gradients (2,454 faces, 64 px); and per
 # parameter of the backbone and pixel.
 POSED, RENDERED, PER_PRODUCT = 3e-3, 4.5e-2, 1.5e-11
-
-OTHER_SIDE = tuple(
-    LSP_14.joint_names.index(
-        name.replace("left", "right") if name.startswith("left") else name.replace("right", "left")
-    )
-    for name in LSP_14.joint_names
-)
 
 
 @dataclass(frozen=True)
@@ -176,16 +170,18 @@ class DSRMethod(BodyMethod):
     def _semantic(self, vertices: Tensor, translation: Tensor, batch: Batch) -> Terms:
         if self.semantics.none:
             return Terms(vertices.new_zeros(()), vertices.new_zeros(()))
+        targets = targets_of(batch)
         intrinsics = crop_intrinsics(self.crop_px, self.focal).to(vertices)
-        return semantic_terms(
+        rendered = render_channels(
             self.body,
             vertices + translation[:, None],
             translation[:, 2],
             intrinsics.expand(len(vertices), -1, -1),
-            targets_of(batch),
+            targets,
             self.prior.to(vertices),
             self.semantics,
         )
+        return semantic_terms(rendered, targets, self.semantics)
 
     def _augmented(self, batch: Batch) -> dict[str, Tensor]:
         """Each picture as it is or in a mirror, by chance, with colours brighter or darker."""
@@ -193,8 +189,8 @@ class DSRMethod(BodyMethod):
         mirrored = torch.rand(len(pictures), device=pictures.device) < 0.5
         other = {
             "picture": pictures.flip(-1),
-            "keypoints": mirrored_points(batch["keypoints"], OTHER_SIDE),
-            "joints": mirrored_points(batch["joints"], OTHER_SIDE),
+            "keypoints": mirror_points(batch["keypoints"], LSP_14),
+            "joints": mirror_points(batch["joints"], LSP_14),
             "rotations": mirrored_rotations(batch["rotations"]),
         }
         if not self.semantics.none:

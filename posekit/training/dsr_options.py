@@ -122,6 +122,18 @@ def semantic_targets(images: BodyImages, semantics: Semantics, keypoints: Tensor
     return prepare(torch.from_numpy(maps), seen)
 
 
+class Rendered(NamedTuple):
+    """Bodies as the semantic losses see them.
+
+    Attributes:
+        channels: (B, 9, S, S) probability of the minimally clothed labels, then of eight classes.
+        silhouette: (B, S, S).
+    """
+
+    channels: Tensor
+    silhouette: Tensor
+
+
 class Terms(NamedTuple):
     """Semantic terms, means over a batch: DSR-MC (or the silhouette's), DSR-C."""
 
@@ -129,7 +141,7 @@ class Terms(NamedTuple):
     clothed: Tensor
 
 
-def semantic_terms(
+def render_channels(
     body: BodyModel,
     vertices: Tensor,
     depth: Tensor,
@@ -137,8 +149,8 @@ def semantic_terms(
     targets: Targets,
     prior: Tensor,
     semantics: Semantics,
-) -> Terms:
-    """Both terms of bodies before their cameras; 0 where a row has not the term.
+) -> Rendered:
+    """Bodies before their cameras, rendered as the labels of their pictures ask for.
 
     Args:
         body: whose faces are rendered.
@@ -150,7 +162,6 @@ def semantic_terms(
         semantics: the row's.
     """
     size, how = targets.merged.shape[-1], RENDERINGS[semantics.rendering]
-    near, far = depth - HALF_DEPTH, depth + HALF_DEPTH
     rendered = soft(
         vertices,
         body.faces,
@@ -159,25 +170,27 @@ def semantic_terms(
         face_textures(prior, targets.valid),
         sigma_px=how.sigma_px(size),
         gamma=how.gamma,
-        near=near if how.near is None else how.near,
-        far=far if how.far is None else how.far,
+        near=depth - HALF_DEPTH if how.near is None else how.near,
+        far=depth + HALF_DEPTH if how.far is None else how.far,
     )
-    channels = how.channels(rendered.image, rendered.silhouette)
-    nothing = vertices.new_zeros(())
-    minimal = clothed = nothing
+    return Rendered(how.channels(rendered.image, rendered.silhouette), rendered.silhouette)
+
+
+def semantic_terms(rendered: Rendered, targets: Targets, semantics: Semantics) -> Terms:
+    """Both terms of rendered bodies; 0 where a row has not the term."""
+    minimal = clothed = rendered.silhouette.new_zeros(())
     if semantics.minimal != "none":
-        minimal = batch_mean(
-            _minimal(semantics, rendered.silhouette, channels, targets), targets.valid
-        )
+        minimal = batch_mean(_minimal(semantics, rendered, targets), targets.valid)
     if semantics.clothed:
-        losses = clothed_loss(channels[:, 1:], targets.merged, targets.class_weights)
+        classes = rendered.channels[:, 1:]
+        losses = clothed_loss(classes, targets.merged, targets.class_weights)
         clothed = batch_mean(losses, targets.valid)
     return Terms(minimal, clothed)
 
 
-def _minimal(
-    semantics: Semantics, silhouette: Tensor, channels: Tensor, targets: Targets
-) -> Tensor:
+def _minimal(semantics: Semantics, rendered: Rendered, targets: Targets) -> Tensor:
     if semantics.minimal == "silhouette":
-        return row_iou_loss(silhouette, (targets.merged > 0).to(silhouette))
-    return minimal_loss(semantics.minimal, channels[:, 0], targets.minimal_mask, targets.distance)
+        person = (targets.merged > 0).to(rendered.silhouette)
+        return row_iou_loss(rendered.silhouette, person)
+    bare = rendered.channels[:, 0]
+    return minimal_loss(semantics.minimal, bare, targets.minimal_mask, targets.distance)

@@ -33,12 +33,35 @@ def gain_kept(study: Study, *, plain: str, told: str, alone: str) -> str:
     return f"Here the error changes by {gains}: {100 * share:.0f} % of the gain is kept ({basis})."
 
 
+def shape_gain(study: Study, *, alone: str, silhouette: str, semantics: str) -> str:
+    """What keypoints alone, a silhouette and clothing labels make of the shape of bodies.
+
+    Args:
+        study: see ``gain_kept``.
+        alone, silhouette, semantics: ``table/row`` of each.
+
+    Returns:
+        a sentence, "" while one of the rows is missing.
+    """
+    found = _mean_errors(study, (alone, silhouette, semantics), "rest_pve")
+    if found is None:
+        return ""
+    basis, (keypoints, whole, labels) = found
+    return (
+        f"Of bodies fitted to single pictures the shape errs by {keypoints:.1f} mm with keypoints "
+        f"alone, by {whole:.1f} mm with the silhouette and by {labels:.1f} mm with both semantic "
+        f"terms ({basis})."
+    )
+
+
 def _gain(before: float, after: float) -> str:
     return f"{signed(after - before)} mm ({signed(100 * (after / before - 1))} %)"
 
 
-def _mean_errors(study: Study, paths: Sequence[str]) -> tuple[str, list[float]] | None:
-    """Where errors come from, and the MPJPE of each row in millimetres."""
+def _mean_errors(
+    study: Study, paths: Sequence[str], metric: str = "mpjpe"
+) -> tuple[str, list[float]] | None:
+    """Where errors come from, and that of each row in a metric, in millimetres."""
     sources = []
     if study.profile.measures:
         own = {path: study.measured.evidence(study.paper.row(path)) for path in paths}
@@ -50,7 +73,7 @@ def _mean_errors(study: Study, paths: Sequence[str]) -> tuple[str, list[float]] 
         sources.insert(place, (study.reference.basis(stale=study.reference_stale), kept))
     for basis, rows in sources:
         if all(_has_learned(rows, path) for path in paths):
-            return basis, [rows[path].mean("mpjpe") for path in paths]
+            return basis, [rows[path].mean(metric) for path in paths]
     return None
 
 

@@ -48,10 +48,10 @@ def motion_browser(clips: Mapping[str, Motion], skeleton: Skeleton) -> ipywidget
             return motion_viewer(prediction, target, skeleton, title=clip.value, azimuth=turn.value)
         return error_per_joint({clip.value: mean_errors(prediction, target, skeleton)}, skeleton)
 
-    return _controlled((clip, content, turn), drawn)
+    return controlled((clip, content, turn), drawn)
 
 
-def _controlled(
+def controlled(
     controls: Sequence[ipywidgets.Widget],
     drawn: Callable[[], go.Figure],
     *between: ipywidgets.Widget,
@@ -133,7 +133,7 @@ def trade_off_explorer(points: Sequence[TradeOff]) -> ipywidgets.VBox:
             said.value = point.compared(host)
         return trade_off(points, cost=axis.value, chosen=point, controls=False)
 
-    return _controlled((steps, kept, axis), drawn, said)
+    return controlled((steps, kept, axis), drawn, said)
 
 
 def explore_trade_off(points: Sequence[TradeOff], *, alt: str) -> None:

@@ -14,8 +14,9 @@ The recipe holds fields of ``posekit.training.Recipe``, with
 
 - ``start_epochs``: epochs of the first part; at a scaled profile it takes half of the steps.
 - ``clip``: largest norm of a gradient; none by default.
-- ``steps``: of a method that fits bodies one by one, at the published scale;
-  ``steps_divisor``: its share of a scaled profile's steps, which are meant for networks.
+- ``steps``: of a method that fits bodies one by one, at the published scale; ``steps_divisor``: its
+  share of a scaled profile's steps, which are meant for networks; ``start_factor``: how many steps
+  its first part has for each of the second; ``start_rate``: the learning rate of the first.
 """
 
 from __future__ import annotations
@@ -48,11 +49,11 @@ from posekit.workbook.tasks.image_to_body_runs import build_network, evaluate_bo
 
 SETTINGS = ("strata", "start")
 RECIPE = {field.name for field in fields(Recipe)} | {
-    *("start_epochs", "clip", "steps", "steps_divisor"),
+    *("start_epochs", "clip", "steps", "steps_divisor", "start_factor", "start_rate"),
 }
 
 CROP_PX, LARGE_CROP_PX, PUBLISHED_CROP_PX = 64, 128, 256
-SLIGHT_SCALING = 4  # a width divided by no more than this asks for larger crops
+SLIGHT_SCALING = 2  # a width divided by no more than this asks for larger crops
 
 # Pictures whose bodies are fitted one by one, by the size of the data.
 FITTED = {"smoke": 6, "quick": 24, "standard": 96, "full": 288}
@@ -247,11 +248,18 @@ def _fitting(
     """All pictures in every step, and the row's own optimizer at every scale."""
     steps = run.recipe["steps"]
     if profile.steps is not None:
-        steps = max(2, profile.steps // run.recipe["steps_divisor"])
-    part = steps // 2 if in_two_parts else steps
-    pictures = FITTED[profile.size]
-    recipe = {**published, "epochs": part, "max_steps": part, "batch_size": pictures}
-    return (recipe if in_two_parts else None), recipe
+        steps = max(1, profile.steps // run.recipe["steps_divisor"])
+    second = {
+        **published,
+        **{"epochs": steps, "max_steps": steps, "batch_size": FITTED[profile.size]},
+    }
+    if not in_two_parts:
+        return None, second
+    before = steps * run.recipe["start_factor"]
+    return {
+        **second,
+        **{"epochs": before, "max_steps": before, "learning_rate": run.recipe["start_rate"]},
+    }, second
 
 
 def _steps(recipe: Mapping[str, Any]) -> int:
