@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from posekit.checkpoints import from_reference
 from posekit.errors import InvalidData, InvalidParameter
 from posekit.models.hrnet import STRIDE
 from posekit.models.perspective_heads import mirror_intrinsics, mirror_prediction
@@ -161,3 +162,9 @@ def test_shapes_that_do_not_fit_are_told_in_one_line():
 def test_options_that_no_network_has(options, told):
     with pytest.raises(InvalidParameter, match=told):
         PersPoseConfig(**options)
+
+
+def test_a_release_of_other_joints_is_refused():
+    config = {"hrnet_width": 8, "modules_per_stage": [1, 1, 1], "blocks": 1, "image_px": SIDE}
+    with pytest.raises(InvalidParameter, match="joints is 24; PersPose predicts 25 joints"):
+        from_reference("perspose", {**config, "joints": 24}, {})
