@@ -18,7 +18,7 @@ SMOOTHING = 1e-3
 """Probability that is spread evenly over all labels, so that none is impossible."""
 
 
-def semantic_prior(wardrobe: Wardrobe, rng: np.random.Generator, outfits: int = 2000) -> Tensor:
+def semantic_prior(wardrobe: Wardrobe, rng: np.random.Generator, outfits: int = 1000) -> Tensor:
     """(F, 20) float32, P(label | face); rows sum to 1.
 
     Args:

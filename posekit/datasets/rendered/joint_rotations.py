@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from posekit.geometry.rotations import axis_angle_to_matrix, matrix_to_axis_angle
-from posekit.geometry.skeletons import HUMAN36M_17
+from posekit.geometry.skeletons import HUMAN36M_17, SMPL_24
 
 # A limb of the body (SMPL's 24 joints), and the same of Human3.6M's 17.
 _LIMBS = (
@@ -27,8 +27,6 @@ _COLLAR_SHARE = 0.3
 
 _STRAIGHT = 0.2
 """Sine of the bend at which a limb's plane counts as much as the turn of least twist."""
-
-PARENTS = (-1, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 9, 9, 12, 13, 14, 16, 17, 18, 19, 20, 21)
 
 
 def joint_rotations(joints: Tensor, rest: Tensor) -> Tensor:
@@ -71,7 +69,7 @@ def joint_rotations(joints: Tensor, rest: Tensor) -> Tensor:
 
 def relative(turned: Tensor) -> Tensor:
     """(..., 24, 3, 3) rotations against the world, each as one against its parent."""
-    parents = turned[..., PARENTS[1:], :, :]
+    parents = turned[..., SMPL_24.parents[1:], :, :]
     inner = parents.transpose(-1, -2) @ turned[..., 1:, :, :]
     return torch.cat([turned[..., :1, :, :], inner], dim=-3)
 
