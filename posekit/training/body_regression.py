@@ -59,11 +59,13 @@ class BodyMethod(ABC):
 
     Attributes:
         terms: names of what ``losses`` gives, in order; the last is "total".
+        published_px: side of the crops of the paper's network, by which its cost is counted.
         fits: whether the "network" is the bodies of the scored pictures themselves, found one by
             one without any training split.
     """
 
     terms: ClassVar[tuple[str, ...]]
+    published_px: ClassVar[int] = 256
     fits: ClassVar[bool] = False
 
     def __init__(self, options: Mapping[str, Any], body: BodyModel, crop_px: int) -> None:

@@ -49,9 +49,9 @@ class Fit:
             rest pose by; it settles what joints leave open, turns of limbs about themselves.
     """
 
-    noise_px: float = 0.5
-    noise_m: float = 0.02
-    shape_prior: float = 1e-3
+    noise_px: float = 0.25
+    noise_m: float = 0.01
+    shape_prior: float = 3e-4
     pose_prior: float = 1e-3
 
 

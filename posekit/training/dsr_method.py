@@ -46,7 +46,6 @@ from posekit.training.dsr_options import (
     split_options,
 )
 
-PUBLISHED_PX = 224
 GAIN = 0.4  # of each colour: 0.6 to 1.4
 NARROWEST_HEAD = 128
 # Seconds on one CPU core: a body posed, and rendered with gradients (2,454 faces, 64 px); and per
@@ -76,6 +75,7 @@ class DSRMethod(BodyMethod):
     """The network; see the module."""
 
     terms = ("keypoints", "joints", "pose", "betas", "camera", "minimal", "clothed", "total")
+    published_px = 224
 
     def __init__(self, options: Mapping[str, Any], body: BodyModel, crop_px: int) -> None:
         super().__init__(options, body, crop_px)
@@ -83,7 +83,7 @@ class DSRMethod(BodyMethod):
         self.network_options = Network(**rest)
         self.prior = torch.empty(0)
         # The published camera at another size of the crop: the same field of view.
-        self.focal = FOCAL_PX * crop_px / PUBLISHED_PX
+        self.focal = FOCAL_PX * crop_px / self.published_px
 
     @classmethod
     def scaled(cls, options: Mapping[str, Any], scale: Scale) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping
 
 import ipywidgets
@@ -50,8 +49,7 @@ def watched_fit(study: Study, row: str, images: BodyImages, *, steps: int) -> Wa
 
 
 def _method(config: Configuration, images: BodyImages) -> BodyMethod:
-    body = copy.deepcopy(open_body())
-    return method(config["model"])(config["options"], body, images.crop_px)
+    return method(config["model"])(config["options"], open_body(), images.crop_px)
 
 
 def _walk(

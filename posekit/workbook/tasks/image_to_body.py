@@ -192,7 +192,7 @@ class ImageToBody(Task):
         options = chosen.scaled(_settings(run)[2], Profile("paper", "full", 1, True, "all").scale)
         place = torch.device("meta")
         with place:
-            made = chosen(options, open_body(), PUBLISHED_CROP_PX)
+            made = chosen(options, open_body(), chosen.published_px)
             network = made.build(1)
         return measure_pass(network, *made.example(place))
 

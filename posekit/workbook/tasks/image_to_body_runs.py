@@ -6,7 +6,6 @@ becomes a configuration stands in ``image_to_body``.
 
 from __future__ import annotations
 
-import copy
 import hashlib
 import json
 import time
@@ -50,8 +49,7 @@ AT_ONCE = 64  # pictures whose bodies are compared at once
 
 def method_of(config: Mapping[str, Any]) -> BodyMethod:
     """The method of a run with its options, and a body of its own to move to a device."""
-    body = copy.deepcopy(open_body())
-    return method(config["model"])(config["options"], body, config["crop_px"])
+    return method(config["model"])(config["options"], open_body(), config["crop_px"])
 
 
 def training_pictures(config: Mapping[str, Any], data: Path) -> BodyImages:
@@ -189,7 +187,7 @@ def evaluate_bodies(
         f"{images.crop_px} px, rendered",
         "Motion": config["dataset"],
         "Joints": "14, pelvis on pelvis (MPJPE); after Procrustes (PA-MPJPE)",
-        "Body": f"{chosen.body.name}, naked; clothes are in the pictures alone",
+        "Body": f"{chosen.body.name} body, naked; clothes are in the pictures alone",
         "Test pictures": "fitted to, by labels and keypoints" if chosen.fits else "seen once",
     }
     return Scored(EVIDENCE, card, {"prediction": scores})
