@@ -47,7 +47,7 @@ _ENDS = {
         **{"0 to 10°": (0, 10), "10 to 20°": (10, 20)},
         **{"20 to 30°": (20, 30), "30 to 45°": (30, 45)},
     },
-    "field_of_view": {"below 20°": (0, 20), "20 to 35°": (20, 35), "above 35°": (35, 120)},
+    "field_of_view": {"below 24°": (0, 24), "24 to 35°": (24, 35), "above 35°": (35, 120)},
     "looseness": {"0 to 1 cm": (0, 1), "1 to 3 cm": (1, 3), "3 to 6 cm": (3, 6)},
 }
 _UNITS = {"off_axis": math.pi / 180, "field_of_view": math.pi / 180, "looseness": 0.01}
