@@ -28,7 +28,7 @@ SHARED = {
     "tables": slice(7),
     "verdicts-about": slice(16),
     "data-status": slice(None),
-    "protocol": slice(5),
+    "protocol": slice(3),
     "checkpoint-about": slice(1, 4),
     "runs": slice(6),
     "effects-about": slice(4),

@@ -162,6 +162,9 @@ def render_channels(
         semantics: the row's.
     """
     size, how = targets.merged.shape[-1], RENDERINGS[semantics.rendering]
+    if vertices.requires_grad:
+        # Losses that are not finite count as 0; so do gradients, which would outlive them.
+        vertices.register_hook(lambda gradient: gradient.nan_to_num(0.0, 0.0, 0.0))
     rendered = soft(
         vertices,
         body.faces,

@@ -123,6 +123,8 @@ def evidence_note(evidence: str) -> str:
         "synthetic": "synthetic motion: compare differences between rows, never absolute figures",
         "motion capture": "real motion capture, 2D detections imitated: compare differences "
         "between rows, not absolute figures",
+        "rendered": "pictures rendered of an open body model: compare differences between rows, "
+        "never absolute figures",
         "licensed": "the data set of the published figures",
         "STAND-IN": "STAND-IN: made-up files in the layout of the real data set; these figures "
         "say nothing about the real one",
