@@ -8,7 +8,8 @@ import pytest
 from imports import PACKAGE, circle, floors, graph, modules, rooms
 
 TESTS = Path(__file__).parent
-MOST_ENTRIES, MOST_FLOORS = 14, 12
+# 15 since methods on pictures came: bodies stand between geometry and what is drawn or measured.
+MOST_ENTRIES, MOST_FLOORS = 15, 12
 
 
 def test_the_library_never_imports_the_workbook() -> None:

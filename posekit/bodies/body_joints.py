@@ -66,9 +66,18 @@ _SPIN_49 = (
 
 
 def human36m_17(body: BodyModel, posed: Posed) -> Tensor:
-    """(B, 17, 3) joints of ``HUMAN36M_17`` in the unit and frame of the posed bodies."""
+    """(B, 17, 3) joints of ``HUMAN36M_17`` in the unit and frame of the posed bodies.
+
+    Raises:
+        InvalidParameter: SMPL's mesh without Human3.6M's regressor.
+    """
     if body.human36m_regressor is not None:
         return _regressed(body.human36m_regressor, posed.vertices)
+    if len(body.v_template) == SMPL_VERTICES:
+        raise InvalidParameter(
+            f"the body {body.name} has no joints of Human3.6M; put J_regressor_h36m.npy beside "
+            "the model's file."
+        )
     joints = [posed.joints[:, of].mean(1) for of in _JOINTS]
     joints.insert(_HEAD_TOP, posed.vertices[:, _top_of_head(body)])
     return torch.stack(joints, dim=1)

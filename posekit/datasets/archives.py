@@ -126,6 +126,21 @@ class _Unpickler(RestrictedUnpickler):
     stateless = "is no array"
 
 
+class ArrayUnpickler(_Unpickler):
+    """Base of the unpicklers of formats that hold arrays and a few types more.
+
+    What ``load`` gives still holds stand-ins in place of arrays; ``whole`` turns them into arrays.
+    """
+
+    def whole(self, node: Any) -> Any:
+        """A part of what was read, with its arrays.
+
+        Raises:
+            UnpicklingError: it holds anything but containers, text, numbers and arrays.
+        """
+        return _resolve(node, {}, self.budget)
+
+
 def restricted_load(
     stream: BinaryIO, name: str, *, encoding: str = "ASCII", budget: Budget | None = None
 ) -> Any:
