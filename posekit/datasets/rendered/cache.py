@@ -36,26 +36,30 @@ def kept_or_made(folder: Path, pictures: int, make: Callable[[int], Arrays], lab
     Raises:
         StorageError: the folder cannot be written.
     """
-    starts = range(0, pictures, CHUNK)
-    found = {start: _read(_file(folder, start), min(CHUNK, pictures - start)) for start in starts}
-    missing = [start for start in starts if found[start] is None]
-    if missing:
-        due = [range(start, min(start + CHUNK, pictures)) for start in missing]
-        total = sum(map(len, due))
-        with Progress(label, pictures, done=pictures - total) as progress:
-            for numbers in due:
-                made = []
-                for number in numbers:
-                    made.append(make(number))
-                    progress.advance()
-                found[numbers.start] = _write(_file(folder, numbers.start), made)
-    return {
-        name: np.concatenate([found[start][name] for start in starts]) for name in per_picture()
-    }
+    every: Arrays = {}
+    with Progress(label, pictures) as progress:
+        for start in range(0, pictures, CHUNK):
+            numbers = range(start, min(start + CHUNK, pictures))
+            arrays = _chunk(folder / f"pictures-{start:05d}.npz", numbers, make, progress)
+            for name, values in arrays.items():
+                if name not in every:
+                    every[name] = np.empty((pictures, *values.shape[1:]), values.dtype)
+                every[name][numbers.start : numbers.stop] = values
+    return every
 
 
-def _file(folder: Path, start: int) -> Path:
-    return folder / f"pictures-{start:05d}.npz"
+def _chunk(path: Path, numbers: range, make: Callable[[int], Arrays], progress: Progress) -> Arrays:
+    """The arrays of some pictures, from their file or made and written there."""
+    arrays = _read(path, len(numbers))
+    if arrays is not None:
+        for _ in numbers:
+            progress.advance()
+        return arrays
+    made = []
+    for number in numbers:
+        made.append(make(number))
+        progress.advance()
+    return _write(path, made)
 
 
 def _write(path: Path, made: list[Arrays]) -> Arrays:

@@ -15,8 +15,10 @@ from posekit.datasets.rendered.cameras import project
 from posekit.datasets.rendered.poses import pose_sampler
 from posekit.datasets.rendered.scenes import (
     MOST_BETA,
+    PERSONS,
     Conditions,
     Scene,
+    betas_of,
     chance,
     cut_of,
     draw_scene,
@@ -52,6 +54,15 @@ def test_a_person_has_one_body_and_the_splits_have_others() -> None:
             assert torch.equal(known, seen.betas)
     bodies = torch.stack(list(by_person.values()))
     assert len(torch.unique(bodies, dim=0)) == len(by_person)
+
+
+def test_statures_are_those_of_adults() -> None:
+    betas = torch.stack([betas_of("train", number) for number in range(PERSONS["train"])])
+    heights = WARDROBE.body.rest(betas).vertices[..., 1]
+    stature = heights.amax(1) - heights.amin(1)
+    assert 0.08 < stature.std() < 0.12
+    assert 1.5 < stature.min() < stature.max() < 2.15
+    assert (betas.std(0)[1:] - 1).abs().max() < 0.15
 
 
 def test_conditions_are_met() -> None:
