@@ -46,7 +46,8 @@ def load_dataset(
             "synthetic_outdoor_rig", "synthetic_other_bodies" and "synthetic_other_both" (at a known
             distance from it), "cmu" (CMU motion capture), "h36m" (Human3.6M), "h36m_s1" (trained on
             S1 alone), "h36m_motionbert" (Human3.6M in MotionBERT's file), "mpi_inf_3dhp",
-            "mpi_inf_3dhp_annot3" (at metric scale), "humaneva" or "poseaug_3dhp".
+            "mpi_inf_3dhp_annot3" (at metric scale), "humaneva", "poseaug_3dhp", "pw3d" (3DPW) or
+            "h36m_pw3d" (Human3.6M to 3DPW).
         split: "train" or "test"; their subjects are disjoint, HumanEva-I's recordings are.
         root: data folder; by default ``POSEKIT_DATA``, else ``./data``.
         keypoints: 2D input, "gt" (the truth projected), "cpn" (detections, for generated and CMU

@@ -124,7 +124,9 @@ def write_archive(path: Path, members: Mapping[str, Any], note: str) -> None:
                 pickle.dump(held, file, protocol=PROTOCOL)
 
 
-def write_pickle(path: Path, content: Mapping[str, Any], note: str) -> None:
+def write_pickle(
+    path: Path, content: Mapping[str, Any], note: str, protocol: int = PROTOCOL
+) -> None:
     """A bare pickle, as MotionBERT's file is one; the mark comes first, where it is looked for."""
     with atomic_path(path) as temporary, temporary.open("wb") as file:
-        pickle.dump({STANDIN_MEMBER: note, **content}, file, protocol=PROTOCOL)
+        pickle.dump({STANDIN_MEMBER: note, **content}, file, protocol=protocol)
