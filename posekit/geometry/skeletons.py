@@ -262,7 +262,6 @@ SKELETONS: dict[str, Skeleton] = {
         HUMAN36M_17,
         HUMAN36M_32,
         HUMAN36M_16,
-        COMMON_14,
         MPI_INF_3DHP_17,
         HUMANEVA_15,
         LSP_14,
