@@ -39,6 +39,7 @@ SHAPES: dict[str, tuple[int, ...]] = {
     "f": (FACES, 3),
 }
 KEYS = (*SHAPES, "shapedirs")
+WHOLE = ("f", "kintree_table")  # the others have fractions
 HUMAN36M_FILES = ("J_regressor_h36m.npy", "J_regressor_h36m_correct.npy")
 EXTRA_FILE, EXTRA_JOINTS = "J_regressor_extra.npy", 9
 OTHER_MODELS = {10_475: "SMPL-X", 778: "MANO", 5_023: "FLAME", 3_889: "SMAL"}  # by vertices
@@ -204,14 +205,13 @@ def _all_in(indices: np.ndarray, end: int) -> bool:
 def _checked(array: Any, name: str, path: Path) -> np.ndarray:
     """An array of the shape and kind that SMPL has, numbers with a fraction in float64."""
     due, found = SHAPES[name], getattr(array, "shape", None)
-    kinds = "iu" if name in ("f", "kintree_table") else "f"
+    kinds, numbers = ("iu", "whole") if name in WHOLE else ("f", "floating-point")
     if name == "v_template" and found and found[0] in OTHER_MODELS:
         raise InvalidData(f"{shown(path)}: a body of {OTHER_MODELS[found[0]]}, not SMPL; {GET}.")
     if found != due or array.dtype.kind not in kinds:
-        what = f"{array.dtype} {found}" if found is not None else shown(type(array).__name__)
+        what = shown(type(array).__name__) if found is None else f"{array.dtype} {found}"
         raise InvalidData(
-            f"{shown(path)}: {name} is {what}; expected {'whole' if kinds == 'iu' else 'floating'}"
-            f"{'' if kinds == 'iu' else '-point'} numbers {due}, SMPL's: {GET}."
+            f"{shown(path)}: {name} is {what}; expected {numbers} numbers {due}, SMPL's: {GET}."
         )
     return array if kinds == "iu" else _finite(array, name, path)
 
