@@ -38,10 +38,11 @@ TEST_SEQUENCES = (
 )
 
 _PER_PERSON = ("poses", "trans", "betas", "genders", "jointPositions", "campose_valid")
-_MEMBERS = ("sequence", *_PER_PERSON, "cam_poses", "cam_intrinsics")
+MEMBERS = ("sequence", *_PER_PERSON, "cam_poses", "cam_intrinsics")
 _MOST_PERSONS = 2
 _OFF_CENTRE = 0.1  # share of a side by which the principal point may lie off the middle
 _LARGEST_BETA = 20.0
+_SHORTEST_FOCAL = 10.0  # pixels; in other units it is about 1
 _FARTHEST = 1000.0  # metres from the world's origin
 
 
@@ -118,8 +119,8 @@ def read_sequence(path: Path) -> PW3DSequence:
         InvalidData: it cannot be read, or does not hold what it should; one line.
     """
     held = load_pickle(path, encoding="latin1")
-    if not isinstance(held, dict) or not set(_MEMBERS) <= set(held):
-        missing = [name for name in _MEMBERS if not isinstance(held, dict) or name not in held]
+    if not isinstance(held, dict) or not set(MEMBERS) <= set(held):
+        missing = [name for name in MEMBERS if not isinstance(held, dict) or name not in held]
         raise InvalidData(
             f"{path}: no {', '.join(missing)}; is it a sequence file of 3DPW (sequenceFiles.zip)?"
         )
@@ -221,7 +222,8 @@ def _extrinsics(held: Any, where: str) -> tuple[Tensor, Tensor]:
 def _intrinsics(held: Any, where: str) -> tuple[Tensor, tuple[int, int]]:
     matrix = _numbers(held, (3, 3), where)
     last_row = matrix[2].tolist() == [0.0, 0.0, 1.0]
-    if not (last_row and float(matrix[0, 0]) > 1 and float(matrix[1, 1]) > 1):
+    focal = min(float(matrix[0, 0]), float(matrix[1, 1]))
+    if not last_row or focal < _SHORTEST_FOCAL:
         raise InvalidData(f"{where} is no matrix of a camera in pixels; get the file again.")
     centre = matrix[:2, 2]
     for size in SIZES:

@@ -30,10 +30,9 @@ SCORED_24 = {
     "h36m": tuple(range(14)),
     "mpi_inf_3dhp": (*range(13), 18, 14, 16, 17),
 }
-EVERY = {"h36m": 20}  # pictures of Human3.6M that PersPose tests on: one in so many
+HUMAN36M_EVERY = 20  # frames of Human3.6M: PersPose is tested on one in so many
 # Human3.6M's pictures are named by subject, action, camera and frame.
-HUMAN36M_PICTURE = re.compile(r"S(\d+)_([A-Za-z0-9 ]+)\.(\d{8})_(\d{6})\.jpg")
-FRONTAL_CAMERA = "60457274"  # of Human3.6M's second protocol
+HUMAN36M_PICTURE = re.compile(r"S(\d+)_([A-Za-z0-9 _]+)\.(\d{8})_(\d{6})\.jpg")
 
 _LARGEST_BETA = 20.0
 _LARGEST_SCALE = 100.0
@@ -173,19 +172,16 @@ def read_spin_archive(path: Path) -> SpinArchive:
     )
 
 
-def human36m_rows(archive: SpinArchive, *, frontal: bool = False, every: int = 1) -> Tensor:
-    """Rows of a list of Human3.6M's pictures that a protocol scores, (K,) long.
+def human36m_every_20th(archive: SpinArchive) -> Tensor:
+    """Rows of Human3.6M's pictures that PersPose is tested on, (K,) long.
 
-    Args:
-        archive: whose pictures are named such as "S9_Directions 1.60457274_000021.jpg".
-        frontal: the second protocol: the frontal camera alone; the first has all four.
-        every: of the pictures of each subject, action and camera, in the order of their frames,
-            one in so many; ``EVERY`` names PersPose's, counted in frames of the recording.
+    One frame in ``HUMAN36M_EVERY`` of each take and camera from its first on, without S11's
+    Directions. PersPose leaves out four broken takes more, which its page does not name.
 
     Raises:
-        InvalidData: a picture of another name, or no row is left.
+        InvalidData: a picture that is not named as Human3.6M's, or no row is left.
     """
-    groups: dict[tuple[str, ...], list[tuple[int, int]]] = {}
+    takes: dict[tuple[str, ...], list[tuple[int, int]]] = {}
     for row, name in enumerate(archive.pictures):
         match = HUMAN36M_PICTURE.fullmatch(PurePosixPath(name).name)
         if match is None:
@@ -193,19 +189,17 @@ def human36m_rows(archive: SpinArchive, *, frontal: bool = False, every: int = 1
                 f"picture {shown(name)!r} is not named as Human3.6M's (S9_Directions "
                 "1.60457274_000021.jpg); is it a list of another data set?"
             )
-        if not frontal or match[3] == FRONTAL_CAMERA:
-            groups.setdefault(match.groups()[:3], []).append((int(match[4]), row))
+        subject, action, camera, frame = match.groups()
+        if (subject, action.rstrip(" _0123456789")) != ("11", "Directions"):
+            takes.setdefault((subject, action, camera), []).append((int(frame), row))
     chosen = [
         row
-        for members in groups.values()
-        for frame, row in sorted(members)
-        if (frame - min(members)[0]) % every == 0
+        for first, frames in ((min(frames)[0], frames) for frames in takes.values())
+        for frame, row in frames
+        if (frame - first) % HUMAN36M_EVERY == 0
     ]
     if not chosen:
-        raise InvalidData(
-            f"no picture of the frontal camera {FRONTAL_CAMERA} is in the list; take the one of "
-            "protocol 1 or 2 from SPIN's dataset_extras."
-        )
+        raise InvalidData("the list holds S11's Directions alone; take all of S9 and S11.")
     return torch.tensor(sorted(chosen))
 
 

@@ -26,6 +26,8 @@ from posekit.datasets.archives import load_archive, load_pickle
 from posekit.datasets.asf_amc import read_take
 from posekit.datasets.cmu import read_index
 from posekit.datasets.locate import is_standin
+from posekit.datasets.pw3d_sequences import MEMBERS
+from posekit.datasets.spin_archives import read_spin_archive
 from posekit.errors import PosekitError
 
 MOST_BYTES = 1 << 20
@@ -229,6 +231,7 @@ def write_sequences(folder: Path, name: str, body: bytes) -> None:
     root = folder / f"{name}.data"
     (root / "mpi_inf_3dhp").mkdir(parents=True)
     (root / "h36m_motionbert").mkdir()
+    (root / "pw3d" / "sequenceFiles" / "train").mkdir(parents=True)
     hard = body[body.index(b"a") + 1 : -1]  # without the dictionary around it
     sequence = b"}" + text(b"S1 Seq1") + b"](}" + hard + b"es"
     member = npy(header("|O", "()")) + START + sequence + END
@@ -244,6 +247,12 @@ def write_sequences(folder: Path, name: str, body: bytes) -> None:
     split = b"}(" + b"".join(text(field) + hard for field in fields) + b"u"
     content = START + b"}" + text(b"train") + split + b"s" + END
     (root / "h36m_motionbert" / "h36m_sh_conf_cam_source_final.pkl").write_bytes(content)
+    persons = b"".join(text(field.encode()) + b"](" + hard + b"e" for field in MEMBERS[1:])
+    content = START + b"}(" + text(b"sequence") + text(b"a") + persons + b"u" + END
+    (root / "pw3d" / "sequenceFiles" / "train" / "a.pkl").write_bytes(content)
+    member = npy(header("|O", "()")) + START + hard + END
+    names = ("imgname", "center", "scale", "pose", "shape", "S")
+    (root / "list.npz").write_bytes(packed({f"{name}.npy": member for name in names}))
 
 
 READERS: dict[str, Callable[[Path], Any]] = {
@@ -252,10 +261,13 @@ READERS: dict[str, Callable[[Path], Any]] = {
     ".mat": lambda path: annot_data.read(path, "annot3"),
     ".json": read_index,
     ".amc": lambda path: read_take(path, path.with_suffix(".asf")),
-    ".data": lambda root: [
-        _tried(load_dataset, name, "train", root=root)
-        for name in ("mpi_inf_3dhp", "h36m_motionbert")
-    ],
+    ".data": lambda root: (
+        [
+            _tried(load_dataset, name, "train", root=root)
+            for name in ("mpi_inf_3dhp", "h36m_motionbert", "pw3d")
+        ]
+        + [_tried(read_spin_archive, root / "list.npz")]
+    ),
 }
 
 
