@@ -124,9 +124,10 @@ def read_sequence(path: Path) -> PW3DSequence:
         raise InvalidData(
             f"{path}: no {', '.join(missing)}; is it a sequence file of 3DPW (sequenceFiles.zip)?"
         )
-    if held["sequence"] != path.stem:
+    if _text(held["sequence"]) != path.stem:
         raise InvalidData(
-            f"{path}: holds the sequence {shown(held['sequence'])!r}; give files their own names."
+            f"{path}: holds the sequence {shown(_text(held['sequence']))!r}; give files their own "
+            "names."
         )
     rotation, translation = _extrinsics(held["cam_poses"], f"{path}: cam_poses")
     intrinsics, resolution = _intrinsics(held["cam_intrinsics"], f"{path}: cam_intrinsics")
@@ -170,13 +171,14 @@ def _person(held: Mapping[str, Any], frames: int, where: str) -> Person:
             raise InvalidData(
                 f"{where} {name} reach to {float(array.abs().amax()):.3g}; metres are due."
             )
-    if held["genders"] not in GENDERS:
-        raise InvalidData(f"{where} has gender {shown(held['genders'])!r}; 'm' or 'f' is due.")
+    gender = _text(held["genders"])
+    if gender not in GENDERS:
+        raise InvalidData(f"{where} has gender {shown(gender)!r}; 'm' or 'f' is due.")
     return Person(
         poses=poses.reshape(frames, -1, 3),
         translation=trans,
         betas=_betas(held["betas"], f"{where} betas"),
-        gender=GENDERS[held["genders"]],
+        gender=GENDERS[gender],
         joints=positions.reshape(frames, -1, 3),
         valid=_valid(held["campose_valid"], frames, f"{where} campose_valid"),
     )
@@ -234,6 +236,11 @@ def _intrinsics(held: Any, where: str) -> tuple[Tensor, tuple[int, int]]:
         f"{where}: the principal point ({float(centre[0]):.0f}, {float(centre[1]):.0f}) is not "
         "near the middle of 1080 x 1920 or 1920 x 1080 pixels; use the pictures' own size."
     )
+
+
+def _text(held: Any) -> str:
+    """A text, or the name of the type of whatever else it is, which is never hashed."""
+    return str(held) if isinstance(held, str) else type(held).__name__
 
 
 def _numbers(held: Any, shape: tuple[int, ...], where: str) -> Tensor:

@@ -120,6 +120,11 @@ BROKEN: dict[str, tuple[Callable[[dict[str, Any]], Any], str]] = {
     "NaN": (of("poses", first(np.nan)), "poses hold NaN"),
     "millimetres": (of("jointPositions", lambda a: a * 1e5), "metres are due"),
     "gender": (lambda held: held["genders"].__setitem__(0, "x\n"), "'m' or 'f' is due"),
+    "gender of another kind": (
+        lambda held: held["genders"].__setitem__(0, ["m"]),
+        "has gender 'list'",
+    ),
+    "name of another kind": (lambda held: held.update(sequence=[[]]), "the sequence 'list'"),
     "nine betas": (of("betas", lambda a: a[:9]), "expected (10 or more,)"),
     "large betas": (of("betas", first(1e3)), "no person has more than 20"),
     "validity": (of("campose_valid", first(2)), "must hold 0 or 1"),
