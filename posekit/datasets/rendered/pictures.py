@@ -164,13 +164,13 @@ def paint(
     where = BodyMap(surface.parts[seen.face[0][person]], *attributes[4:])
     labels = torch.zeros_like(seen.face[0])
     labels[person] = surface_labels(surface.outfit, where)
-    colours, inside = _background(look, torch.linalg.inv(finer @ cut.homography), person.shape)
+    # The background hardly changes within a pixel.
+    behind, inside = _background(look, torch.linalg.inv(cut.homography), (height, width))
+    colours = behind.repeat_interleave(SAMPLES, 0).repeat_interleave(SAMPLES, 1)
     colours[person] = _cloth(look, labels[person], attributes[:4].T)
-    colours[~inside] = 0
-    labels[~inside] = 0
     picture = F.avg_pool2d(colours.permute(2, 0, 1)[None], SAMPLES)[0].permute(1, 2, 0)
     middle = SAMPLES // 2
-    return picture, labels[middle::SAMPLES, middle::SAMPLES]
+    return picture * inside[..., None], labels[middle::SAMPLES, middle::SAMPLES] * inside
 
 
 def expose(picture: Tensor, look: Look, rng: np.random.Generator) -> NDArray[np.uint8]:
