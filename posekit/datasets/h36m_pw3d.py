@@ -1,12 +1,12 @@
-"""Transfer to 3DPW: trained on Human3.6M, tested on 3DPW, on the 14 joints that both have.
+"""Transfer to 3DPW: trained on Human3.6M, tested on 3DPW, on PoseAug's 16 joints, with true 2D.
 
-Which joints UAO and PoseDA compare has not been published; these are a reconstruction
-(``COMMON_14``). True 2D on both sides.
+3DPW's own 24 joints have no head and lie elsewhere in hips and trunk, so its test joints are
+regressed from the surface, which takes SMPL's models of both genders. Which joints UAO and PoseDA
+compare has not been published: these are a reconstruction.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,30 +15,43 @@ from torch import Tensor
 from posekit.datasets import human36m, pw3d
 from posekit.datasets.clips import Reading
 from posekit.datasets.locate import listing
+from posekit.datasets.pw3d_people import human36m_joints, read_bodies
+from posekit.datasets.pw3d_sequences import PW3DSequence
 from posekit.datasets.source import OnDisk
-from posekit.geometry.skeletons import (
-    COMMON_14,
-    human36m_17_to_common_14,
-    smpl_24_to_common_14,
-)
+from posekit.geometry.skeletons import HUMAN36M_16, human36m_17_to_16
 
 
 def load(split: str, *, root: Path, keypoints: str, size: str) -> Reading:
-    """14 joints in camera coordinates with true 2D.
+    """16 joints in camera coordinates with true 2D.
 
     Args:
         split: "train" (Human3.6M's training subjects) or "test" (3DPW's test sequences).
-        root: data folder, with folders ``h36m`` and ``pw3d``.
+        root: data folder, with folders ``h36m``, ``pw3d`` and ``smpl``.
         keypoints: "gt".
         size: as for ``load_dataset``.
     """
     if split == "train":
         read = human36m.load(split, root=root, keypoints=keypoints, size=size)
-        return _with_14_joints(read, human36m_17_to_common_14, "Training clips are Human3.6M's.")
-    read = pw3d.load(split, root=root, keypoints=keypoints, size=size)
-    return _with_14_joints(
-        read, smpl_24_to_common_14, "Scored on 14 joints that Human3.6M has too: a reconstruction."
-    )
+        clips = tuple(
+            replace(
+                clip,
+                keypoints=human36m_17_to_16(clip.keypoints),
+                pose=human36m_17_to_16(clip.pose),
+            )
+            for clip in read.clips
+        )
+        notes = (*read.notes, "Training clips are Human3.6M's, without neck/nose.")
+        return read._replace(skeleton=HUMAN36M_16, clips=clips, notes=notes)
+    bodies = read_bodies(root)
+
+    def joints_of(sequence: PW3DSequence, number: int) -> Tensor:
+        person = sequence.people[number]
+        where = f"3DPW {sequence.name}: person {number}"
+        return human36m_17_to_16(human36m_joints(person, bodies[person.gender], where))
+
+    read = pw3d.read_clips(split, root, size, HUMAN36M_16, joints_of)
+    note = "Scored on Human3.6M's joints regressed from SMPL's surface: a reconstruction."
+    return read._replace(notes=(*read.notes, note))
 
 
 def on_disk(root: Path) -> OnDisk:
@@ -53,16 +66,3 @@ def on_disk(root: Path) -> OnDisk:
         missing.insert(0, "sequenceFiles/test/*.pkl")
     missing += [f"sequenceFiles/test/{name}.pkl" for name in pw3d.absent(tests) if tests]
     return listing(folder, [*tests, *found], missing, f"{len(tests)} test sequences; 2D: gt")
-
-
-def _with_14_joints(read: Reading, convert: Callable[[Tensor], Tensor], note: str) -> Reading:
-    # Projected anew: the mean of two joints is seen elsewhere than midway between them.
-    clips = tuple(
-        replace(
-            clip,
-            keypoints=clip.camera.project(convert(clip.pose)),
-            pose=convert(clip.pose),
-        )
-        for clip in read.clips
-    )
-    return read._replace(skeleton=COMMON_14, clips=clips, notes=(*read.notes, note))

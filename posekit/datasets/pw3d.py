@@ -7,8 +7,10 @@ SMPL's own files too: ``pw3d_people`` gives what it takes.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Callable
 from pathlib import Path
+
+from torch import Tensor
 
 from posekit.datasets.bodies import check_bodies
 from posekit.datasets.clips import Clip, Reading
@@ -24,11 +26,14 @@ from posekit.datasets.pw3d_sequences import (
 from posekit.datasets.sizes import choose, shorten
 from posekit.datasets.source import OnDisk
 from posekit.errors import InvalidData
-from posekit.geometry.skeletons import COMMON_14, SMPL_24, smpl_24_to_common_14
+from posekit.geometry.skeletons import SMPL_24, Skeleton
 
 NEAREST = 0.2  # metres from the camera's plane to the nearest joint that is projected
 MOST_BEHIND = 0.5  # of a person's frames; more are no accident of a camera that walks along
 ONE_CELL = "3DPW"  # of all tables: errors are pooled over sequences and persons
+JointsOf = Callable[[PW3DSequence, int], Tensor]
+"""(sequence, number of the person) -> (frames, joints, 3) metres, in the world."""
+
 _PREPARATION = "unpack sequenceFiles.zip there"
 
 
@@ -41,6 +46,21 @@ def load(split: str, *, root: Path, keypoints: str, size: str) -> Reading:
         keypoints: "gt".
         size: as for ``load_dataset``.
     """
+    return read_clips(
+        split, root, size, SMPL_24, lambda sequence, number: sequence.people[number].joints
+    )
+
+
+def read_clips(
+    split: str, root: Path, size: str, skeleton: Skeleton, joints_of: JointsOf
+) -> Reading:
+    """A clip of every person, with joints of a skeleton.
+
+    Args:
+        split, root, size: as for ``load``.
+        skeleton: of the joints.
+        joints_of: gives them, in the world.
+    """
     paths = sequence_paths(split, root, "pw3d")
     clips, hidden = [], 0
     views = [
@@ -49,7 +69,8 @@ def load(split: str, *, root: Path, keypoints: str, size: str) -> Reading:
         for number in range(len(sequence.people))
     ]
     for sequence, number in choose(views, [sequence.name for sequence, _ in views], size):
-        clip, behind = _clip(sequence, number)
+        joints = joints_of(sequence, number)
+        clip, behind = _clip(sequence, number, joints)
         hidden += behind
         clips.append(clip)
     scored = [clip for clip in clips if bool(clip.valid.any())]
@@ -58,11 +79,10 @@ def load(split: str, *, root: Path, keypoints: str, size: str) -> Reading:
             f"{paths[0].parent}: no frame has a camera that is aligned with its picture "
             "(campose_valid); get the files again."
         )
-    limbs = [replace(clip, pose=smpl_24_to_common_14(clip.pose)) for clip in scored]
-    check_bodies(limbs, COMMON_14, paths[0].parent)
+    check_bodies(scored, skeleton, paths[0].parent)
     notes = _notes(split, paths, hidden, len(clips) - len(scored))
     shortened = tuple(shorten(clip, size) for clip in scored)
-    return licensed("pw3d", paths, SMPL_24, shortened, notes)
+    return licensed("pw3d", paths, skeleton, shortened, notes)
 
 
 def on_disk(root: Path) -> OnDisk:
@@ -107,10 +127,10 @@ def absent(paths: list[Path]) -> list[str]:
     return [name for name in TEST_SEQUENCES if name not in {path.stem for path in paths}]
 
 
-def _clip(sequence: PW3DSequence, number: int) -> tuple[Clip, int]:
+def _clip(sequence: PW3DSequence, number: int, joints: Tensor) -> tuple[Clip, int]:
     """A person's clip, and how many of its frames are left out as behind the camera."""
     person: Person = sequence.people[number]
-    pose = sequence.in_camera(person.joints)
+    pose = sequence.in_camera(joints)
     in_front = pose[..., 2].amin(1) >= NEAREST
     behind = int((person.valid & ~in_front).sum())
     if behind > MOST_BEHIND * max(1, int(person.valid.sum())):
@@ -134,7 +154,7 @@ def _clip(sequence: PW3DSequence, number: int) -> tuple[Clip, int]:
 
 
 def _notes(split: str, paths: list[Path], hidden: int, blind: int) -> list[str]:
-    notes = ["3DPW's 24 joints are SMPL's; 2D is their projection."]
+    notes = ["2D is the projection of the joints."]
     if split == "test" and absent(paths):
         notes.append(
             f"The files lack {len(absent(paths))} of {len(TEST_SEQUENCES)} test sequences: "

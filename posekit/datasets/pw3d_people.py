@@ -18,6 +18,7 @@ from PIL import Image
 from torch import Tensor
 
 from posekit.bodies import BodyModel, open_body
+from posekit.bodies.body_joints import human36m_17
 from posekit.datasets.locate import is_standin
 from posekit.datasets.pw3d import NEAREST, sequence_folder, sequence_paths
 from posekit.datasets.pw3d_sequences import GENDERS, Person, PW3DSequence, read_sequence
@@ -82,10 +83,32 @@ def read_bodies(root: Path) -> dict[str, BodyModel]:
         raise DatasetNotFound(
             f"3DPW: {' and '.join(missing)} not found in {root / BODY_FOLDER}; surfaces, boxes and "
             "the 14 regressed joints are made with the persons' own models. Get them from "
-            "https://smpl.is.tue.mpg.de/, with J_regressor_h36m.npy beside them; lifters need none "
-            "of it: -p dataset h36m_pw3d."
+            "https://smpl.is.tue.mpg.de/, with J_regressor_h36m.npy beside them; 24 joints "
+            "without a surface need none of it: -p dataset pw3d."
         )
-    return {gender: read_body(root / BODY_FOLDER / name) for gender, name in BODY_FILES.items()}
+    bodies = {gender: read_body(root / BODY_FOLDER / name) for gender, name in BODY_FILES.items()}
+    if any(body.human36m_regressor is None for body in bodies.values()):
+        raise DatasetNotFound(
+            f"3DPW: J_regressor_h36m.npy not found in {root / BODY_FOLDER}; it gives the joints "
+            "that are scored: take it from SPIN's data, https://github.com/nkolot/SPIN."
+        )
+    return bodies
+
+
+def human36m_joints(person: Person, body: BodyModel, where: str) -> Tensor:
+    """(N, 17, 3) joints of ``HUMAN36M_17`` regressed from the person's surface, in the world.
+
+    Raises:
+        InvalidData: the body model is not that of the person's parameters.
+    """
+    found = []
+    for frames in torch.arange(len(person.poses)).split(_CHUNK):
+        rotations = axis_angle_to_matrix(person.poses[frames]).float()
+        betas = person.betas.float().expand(len(frames), -1)
+        posed = body(rotations, betas, person.translation[frames].float())
+        _check_joints(posed.joints, person.joints[frames], where)
+        found.append(human36m_17(body, posed))
+    return torch.cat(found)
 
 
 def load_people(

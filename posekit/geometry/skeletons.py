@@ -172,19 +172,6 @@ HUMAN36M_16 = Skeleton(
 )
 """Human3.6M without neck/nose (SemGCN, PoseAug, PoseDA)."""
 
-COMMON_14 = Skeleton(
-    name="common-14",
-    joint_names=tuple(
-        name for name in HUMAN36M_17.joint_names if name not in ("spine", "neck/nose", "head")
-    ),
-    parents=(-1, 0, 1, 2, 0, 4, 5, 0, 7, 8, 9, 7, 11, 12),
-    left=(4, 5, 6, 8, 9, 10),
-    right=(1, 2, 3, 11, 12, 13),
-)
-"""What Human3.6M and SMPL's 24 joints have in common, a reconstruction of the 14 joints on which
-networks trained on Human3.6M are tested on 3DPW: pelvis, thorax and limbs. A head, as in LSP's 14,
-needs the body's surface."""
-
 MPI_INF_3DHP_17 = Skeleton(
     name="3dhp-17",
     joint_names=(
@@ -300,20 +287,6 @@ def human36m_17_to_16(points: Tensor) -> Tensor:
     return _convert(points, HUMAN36M_17, _HUMAN36M_16_FROM_17)
 
 
-def human36m_17_to_common_14(points: Tensor) -> Tensor:
-    """Human3.6M-17 without spine and head, (..., 17, C) -> (..., 14, C)."""
-    return _convert(points, HUMAN36M_17, _COMMON_14_FROM_HUMAN36M)
-
-
-def smpl_24_to_common_14(points: Tensor) -> Tensor:
-    """Pelvis, thorax and limbs of SMPL's joints, (..., 24, C) -> (..., 14, C).
-
-    Human3.6M has its pelvis midway between the hips and its thorax at the height of the shoulders:
-    both are such means here. SMPL's hips lie lower and nearer to each other all the same.
-    """
-    return _convert(points, SMPL_24, _COMMON_14_FROM_SMPL)
-
-
 def human36m_17_to_lsp_14(points: Tensor) -> Tensor:
     """The 14 joints of mesh methods, (..., 17, C) -> (..., 14, C): thorax as neck, head as top."""
     return _convert(points, HUMAN36M_17, _LSP_14_FROM_HUMAN36M)
@@ -343,11 +316,6 @@ _HUMAN36M_17_FROM_32 = tuple(
     (joint,) for joint in (0, 1, 2, 3, 6, 7, 8, 12, 13, 14, 15, 17, 18, 19, 25, 26, 27)
 )
 _HUMAN36M_16_FROM_17 = tuple((joint,) for joint in range(17) if joint != 9)
-_COMMON_14_FROM_HUMAN36M = tuple((joint,) for joint in (*range(7), 8, *range(11, 17)))
-_COMMON_14_FROM_SMPL = (
-    *((1, 2), (2,), (5,), (8,), (1,), (4,), (7,), (16, 17)),
-    *((16,), (18,), (20,), (17,), (19,), (21,)),
-)
 _LSP_14_FROM_HUMAN36M = tuple(
     (joint,) for joint in (3, 2, 1, 4, 5, 6, 16, 15, 14, 11, 12, 13, 8, 10)
 )

@@ -77,7 +77,11 @@ def test_smpl_is_asked_for_by_real_files_alone(root: Path) -> None:
         change_sequence(path, lambda held: held.pop("standin"))
     with pytest.raises(DatasetNotFound) as caught:
         read_bodies(root)
-    for part in ("SMPL_MALE.pkl and SMPL_FEMALE.pkl", "https://smpl.is.tue.mpg.de/", "h36m_pw3d"):
+    for part in (
+        "SMPL_MALE.pkl and SMPL_FEMALE.pkl",
+        "https://smpl.is.tue.mpg.de/",
+        "-p dataset pw3d",
+    ):
         assert part in str(caught.value)
     with pytest.raises(DatasetNotFound, match=r"sequenceFiles\.zip"):
         read_bodies(root / "empty")
