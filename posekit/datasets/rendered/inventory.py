@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from posekit.datasets.rendered.benchmark import CACHE, PICTURES, folder_of
 from posekit.datasets.rendered.cache import CHUNK
-from posekit.errors import DatasetNotFound
+from posekit.errors import PosekitError
 from posekit.machine.storage import data_root
 
 _FOLDER = re.compile(r"(\w+)-(train|test)-(smoke|quick|standard|full)-(\d+)px-[0-9a-f]+")
@@ -50,5 +50,5 @@ def made(root: Path | None = None) -> tuple[Made, ...]:
 def _current(split: str, size: str, crop_px: int, motion: str, data: Path) -> str:
     try:
         return folder_of(split, size=size, crop_px=crop_px, motion=motion, data=data)
-    except DatasetNotFound:  # the motion is gone
+    except PosekitError:  # files of the motion are damaged
         return ""

@@ -30,6 +30,13 @@ def test_pictures_are_made_begun_or_outdated(tmp_path: Path) -> None:
     }
 
 
+def test_damaged_motion_does_not_hide_the_pictures(tmp_path: Path) -> None:
+    (tmp_path / "cmu_h36m17.npz").write_bytes(b"nothing")
+    (tmp_path / "cmu_h36m17.json").write_text("[]")
+    (tmp_path / CACHE / "rendered" / "cmu-test-full-128px-0123456789ab").mkdir(parents=True)
+    assert [row.state for row in made(tmp_path)] == ["outdated"]
+
+
 def test_what_a_study_made_is_found(test: BodyImages, cache: Path, tmp_path: Path) -> None:
     (tmp_path / CACHE).symlink_to(cache)
     states = {row.name: row.state for row in made(tmp_path)}
