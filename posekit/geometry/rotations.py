@@ -117,6 +117,41 @@ def matrix_to_axis_angle(matrix: Tensor) -> Tensor:
     return quaternion_to_axis_angle(matrix_to_quaternion(matrix))
 
 
+def shortest_rotation(start: Tensor, end: Tensor) -> Tensor:
+    """The rotations (..., 3, 3) by the least angle that take directions (..., 3) to others.
+
+    The directions may have any length but 0; between opposite ones, the axis is one of many.
+    """
+    start, end = F.normalize(start, dim=-1), F.normalize(end, dim=-1)
+    middle = start + end
+    # Opposite directions have no middle; any perpendicular serves, here to the nearest-to-
+    # perpendicular basis vector.
+    basis = F.one_hot(start.abs().argmin(dim=-1), 3).to(start)
+    aside = F.normalize(torch.linalg.cross(start, basis), dim=-1)
+    opposite = middle.square().sum(-1, keepdim=True) < torch.finfo(start.dtype).eps ** 2
+    middle = F.normalize(torch.where(opposite, aside, middle), dim=-1)
+    real = (start * middle).sum(-1, keepdim=True)
+    return quaternion_to_matrix(torch.cat([real, torch.linalg.cross(start, middle)], dim=-1))
+
+
+def split_twist(matrix: Tensor, axis: Tensor) -> tuple[Tensor, Tensor]:
+    """A rotation as a swing, which has no part about an axis, and then a twist about the axis.
+
+    Args:
+        matrix: (..., 3, 3).
+        axis: (..., 3), of any length but 0.
+
+    Returns:
+        The twist's angle (...), in (-pi, pi], and the swing (..., 3, 3):
+        ``matrix = axis_angle_to_matrix(angle * unit axis) @ swing``.
+    """
+    axis = F.normalize(axis, dim=-1)
+    quaternion = matrix_to_quaternion(matrix)
+    sine = (quaternion[..., 1:] * axis).sum(-1)
+    angle = 2 * torch.atan2(sine, quaternion[..., 0])
+    return angle, axis_angle_to_matrix(-angle[..., None] * axis) @ matrix
+
+
 def matrix_to_rotation_6d(matrix: Tensor) -> Tensor:
     """The first two columns, interleaved row by row: (..., 3, 3) -> (..., 6) (SPIN's layout)."""
     return matrix[..., :2].flatten(-2)
