@@ -162,7 +162,7 @@ def test_status_names_what_is_missing_and_how_to_get_it(
     monkeypatch.setenv("POSEKIT_DATA", str(tmp_path))
     text = CliRunner().invoke(cli.posekit, ["data", "status"]).output
     assert "posekit data download cmu" in text
-    for name in ("h36m", "h36m_motionbert", "mpi_inf_3dhp", "humaneva", "poseaug_3dhp"):
+    for name in ("h36m", "h36m_motionbert", "mpi_inf_3dhp", "humaneva", "poseaug_3dhp", "pw3d"):
         assert f"posekit data standin {name}" in text
 
 
