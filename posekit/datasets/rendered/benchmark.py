@@ -23,7 +23,14 @@ from posekit.datasets.rendered.body_images import BodyImages, contents_hash
 from posekit.datasets.rendered.cache import Arrays, kept_or_made
 from posekit.datasets.rendered.cameras import Range
 from posekit.datasets.rendered.poses import pose_sampler
-from posekit.datasets.rendered.scenes import Conditions, chance, draw_scene, photograph
+from posekit.datasets.rendered.scenes import (
+    Conditions,
+    chance,
+    draw_scene,
+    draw_stand,
+    photograph,
+    survey,
+)
 from posekit.errors import InvalidParameter, unknown
 from posekit.machine.code_version import code_version
 
@@ -34,6 +41,13 @@ PICTURES = {
     "quick": {"train": 400, "test": 160},
     "standard": {"train": 4000, "test": 800},
     "full": {"train": 20_000, "test": 2000},
+}
+# Persons of whom no picture is made: they cost little, and methods of keypoints need many.
+PEOPLE = {
+    "smoke": {"train": 72, "test": 36},
+    "quick": {"train": 3000, "test": 360},
+    "standard": {"train": 12_000, "test": 1200},
+    "full": {"train": 50_000, "test": 2400},
 }
 CACHE = "cache"
 """Folder below that of the data sets in which pictures are usually kept."""
@@ -64,6 +78,7 @@ def load_rendered(
     motion: str = "synthetic",
     cache: Path,
     data: Path,
+    pictures: bool = True,
 ) -> BodyImages:
     """One split of the benchmark, from the cache or made now (with a progress bar).
 
@@ -78,6 +93,9 @@ def load_rendered(
         motion: where poses come from: "synthetic" (the generator) or "cmu" (motion capture).
         cache: folder below which pictures are kept, such as ``data / "cache"``.
         data: folder of data sets, read for "cmu" only.
+        pictures: whether there are pictures. Without, the arrays of pictures and labels are empty
+            (S = 0), persons are naked and as many as in ``PEOPLE``, and ``crop_px`` tells the side
+            of the crops that the cameras are of.
 
     Raises:
         InvalidParameter: an unknown split, size, crop or motion.
@@ -98,15 +116,16 @@ def load_rendered(
 
     def picture(number: int) -> Arrays:
         rng = chance(motion, split, number)
-        scene = draw_scene(wardrobe, poses, split, conditions_of(split, number), rng)
-        return photograph(scene, crop_px, rng)
+        asked = conditions_of(split, number)
+        if pictures:
+            return photograph(draw_scene(wardrobe, poses, split, asked, rng), crop_px, rng)
+        return survey(draw_stand(wardrobe.body, poses, split, asked, rng)[0], crop_px)
 
-    folder = (
-        cache / "rendered" / folder_of(split, size=size, crop_px=crop_px, motion=motion, data=data)
-    )
-    label = f"{motion} {split} pictures of {crop_px} px"
+    kind, counts = ("rendered", PICTURES) if pictures else ("people", PEOPLE)
+    folder = cache / kind / folder_of(split, size=size, crop_px=crop_px, motion=motion, data=data)
+    label = f"{motion} {split} {'pictures' if pictures else 'persons'} of {crop_px} px"
     with _one_thread():
-        arrays = kept_or_made(folder, PICTURES[size][split], picture, label)
+        arrays = kept_or_made(folder, counts[size][split], picture, label)
         prior = _prior()
     names = {"motion": motion, "split": split}
     return BodyImages(

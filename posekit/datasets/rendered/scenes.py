@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from posekit.bodies.body import BodyModel, Posed
 from posekit.bodies.clothing import Dressed, Wardrobe
 from posekit.bodies.outfits import MOST_LOOSENESS, Outfit, draw_outfit
 from posekit.datasets.rendered.cache import Arrays
@@ -37,8 +38,8 @@ class Conditions(NamedTuple):
     looseness: Range = (0.0, MOST_LOOSENESS)
 
 
-class Scene(NamedTuple):
-    """One dressed person before one camera.
+class Stand(NamedTuple):
+    """One naked person before one camera.
 
     Attributes:
         person: name.
@@ -46,8 +47,23 @@ class Scene(NamedTuple):
         rotations: (24, 3, 3), the root's turns the body into the camera.
         betas: (10,).
         naked: (V, 3), the body in the camera, metres.
-        dressed: its clothed surface in the camera.
         shot: the camera.
+    """
+
+    person: str
+    action: str
+    rotations: Tensor
+    betas: Tensor
+    naked: Tensor
+    shot: Shot
+
+
+class Scene(NamedTuple):
+    """One dressed person before one camera.
+
+    Attributes:
+        person, action, rotations, betas, naked, shot: see ``Stand``.
+        dressed: the clothed surface in the camera.
         outfit, look: clothes and colours.
     """
 
@@ -56,8 +72,8 @@ class Scene(NamedTuple):
     rotations: Tensor
     betas: Tensor
     naked: Tensor
-    dressed: Dressed
     shot: Shot
+    dressed: Dressed
     outfit: Outfit
     look: Look
 
@@ -79,55 +95,74 @@ def draw_scene(
         conditions: what is asked of camera and clothes.
         rng: the only source of chance.
     """
+    stand, posed = draw_stand(wardrobe.body, poses, split, conditions, rng)
+    outfit = draw_outfit(rng("outfit"), conditions.looseness)
+    dressed = wardrobe.dress(stand.rotations, stand.betas, posed, outfit, rng("folds"))
+    moved = dressed._replace(vertices=dressed.vertices + stand.shot.translation)
+    return Scene(*stand, dressed=moved, outfit=outfit, look=draw_look(rng("look")))
+
+
+def draw_stand(
+    body: BodyModel, poses: Sampler, split: str, conditions: Conditions, rng: Chance
+) -> tuple[Stand, Posed]:
+    """A naked person at random before a camera, and the body as it is posed about the origin.
+
+    Arguments are those of ``draw_scene``; nothing is asked of clothes.
+    """
     number = int(rng("person").integers(PERSONS[split]))
     betas = betas_of(split, number)
     pose = poses(rng("pose"))
     rotations = pose.rotations.clone()
     rotations[0] = draw_turn(rng("turn")) @ rotations[0]
-    posed = wardrobe.body(rotations[None], betas[None])
+    posed = body(rotations[None], betas[None])
     shot = place(posed.vertices[0], conditions.off_axis, conditions.field_of_view, rng("camera"))
-    outfit = draw_outfit(rng("outfit"), conditions.looseness)
-    dressed = wardrobe.dress(rotations, betas, posed, outfit, rng("folds"))
-    return Scene(
-        person=f"{split}-{number:03d}",
-        action=pose.action,
-        rotations=rotations,
-        betas=betas,
-        naked=posed.vertices[0] + shot.translation,
-        dressed=dressed._replace(vertices=dressed.vertices + shot.translation),
-        shot=shot,
-        outfit=outfit,
-        look=draw_look(rng("look")),
-    )
+    naked = posed.vertices[0] + shot.translation
+    return Stand(f"{split}-{number:03d}", pose.action, rotations, betas, naked, shot), posed
 
 
 def photograph(scene: Scene, crop_px: int, rng: Chance) -> Arrays:
     """Both crops of a scene and the truth: the arrays of one picture by name."""
-    arrays = _truth(scene)
+    arrays = _truth(scene, scene.outfit.looseness)
     surface, faults = lit_surface(scene.dressed, scene.look), draw_faults(rng("parser"))
     for suffix, rotated in (("", False), ("_rotated", True)):
-        cut = cut_of(scene, crop_px, rotated=rotated)
+        cut = cut_of(scene.naked, scene.shot, crop_px, rotated=rotated)
+        arrays |= _cameras(cut, suffix)
         picture, shown = paint(surface, scene.look, cut, crop_px)
         labels = shown.numpy().astype(np.uint8)
         arrays[f"images{suffix}"] = expose(picture, scene.look, rng(f"sensor{suffix}"))
         arrays[f"labels{suffix}"] = labels
         arrays[f"parsed{suffix}"] = parse(labels, faults, rng(f"jitter{suffix}"))
-        arrays[f"crop_affine{suffix}"] = _single(cut.affine)
-        arrays[f"crop_intrinsics{suffix}"] = _single(cut.intrinsics)
-    return {**arrays, "rotation": _single(cut.rotation)}  # that of the last cut
+    return arrays
 
 
-def cut_of(scene: Scene, crop_px: int, *, rotated: bool) -> Cut:
+def survey(stand: Stand, crop_px: int) -> Arrays:
+    """The same of a naked person of whom no picture is made: those arrays are empty, S = 0."""
+    arrays = _truth(stand, 0.0)
+    for suffix, rotated in (("", False), ("_rotated", True)):
+        arrays |= _cameras(cut_of(stand.naked, stand.shot, crop_px, rotated=rotated), suffix)
+        arrays[f"images{suffix}"] = np.empty((0, 0, 3), dtype=np.uint8)
+        for labels in ("labels", "parsed"):
+            arrays[f"{labels}{suffix}"] = np.empty((0, 0), dtype=np.uint8)
+    return arrays
+
+
+def cut_of(naked: Tensor, shot: Shot, crop_px: int, *, rotated: bool) -> Cut:
     """The crop that holds the naked body with a margin, plain or behind the perspective rotation.
 
     Behind the rotation, which turns the camera to the box's centre, the crop is symmetric about the
     principal point (PersPose).
+
+    Args:
+        naked: (V, 3), the body in the camera.
+        shot: the camera.
+        crop_px: side of the crop.
+        rotated: whether the perspective rotation comes first.
     """
-    shot, rotation = scene.shot, torch.eye(3).to(scene.naked)
+    rotation = torch.eye(3).to(naked)
     if rotated:
         centre = shot.box[:2] + shot.box[2:] / 2
         rotation = perspective_rotation(shot.intrinsics[None], centre[None])[0]
-    pixels = project(scene.naked @ rotation.T, shot.intrinsics)
+    pixels = project(naked @ rotation.T, shot.intrinsics)
     low, high = pixels.amin(0), pixels.amax(0)
     middle = shot.intrinsics[:2, 2] if rotated else (low + high) / 2
     half = MARGIN * torch.maximum(high - middle, middle - low)
@@ -136,18 +171,27 @@ def cut_of(scene: Scene, crop_px: int, *, rotated: bool) -> Cut:
     return Cut(rotation, cropped.affine[0], cropped.intrinsics[0], cropped.homography[0])
 
 
-def _truth(scene: Scene) -> Arrays:
+def _truth(stand: Stand | Scene, looseness: float) -> Arrays:
     return {
-        "rotations": _single(scene.rotations),
-        "betas": _single(scene.betas),
-        "translation": _single(scene.shot.translation),
-        "intrinsics": _single(scene.shot.intrinsics),
-        "box": _single(scene.shot.box),
-        "looseness": np.float32(scene.outfit.looseness),
-        "off_axis": np.float32(scene.shot.off_axis),
-        "field_of_view": np.float32(scene.shot.field_of_view),
-        "persons": np.array(scene.person, dtype="U16"),
-        "actions": np.array(scene.action, dtype="U16"),
+        "rotations": _single(stand.rotations),
+        "betas": _single(stand.betas),
+        "translation": _single(stand.shot.translation),
+        "intrinsics": _single(stand.shot.intrinsics),
+        "box": _single(stand.shot.box),
+        "looseness": np.float32(looseness),
+        "off_axis": np.float32(stand.shot.off_axis),
+        "field_of_view": np.float32(stand.shot.field_of_view),
+        "persons": np.array(stand.person, dtype="U16"),
+        "actions": np.array(stand.action, dtype="U16"),
+    }
+
+
+def _cameras(cut: Cut, suffix: str) -> Arrays:
+    """Cameras of a crop by name; the rotation, that of the last, is the rotated crop's."""
+    return {
+        f"crop_affine{suffix}": _single(cut.affine),
+        f"crop_intrinsics{suffix}": _single(cut.intrinsics),
+        "rotation": _single(cut.rotation),
     }
 
 

@@ -35,7 +35,7 @@ def test_a_crop_equals_the_full_picture_warped(
 ) -> None:
     seen = scene(3, off_axis=(0.35, 0.7), field_of_view=(0.3, 0.6))
     surface = lit_surface(seen.dressed, seen.look)
-    cut = cut_of(seen, 128, rotated=rotated)
+    cut = cut_of(seen.naked, seen.shot, 128, rotated=rotated)
     direct, labels = paint(surface, seen.look, cut, 128)
     # One sample per pixel, as a picture that is warped has.
     monkeypatch.setattr(pictures, "SAMPLES", 1)
@@ -49,7 +49,7 @@ def test_a_crop_equals_the_full_picture_warped(
 def test_a_person_has_no_holes_and_no_clothes_that_are_not_worn() -> None:
     seen = scene(1)
     surface = lit_surface(seen.dressed, seen.look)
-    _, labels = paint(surface, seen.look, cut_of(seen, 96, rotated=False), 96)
+    _, labels = paint(surface, seen.look, cut_of(seen.naked, seen.shot, 96, rotated=False), 96)
     person = (labels > 0).double()[None, None]
     around = torch.nn.functional.avg_pool2d(person, 3, stride=1, padding=1) * 9
     assert not bool(((person == 0) & (around == 8)).any())

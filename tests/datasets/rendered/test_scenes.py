@@ -76,7 +76,7 @@ def test_conditions_are_met() -> None:
 @pytest.mark.parametrize("rotated", [False, True])
 def test_a_crop_holds_the_body_and_has_the_angle_that_is_told(rotated: bool) -> None:
     seen = scene(6)
-    cut = cut_of(seen, 64, rotated=rotated)
+    cut = cut_of(seen.naked, seen.shot, 64, rotated=rotated)
     pixels = project(seen.naked @ cut.rotation.T, cut.intrinsics)
     assert (pixels > 0).all()
     assert (pixels < 64).all()
