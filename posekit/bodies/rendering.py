@@ -1,7 +1,6 @@
 """Hard and soft pictures of posed bodies in pure torch.
 
-Soft: SoftRas's equations (Liu et al., ICCV 2019) over the pairs that matter, all channels in
-one pass. Not chunked: forward and backward hold every pair of the batch, about 1 kB each.
+Shapes: B pictures of H x W pixels with their centres at + 0.5, V vertices, F faces, C channels.
 """
 
 from __future__ import annotations
@@ -12,7 +11,12 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from posekit.bodies.fragments import barycentric, find_pairs
+from posekit.bodies import soft_rendering
+from posekit.bodies.fragments import barycentric, find_boxes, list_pairs, plan_chunks
+from posekit.bodies.soft_rendering import Softness
+
+MOST_PAIRS = 1 << 20
+HALF_DEPTH = 1.5  # metres before and behind the body's mean depth, where nearness hugs it
 
 
 class Hard(NamedTuple):
@@ -56,9 +60,12 @@ def hard(
     height, width = _size(size)
     batch, count = len(vertices), len(faces)
     triangles = screen_triangles(vertices, faces, intrinsics)
-    pairs = find_pairs(triangles, (height, width), 0.0)
+    boxes = find_boxes(triangles, (height, width), 0.0)
+    (chunk,) = plan_chunks(boxes, batch, count, height, 1 << 62)
+    pairs = list_pairs(boxes, chunk, count, (height, width))
     corners = triangles.flatten(0, 1)[pairs.triangle]
-    weights = barycentric(corners[..., :2], pairs.centres)
+    centres = torch.stack([pairs.x, pairs.y], 1).to(corners)
+    weights = barycentric(corners[..., :2], centres)
     inside = (weights >= 0).all(1)
     weights, corners = weights[inside], corners[inside]
     triangle, pixel = pairs.triangle[inside], pairs.pixel[inside]
@@ -105,40 +112,60 @@ def soft(
     near: float | Tensor | None = None,
     far: float | Tensor | None = None,
     eps: float = 1e-3,
+    background: float | Tensor = 0.0,
+    most_pairs: int = MOST_PAIRS,
 ) -> Soft:
     """Soft picture on background 0; near and far default to the mean depth -+ 1.5 m."""
-    height, width = _size(size)
-    batch, total = len(vertices), len(vertices) * height * width
-    triangles = screen_triangles(vertices, faces, intrinsics)
     middle = vertices[..., 2].detach().mean(1)
-    near = middle - 1.5 if near is None else torch.as_tensor(near).to(middle).expand(batch)
-    far = middle + 1.5 if far is None else torch.as_tensor(far).to(middle).expand(batch)
-    reach = math.log(1e4 - 1) * sigma_px
-    pairs = find_pairs(triangles, (height, width), math.sqrt(reach))
-    corners = triangles.flatten(0, 1)[pairs.triangle]
-    xy = corners[..., :2]
-    edges = xy.roll(-1, 1) - xy
-    offsets = pairs.centres[:, None] - xy
-    along = ((offsets * edges).sum(2) / (edges**2).sum(2).clamp(min=1e-12)).clamp(0, 1)
-    squared = ((offsets - along[..., None] * edges) ** 2).sum(2).amin(1)
-    weights = barycentric(xy, pairs.centres).detach()
-    inside = (weights >= 0).all(1)
-    cover = torch.sigmoid(torch.where(inside, squared, -squared) / sigma_px)
-    cover = torch.where(inside | (squared < reach), cover, 0).clamp(max=1 - 1e-6)
-    missed = cover.new_zeros(total).index_add(0, pairs.pixel, torch.log1p(-cover))
-    weights = weights.clamp(0, 1)
-    depth = 1 / (weights / weights.sum(1, keepdim=True) / corners[..., 2]).sum(1)
-    image = pairs.triangle // len(faces)
-    level = (far[image] - depth) / (far - near)[image]
-    within = (level >= 0) & (level <= 1) & (cover > 0)
-    level = torch.where(within, level, 0)
-    top = level.new_full((total,), eps).scatter_reduce(0, pairs.pixel, level.detach(), "amax")
-    share = torch.where(within, cover * ((level - top[pairs.pixel]) / gamma).exp(), 0)
-    sums = ((2 * eps - top) / gamma).exp().index_add(0, pairs.pixel, share)
-    values = face_attributes.expand(batch, -1, -1).flatten(0, 1)[pairs.triangle]
-    picture = values.new_zeros(total, values.shape[1])
-    picture = picture.index_add(0, pairs.pixel, share[:, None] * values) / sums[:, None]
+    near = middle - HALF_DEPTH if near is None else near
+    far = middle + HALF_DEPTH if far is None else far
+    triangles = screen_triangles(vertices, faces, intrinsics)
+    softness = Softness(sigma_px, gamma, eps, most_pairs)
+    return _soft(triangles, face_attributes, _size(size), near, far, background, softness)
+
+
+def soft_ndc(
+    triangles: Tensor,
+    size: int,
+    face_attributes: Tensor,
+    *,
+    sigma: float,
+    gamma: float,
+    near: float | Tensor,
+    far: float | Tensor,
+    eps: float = 1e-3,
+    background: float | Tensor = 0.0,
+    most_pairs: int = MOST_PAIRS,
+) -> Soft:
+    """Soft picture of triangles in normalised device coordinates, as SoftRas takes them.
+
+    Args:
+        triangles: (B, F, 3, 3) x to the right and y up, both in [-1, 1]; depth.
+        size: pixels of the square picture; its first row is the top, where y is 1.
+        sigma: softness of borders, in squared units of the triangles.
+    """
+    half = size / 2
+    x, y, depth = triangles.unbind(-1)
+    screen = torch.stack([(1 + x) * half, (1 - y) * half, depth], -1)
+    softness = Softness(sigma * half**2, gamma, eps, most_pairs)
+    return _soft(screen, face_attributes, (size, size), near, far, background, softness)
+
+
+def _soft(
+    triangles: Tensor,
+    face_attributes: Tensor,
+    size: tuple[int, int],
+    near: float | Tensor,
+    far: float | Tensor,
+    background: float | Tensor,
+    softness: Softness,
+) -> Soft:
+    batch, channels = len(triangles), face_attributes.shape[-1]
+    near, far = (
+        torch.as_tensor(depth).detach().to(triangles).expand(batch) for depth in (near, far)
+    )
+    background = torch.as_tensor(background).to(triangles).expand(channels)
+    attributes = face_attributes.to(triangles.dtype).expand(batch, -1, -1)
     return Soft(
-        picture.view(batch, height, width, -1).permute(0, 3, 1, 2),
-        (1 - missed.exp()).view(batch, height, width),
+        *soft_rendering.render(triangles, attributes, size, near, far, background, softness)
     )
