@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from plotly.subplots import make_subplots
 
-from posekit.bodies.semantic_labels import ID, LABELS, MINIMAL
+from posekit.bodies.semantic_labels import ID, MINIMAL
 from posekit.errors import InvalidData
 from posekit.workbook.figures.motion import play_button, slider
 from posekit.workbook.figures.style import GREY, HIDDEN_AXIS, SERIES, rounded, styled
@@ -79,9 +79,8 @@ def semantic_regions(
     return figure
 
 
-def channel_sheet(channels: Mapping[str, NDArray[np.float64]]) -> Figure:
-    """Rendered probabilities, one small picture each: name -> (S, S), 0 to 1."""
-    columns = min(5, len(channels))
+def channel_sheet(channels: Mapping[str, NDArray[np.float64]], *, columns: int) -> Figure:
+    """Rendered probabilities, so many small pictures in a row: name -> (S, S), 0 to 1."""
     rows = -(-len(channels) // columns)
     figure = Figure(figsize=(1.9 * columns, 2.2 * rows), layout="constrained")
     axes = np.atleast_1d(figure.subplots(rows, columns)).ravel()
@@ -91,14 +90,6 @@ def channel_sheet(channels: Mapping[str, NDArray[np.float64]]) -> Figure:
         axis.imshow(shown, cmap="viridis", vmin=0, vmax=1, interpolation="nearest")
         axis.set_title(name, fontsize=9, color=GREY)
     return figure
-
-
-def label_colours(labels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Label ids (..., S, S) as colours (..., S, S, 3) that neighbours differ in."""
-    wheel = np.linspace(0, 2 * np.pi, len(LABELS), endpoint=False) * 7
-    palette = 150 + 95 * np.stack([np.cos(wheel), np.cos(wheel + 2.1), np.cos(wheel + 4.2)], -1)
-    palette[0] = EMPTY
-    return palette.astype(np.uint8)[labels]
 
 
 def fit_viewer(

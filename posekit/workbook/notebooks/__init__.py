@@ -8,7 +8,21 @@ from posekit.workbook.notebooks.adaptation import (
     generated_poses,
     health_of_runs,
 )
-from posekit.workbook.notebooks.checkpoint_report import lifter_to_examine
+from posekit.workbook.notebooks.body_fits import watch_fits
+from posekit.workbook.notebooks.body_pictures import (
+    bodies_of,
+    bodies_to_view,
+    effects_on_bodies,
+    errors_over_bins,
+    picture_banner,
+    picture_sheet,
+    regions_of,
+    rendered_channels,
+)
+from posekit.workbook.notebooks.checkpoint_report import (
+    lifter_to_examine,
+    show_image_checkpoint,
+)
 from posekit.workbook.notebooks.domain_gaps import domain_gaps, gap_table
 from posekit.workbook.notebooks.examining import (
     effects_of_choices,
@@ -18,7 +32,7 @@ from posekit.workbook.notebooks.examining import (
     show_source,
     show_speeds,
 )
-from posekit.workbook.notebooks.findings import gain_kept
+from posekit.workbook.notebooks.findings import gain_kept, shape_gain
 from posekit.workbook.notebooks.judged_claims import answer, verdict_table
 from posekit.workbook.notebooks.opening import (
     banner,
@@ -43,13 +57,17 @@ __all__ = [
     "banner",
     "benchmark",
     "benchmark_optimisation",
+    "bodies_of",
+    "bodies_to_view",
     "caption",
     "clips_to_view",
     "comparison_table",
     "domain_gaps",
     "effects_of_choices",
+    "effects_on_bodies",
     "error_against_cost",
     "error_per_joint",
+    "errors_over_bins",
     "explore_trade_off",
     "finish",
     "gain_kept",
@@ -59,8 +77,14 @@ __all__ = [
     "learning_curves",
     "lifter_to_examine",
     "parameters",
+    "picture_banner",
+    "picture_sheet",
+    "regions_of",
+    "rendered_channels",
+    "shape_gain",
     "show",
     "show_checkpoint",
+    "show_image_checkpoint",
     "show_matrix",
     "show_source",
     "show_speeds",
@@ -70,4 +94,5 @@ __all__ = [
     "transfer_matrix",
     "verdict_table",
     "view_clips",
+    "watch_fits",
 ]

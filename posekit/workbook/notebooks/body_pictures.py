@@ -52,6 +52,7 @@ from posekit.workbook.tasks.image_to_body_runs import (
 )
 
 SHOWN = 6  # pictures of a contact sheet
+SHOWN_CHANNELS = ("DSR-MC", "upperclothes", "pants", "leftArm", "rightArm")
 VIEWED = 24  # pictures of a bin in the viewer
 
 
@@ -105,10 +106,22 @@ def picture_sheet(images: BodyImages, kind: str = "looseness", count: int = SHOW
 
 
 def regions_of(images: BodyImages) -> Figure:
-    """The picture with the loosest clothes, as a silhouette sees it and as labels do."""
-    bare = (images.labels == 0).mean((1, 2))
-    loosest = taken(images, np.array([int(np.argmax(images.looseness - bare))]))
-    return semantic_regions(loosest.images[0], loosest.labels[0], naked(loosest)[0])
+    """The picture whose clothes hide most, as a silhouette sees it and as labels do."""
+    person, body = images.labels > 0, naked(images)
+    hidden = (person & ~body).sum((1, 2)) / body.sum((1, 2)).clip(1)
+    chosen = int(np.argmax(np.where(upright(images), hidden, 0.0)))
+    return semantic_regions(images.images[chosen], images.labels[chosen], body[chosen])
+
+
+def upright(images: BodyImages) -> NDArray[np.bool_]:
+    """(N,) pictures that show a whole person with the head well above the feet."""
+    pixels, height = joints_seen(images), images.crop_px
+    inside = ((pixels > 0) & (pixels < height)).all((1, 2))
+    head, feet = (
+        [HUMAN36M_17.index(name) for name in names]
+        for names in (["head"], ["left foot", "right foot"])
+    )
+    return inside & (pixels[:, feet, 1].min(1) - pixels[:, head, 1].max(1) > 0.7 * height)
 
 
 class Channels(NamedTuple):
@@ -116,7 +129,8 @@ class Channels(NamedTuple):
 
     Attributes:
         tensors: what goes in and comes out, name -> tensor of some pictures.
-        picture: the nine channels of the first body, as released and with occlusion.
+        picture: channels of the body in which most shines through, as released and, below, with
+            a renderer in which near surfaces hide far ones.
     """
 
     tensors: dict[str, Tensor]
@@ -154,13 +168,16 @@ def rendered_channels(images: BodyImages, *, count: int) -> Channels:
         "rendered channels (batch, MC and 8 classes, ...)": rendered["released"].channels,
         "silhouettes": rendered["released"].silhouette,
     }
-    names = ("DSR-MC", *MERGED)
+    seen = {name: found.channels.numpy() for name, found in rendered.items()}
+    ways = list(seen.values())
+    shining = int(np.abs(ways[0] - ways[1]).sum((1, 2, 3)).argmax())
     shown = {
-        f"{name}, {how}": found.channels[0, number].numpy()
-        for how, found in rendered.items()
-        for number, name in enumerate(names)
+        f"{name}, {how}": channels[shining, number]
+        for how, channels in seen.items()
+        for number, name in enumerate(("DSR-MC", *MERGED))
+        if name in SHOWN_CHANNELS
     }
-    return Channels(tensors, channel_sheet(shown))
+    return Channels(tensors, channel_sheet(shown, columns=len(SHOWN_CHANNELS)))
 
 
 def naked(images: BodyImages) -> NDArray[np.bool_]:

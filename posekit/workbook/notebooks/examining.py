@@ -33,7 +33,8 @@ def show_source(*functions: Callable[..., object], docstrings: bool = True) -> N
     """
     for function in functions:
         source = inspect.getsource(function)
-        print(source if docstrings else source.replace(function.__doc__ or "", "..."))
+        documented = function.__doc__ and not docstrings
+        print(source.replace(function.__doc__, "...") if documented else source)
 
 
 def learning_curves(
