@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from posekit.errors import InvalidParameter
-from posekit.geometry.rotations import axis_angle_to_matrix
+from posekit.geometry.perspective import project
+from posekit.geometry.rotations import axis_angle_to_matrix, shortest_rotation
 
 WIDTH, HEIGHT = 1280, 720
 CENTRE = (WIDTH / 2, HEIGHT / 2)
@@ -114,7 +115,7 @@ def _shot(vertices: Tensor, focal: float, distance: float, centre: np.ndarray) -
     placed = vertices + translation
     if float(placed[:, 2].min()) < NEAREST:
         return None
-    pixels = project(placed, intrinsics)
+    pixels = project(placed[None], intrinsics[None])[0]
     low, high = pixels.amin(0), pixels.amax(0)
     within = (pixels > 0) & (pixels < pixels.new_tensor([WIDTH, HEIGHT]))
     aside = ((low + high) / 2 - pixels.new_tensor(CENTRE)) / focal
@@ -135,18 +136,11 @@ def field_of_view(vertices: Tensor, aside: Tensor) -> float:
         vertices: (V, 3) in the camera.
         aside: (2,) the ray's x/z and y/z.
     """
-    axis = torch.stack([-aside[1], aside[0], aside.new_zeros(())])
-    angle = math.atan(float(aside.norm()))
-    turn = axis_angle_to_matrix(-angle * axis / aside.norm().clamp_min(1e-12))
+    ray = torch.cat([aside, aside.new_ones(1)])
+    turn = shortest_rotation(ray, ray.new_tensor([0, 0, 1]))
     turned = vertices @ turn.T
     slopes = turned[:, :2] / turned[:, 2:]
     return 2 * math.atan(MARGIN * float(slopes.abs().max()))
-
-
-def project(points: Tensor, intrinsics: Tensor) -> Tensor:
-    """(..., 2) pixels of points (..., 3) in the camera."""
-    seen = points @ intrinsics.T
-    return seen[..., :2] / seen[..., 2:]
 
 
 def _about(axis: int, angle: float) -> Tensor:

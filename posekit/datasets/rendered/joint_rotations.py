@@ -11,7 +11,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from posekit.geometry.rotations import axis_angle_to_matrix, matrix_to_axis_angle
+from posekit.geometry.rotations import (
+    axis_angle_to_matrix,
+    matrix_to_axis_angle,
+    shortest_rotation,
+)
 from posekit.geometry.skeletons import HUMAN36M_17, SMPL_24
 
 # A limb of the body (SMPL's 24 joints), and the same of Human3.6M's 17.
@@ -85,22 +89,13 @@ def _limb(
     upper, lower = (F.normalize(bone, dim=-1) for bone in bones)
     rest_upper, rest_lower = (F.normalize(bone, dim=-1) for bone in rest)
     rest_hinge = F.normalize(torch.linalg.cross(rest_upper, rest_lower), dim=-1)
-    swing = least_turn(carrier @ rest_upper, upper) @ carrier
+    swing = shortest_rotation(carrier @ rest_upper, upper) @ carrier
     hinge = torch.linalg.cross(upper, lower) + _STRAIGHT * (swing @ rest_hinge)
     hinge = F.normalize(hinge - (hinge * upper).sum(-1, keepdim=True) * upper, dim=-1)
     at_rest = _bone_frame(rest_upper, rest_hinge)
     first = _bone_frame(upper, hinge) @ at_rest.transpose(-1, -2)
-    second = least_turn((first @ rest_lower), lower) @ first
+    second = shortest_rotation((first @ rest_lower), lower) @ first
     return first, second
-
-
-def least_turn(start: Tensor, end: Tensor) -> Tensor:
-    """(T, 3, 3) the shortest rotation that takes directions (T, 3) to others, of any length."""
-    start, end = F.normalize(start, dim=-1), F.normalize(end, dim=-1)
-    axis = torch.linalg.cross(start, end)
-    sine = axis.norm(dim=-1, keepdim=True)
-    angle = torch.atan2(sine, (start * end).sum(-1, keepdim=True))
-    return axis_angle_to_matrix(F.normalize(axis, dim=-1) * angle)
 
 
 def _between(first: Tensor, second: Tensor, share: float) -> Tensor:

@@ -14,12 +14,12 @@ from posekit.bodies.body import BodyModel, Posed
 from posekit.bodies.clothing import Dressed, Wardrobe
 from posekit.bodies.outfits import MOST_LOOSENESS, Outfit, draw_outfit
 from posekit.datasets.rendered.cache import Arrays
-from posekit.datasets.rendered.cameras import MARGIN, Range, Shot, draw_turn, place, project
+from posekit.datasets.rendered.cameras import MARGIN, Range, Shot, draw_turn, place
 from posekit.datasets.rendered.parser_noise import draw_faults, parse
 from posekit.datasets.rendered.pictures import Cut, Look, draw_look, expose, lit_surface, paint
 from posekit.datasets.rendered.poses import Sampler
 from posekit.datasets.synthetic.person import keyed_generator
-from posekit.geometry.perspective import crop, perspective_rotation
+from posekit.geometry.perspective import box_around, crop, perspective_rotation, project
 
 SEED = "rendered"
 PERSONS = {"train": 400, "test": 100}
@@ -162,12 +162,13 @@ def cut_of(naked: Tensor, shot: Shot, crop_px: int, *, rotated: bool) -> Cut:
     if rotated:
         centre = shot.box[:2] + shot.box[2:] / 2
         rotation = perspective_rotation(shot.intrinsics[None], centre[None])[0]
-    pixels = project(naked @ rotation.T, shot.intrinsics)
-    low, high = pixels.amin(0), pixels.amax(0)
-    middle = shot.intrinsics[:2, 2] if rotated else (low + high) / 2
-    half = MARGIN * torch.maximum(high - middle, middle - low)
-    box = torch.cat([middle - half, 2 * half])
-    cropped = crop(shot.intrinsics[None], rotation[None], box[None], crop_px)
+    intrinsics = shot.intrinsics[None]
+    pixels = project((naked @ rotation.T)[None], intrinsics)
+    box = box_around(pixels, intrinsics[:, :2, 2] if rotated else None)
+    middle, half = box[:, :2] + box[:, 2:] / 2, MARGIN * box[:, 2:] / 2
+    cropped = crop(
+        intrinsics, rotation[None], torch.cat([middle - half, 2 * half], dim=-1), crop_px
+    )
     return Cut(rotation, cropped.affine[0], cropped.intrinsics[0], cropped.homography[0])
 
 

@@ -17,9 +17,9 @@ from posekit.datasets.rendered.cameras import (
     WIDTH,
     draw_turn,
     place,
-    project,
 )
 from posekit.errors import InvalidParameter
+from posekit.geometry.perspective import project
 
 STANDING = open_body().v_template.double()
 ANY = (0.0, math.pi / 4), (0.0, 2.0)
@@ -50,7 +50,7 @@ def test_a_shot_meets_its_conditions(
     ranges = [tuple(map(math.radians, values)) for values in (off_axis, field_of_view)]
     shot = place(vertices, *ranges, rng)
     placed = vertices + shot.translation
-    pixels = project(placed, shot.intrinsics)
+    pixels = project(placed[None], shot.intrinsics[None])[0]
     inside = ((pixels > 0) & (pixels < torch.tensor([WIDTH, HEIGHT]))).all(-1).double().mean()
     assert shot.inside == pytest.approx(float(inside))
     assert inside >= 0.8

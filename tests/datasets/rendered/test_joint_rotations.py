@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import torch
 import torch.nn.functional as F
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from posekit.bodies.clothing import Wardrobe
 from posekit.bodies.open_body import open_body
-from posekit.datasets.rendered.joint_rotations import joint_rotations, least_turn
+from posekit.datasets.rendered.joint_rotations import joint_rotations
 from posekit.datasets.synthetic import generate_take
 from posekit.geometry.rotations import axis_angle_to_matrix
 
@@ -67,14 +65,3 @@ def test_a_mirrored_person_moves_in_the_mirror() -> None:
     other = posed_joints(joint_rotations(mirrored, REST))
     swapped = [0, 2, 1, 3, 5, 4, 6, 8, 7, 9, 11, 10, 12, 14, 13, 15, 17, 16, 19, 18, 21, 20, 23, 22]
     torch.testing.assert_close(other[:, swapped] * flip, posed, atol=2e-3, rtol=0)
-
-
-@given(st.lists(st.floats(-1, 1), min_size=6, max_size=6))
-@settings(max_examples=100, deadline=None)
-def test_the_least_turn_is_a_rotation_between_its_directions(numbers: list[float]) -> None:
-    start, end = torch.tensor(numbers, dtype=torch.float64).view(2, 1, 3) + 1e-3
-    turn = least_turn(start, end)
-    torch.testing.assert_close(torch.linalg.det(turn), torch.ones(1, dtype=torch.float64))
-    if (F.normalize(start, dim=-1) + F.normalize(end, dim=-1)).norm() > 1e-3:  # not opposite
-        arrived = (turn @ F.normalize(start, dim=-1)[..., None])[..., 0]
-        torch.testing.assert_close(arrived, F.normalize(end, dim=-1), atol=1e-6, rtol=0)

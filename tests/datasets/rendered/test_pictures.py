@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from posekit.geometry.perspective import warp
 
 from posekit.bodies.clothing import Wardrobe, vertex_normals
 from posekit.bodies.open_body import open_body
@@ -17,6 +16,7 @@ from posekit.datasets.rendered.cameras import HEIGHT, WIDTH
 from posekit.datasets.rendered.pictures import Cut, draw_look, expose, lit_surface, paint
 from posekit.datasets.rendered.poses import pose_sampler
 from posekit.datasets.rendered.scenes import Conditions, Scene, chance, cut_of, draw_scene
+from posekit.geometry.perspective import warp
 
 PLAIN = torch.eye(3, dtype=torch.float64)
 

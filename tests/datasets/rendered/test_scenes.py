@@ -11,7 +11,6 @@ import torch
 
 from posekit.bodies.clothing import Wardrobe
 from posekit.bodies.open_body import open_body
-from posekit.datasets.rendered.cameras import project
 from posekit.datasets.rendered.poses import pose_sampler
 from posekit.datasets.rendered.scenes import (
     MOST_BETA,
@@ -24,6 +23,7 @@ from posekit.datasets.rendered.scenes import (
     draw_scene,
     photograph,
 )
+from posekit.geometry.perspective import map_pixels, project
 
 WARDROBE = Wardrobe(open_body())
 
@@ -77,7 +77,7 @@ def test_conditions_are_met() -> None:
 def test_a_crop_holds_the_body_and_has_the_angle_that_is_told(rotated: bool) -> None:
     seen = scene(6)
     cut = cut_of(seen.naked, seen.shot, 64, rotated=rotated)
-    pixels = project(seen.naked @ cut.rotation.T, cut.intrinsics)
+    pixels = project((seen.naked @ cut.rotation.T)[None], cut.intrinsics[None])[0]
     assert (pixels > 0).all()
     assert (pixels < 64).all()
     assert (pixels.amax(0) - pixels.amin(0)).max() > 0.4 * 64
@@ -87,11 +87,6 @@ def test_a_crop_holds_the_body_and_has_the_angle_that_is_told(rotated: bool) -> 
         view = 2 * math.atan(32 / float(cut.intrinsics[0, 0]))
         assert view == pytest.approx(seen.shot.field_of_view, rel=1e-6)
     # The full picture's pixels go where the turned camera sees the same points.
-    moved = project(project_homogeneous(seen), cut.homography)
+    full = project(seen.naked[None], seen.shot.intrinsics[None])
+    moved = map_pixels(cut.homography[None], full)[0]
     torch.testing.assert_close(moved, pixels, atol=1e-3, rtol=0)
-
-
-def project_homogeneous(seen: Scene) -> torch.Tensor:
-    """(V, 3) the body's pixels in the full picture, with 1."""
-    pixels = project(seen.naked, seen.shot.intrinsics)
-    return torch.cat([pixels, torch.ones(len(pixels), 1).double()], dim=-1)
