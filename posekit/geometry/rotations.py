@@ -124,8 +124,7 @@ def shortest_rotation(start: Tensor, end: Tensor) -> Tensor:
     """
     start, end = F.normalize(start, dim=-1), F.normalize(end, dim=-1)
     middle = start + end
-    # Opposite directions have no middle; any perpendicular serves, here to the nearest-to-
-    # perpendicular basis vector.
+    # Opposite directions have no middle; any perpendicular serves.
     basis = F.one_hot(start.abs().argmin(dim=-1), 3).to(start)
     aside = F.normalize(torch.linalg.cross(start, basis), dim=-1)
     opposite = middle.square().sum(-1, keepdim=True) < torch.finfo(start.dtype).eps ** 2
@@ -135,7 +134,7 @@ def shortest_rotation(start: Tensor, end: Tensor) -> Tensor:
 
 
 def split_twist(matrix: Tensor, axis: Tensor) -> tuple[Tensor, Tensor]:
-    """A rotation as a swing, which has no part about an axis, and then a twist about the axis.
+    """A rotation as a twist about an axis and then a swing, which has no part about it.
 
     Args:
         matrix: (..., 3, 3).
@@ -143,13 +142,13 @@ def split_twist(matrix: Tensor, axis: Tensor) -> tuple[Tensor, Tensor]:
 
     Returns:
         The twist's angle (...), in (-pi, pi], and the swing (..., 3, 3):
-        ``matrix = axis_angle_to_matrix(angle * unit axis) @ swing``.
+        ``matrix = swing @ axis_angle_to_matrix(angle * unit axis)``.
     """
     axis = F.normalize(axis, dim=-1)
     quaternion = matrix_to_quaternion(matrix)
     sine = (quaternion[..., 1:] * axis).sum(-1)
     angle = 2 * torch.atan2(sine, quaternion[..., 0])
-    return angle, axis_angle_to_matrix(-angle[..., None] * axis) @ matrix
+    return angle, matrix @ axis_angle_to_matrix(-angle[..., None] * axis)
 
 
 def matrix_to_rotation_6d(matrix: Tensor) -> Tensor:
