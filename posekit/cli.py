@@ -24,7 +24,6 @@ from posekit.machine.memory import freed_memory_kept
 from posekit.machine.storage import repository_root
 
 if TYPE_CHECKING:
-    from posekit.datasets.status import DatasetStatus
     from posekit.workbook.studies import Study
 
 OK, FAILED, MISTAKE, INTERRUPTED = 0, 1, 2, 130
@@ -464,10 +463,12 @@ def data() -> None:
 @data.command()
 def status() -> None:
     """Show which data sets are here, and what to do about the missing ones."""
+    from posekit.datasets.rendered.inventory import made
     from posekit.datasets.status import data_status
 
     found = data_status()
-    rows = [(row.name, row.state, _size(row), row.contents) for row in found]
+    rows = [(row.name, row.state, _size(row.size), row.contents) for row in found]
+    rows += [("rendered", row.state, _size(row.bytes), row.name) for row in made()]
     click.echo(aligned(("data set", "state", "size", "contents"), rows))
     for row in found:
         if row.remedy:
@@ -485,6 +486,44 @@ def download(name: str, root: Path | None, sha256: str | None) -> None:
 
     folder = download_cmu(data_root(root), expected_sha256=sha256, report=click.echo)
     click.echo(f"{name}: ready in {folder}; try posekit report --dataset {name}")
+
+
+@data.command()
+@click.option(
+    "--motion",
+    default="synthetic",
+    show_default=True,
+    type=Known("motion", _named("posekit.datasets.rendered:MOTIONS")),
+    help="Where poses come from: synthetic or cmu.",
+)
+@click.option(
+    "--size",
+    default="quick",
+    show_default=True,
+    type=Known("size", _named("posekit.datasets:SIZES")),
+    help="smoke, quick, standard or full.",
+)
+@click.option("--crop", default=64, show_default=True, type=click.IntRange(1), help="Pixels.")
+@click.option("--root", type=click.Path(path_type=Path), help="Data folder.  [POSEKIT_DATA]")
+def render(motion: str, size: str, crop: int, root: Path | None) -> None:
+    """Make the pictures of dressed bodies that image-to-body papers are run on.
+
+    Studies make what they need by themselves; after Ctrl-C the same command goes on.
+
+    \b
+    posekit data render --size standard
+    posekit data render --motion cmu --crop 128
+    """
+    from posekit.datasets import SPLITS
+    from posekit.datasets.rendered import CACHE, load_rendered
+    from posekit.machine.storage import data_root
+
+    folder = data_root(root)
+    for split in SPLITS:
+        images = load_rendered(
+            split, size=size, crop_px=crop, motion=motion, cache=folder / CACHE, data=folder
+        )
+        click.echo(f"{motion} {split}: {len(images)} pictures in {folder / CACHE}")
 
 
 @data.command()
@@ -539,8 +578,8 @@ def _fixed(cells: Iterable[str], widths: Iterable[int]) -> str:
     return "  ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=False)).rstrip()
 
 
-def _size(row: DatasetStatus) -> str:
-    return f"{row.size / 1e6:,.1f} MB" if row.size else "-"
+def _size(count: int) -> str:
+    return f"{count / 1e6:,.1f} MB" if count else "-"
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:

@@ -166,6 +166,30 @@ def test_status_names_what_is_missing_and_how_to_get_it(
         assert f"posekit data standin {name}" in text
 
 
+def test_pictures_are_made_where_the_data_lie_and_listed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = []
+
+    def load(split: str, **options: object) -> str:
+        asked.append((split, options["motion"], options["size"], options["crop_px"]))
+        assert options["cache"] == tmp_path / "cache"
+        return "three"
+
+    monkeypatch.setattr("posekit.datasets.rendered.load_rendered", load)
+    command = ("data", "render", "--size", "smoke", "--crop", "128", "--root", str(tmp_path))
+    assert exit_code(*command) == cli.OK
+    assert asked == [(split, "synthetic", "smoke", 128) for split in ("train", "test")]
+    assert "synthetic test: 5 pictures in" in capsys.readouterr().out
+    assert exit_code("data", "render", "--motion", "h36m") == cli.MISTAKE
+    assert "unknown motion 'h36m'" in capsys.readouterr().err
+    (tmp_path / "cache" / "rendered" / "synthetic-test-smoke-64px-0").mkdir(parents=True)
+    monkeypatch.setenv("POSEKIT_DATA", str(tmp_path))
+    assert exit_code("data", "status") == cli.OK
+    (line,) = (row for row in capsys.readouterr().out.splitlines() if row.startswith("rendered"))
+    assert line.split(maxsplit=3)[1:] == ["outdated", "-", "synthetic test, smoke, 64 px, pictures"]
+
+
 def test_motion_capture_is_fetched_to_the_folder_named(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -21,12 +21,14 @@ def test_pictures_are_made_begun_or_outdated(tmp_path: Path) -> None:
             (folder / f"pictures-{number:05d}.npz").write_bytes(b"12345")
     for name in ("cmu-test-full-128px-0123456789ab", "synthetic-test-quick-64px-0", "something"):
         (rendered / name).mkdir()
+    (tmp_path / CACHE / "people" / "cmu-train-smoke-64px-0123456789ab").mkdir(parents=True)
     found = {row.name: (row.state, row.bytes) for row in made(tmp_path)}
     assert found == {
-        "synthetic train, smoke, 64 px": ("made", 5),
-        "synthetic train, quick, 64 px": ("begun", 10),
-        "synthetic test, quick, 64 px": ("outdated", 0),
-        "cmu test, full, 128 px": ("outdated", 0),
+        "synthetic train, smoke, 64 px, pictures": ("made", 5),
+        "synthetic train, quick, 64 px, pictures": ("begun", 10),
+        "synthetic test, quick, 64 px, pictures": ("outdated", 0),
+        "cmu train, smoke, 64 px, persons without pictures": ("outdated", 0),
+        "cmu test, full, 128 px, pictures": ("outdated", 0),
     }
 
 
@@ -40,4 +42,4 @@ def test_damaged_motion_does_not_hide_the_pictures(tmp_path: Path) -> None:
 def test_what_a_study_made_is_found(test: BodyImages, cache: Path, tmp_path: Path) -> None:
     (tmp_path / CACHE).symlink_to(cache)
     states = {row.name: row.state for row in made(tmp_path)}
-    assert states["synthetic test, smoke, 64 px"] == "made"
+    assert states["synthetic test, smoke, 64 px, pictures"] == "made"
