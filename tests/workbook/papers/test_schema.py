@@ -251,3 +251,20 @@ def test_rows_beside_a_headline_claim_are_run_with_it(folder):
     content["claims"][0]["beside"] = ["prior/peer"]
     with pytest.raises(InvalidData, match="prior/peer, which cannot be run"):
         read(folder, content)
+
+
+def test_a_headline_claim_is_trained_for_from_its_size_on(folder):
+    content = fresh()
+    content["claims"][0]["headline"] = True
+    content["claims"][0]["comparison"] = [
+        {"metric": "mpjpe", "lower": "prior/with", "than": "prior/without"}
+    ]
+    content["claims"][0]["trained_from"] = "standard"
+    paper = read(folder, content)
+    assert paper.headline_rows_at("quick") == ()
+    both = ("prior/with", "prior/without")
+    assert paper.headline_rows_at("standard") == paper.headline_rows_at("full") == both
+    assert paper.headline_rows == both
+    content["claims"][0]["trained_from"] = "gpu"
+    with pytest.raises(InvalidData, match="trained_from"):
+        read(folder, content)
