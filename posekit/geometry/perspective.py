@@ -85,7 +85,7 @@ def crop(intrinsics: Tensor, rotation: Tensor, box: Tensor, crop_px: int) -> Cro
     """The square crop that holds a box of the rotated picture.
 
     The box's centre becomes the crop's; the longer side fills it; then pixels are made square by
-    stretching one axis, by at most 2.
+    stretching one axis, by at most 2, after which the box may reach beyond the crop.
 
     Args:
         intrinsics: (B, 3, 3) of the pictures, pixels.

@@ -123,7 +123,11 @@ def shortest_rotation(start: Tensor, end: Tensor) -> Tensor:
     The directions may have any length but 0; between opposite ones, the axis is one of many.
     """
     start, end = F.normalize(start, dim=-1), F.normalize(end, dim=-1)
-    middle = start + end
+    middle, apart = start + end, start - end
+    # They are perpendicular; between nearly opposite directions only up to rounding, which would
+    # turn too far.
+    along = (middle * apart).sum(-1, keepdim=True)
+    middle = middle - along * apart / apart.square().sum(-1, keepdim=True).clamp_min(2)
     # Opposite directions have no middle; any perpendicular serves.
     basis = F.one_hot(start.abs().argmin(dim=-1), 3).to(start)
     aside = F.normalize(torch.linalg.cross(start, basis), dim=-1)

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from posekit.errors import InvalidData
+from posekit.geometry.perspective import rays
 from posekit.geometry.rotations import rotation_6d_to_matrix
 from posekit.geometry.skeletons import SMPL_24
 
@@ -230,10 +231,7 @@ def ray_map(intrinsics: Tensor, known: Tensor, points: Tensor) -> Tensor:
     """
     identity = torch.eye(3, dtype=intrinsics.dtype, device=intrinsics.device)
     matrix = torch.where(known[:, None, None], intrinsics, identity)
-    ones = torch.ones_like(points[..., :1])
-    homogeneous = torch.cat([points, ones], dim=-1).expand(len(intrinsics), -1, 3)
-    rays = torch.linalg.solve(matrix, homogeneous.mT).mT
-    return rays[..., :2] * known[:, None, None]
+    return rays(matrix, points) * known[:, None, None]
 
 
 def _signed_unit(values: Tensor) -> Tensor:

@@ -12,10 +12,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-import torch
 from torch import Tensor, nn
 
 from posekit.errors import InvalidParameter, check_count
+from posekit.geometry.perspective import pixel_centres
 from posekit.geometry.skeletons import Skeleton
 from posekit.models.heatmaps import soft_argmax
 from posekit.models.hrnet import BRANCHES, COARSEST_STRIDE, STRIDE, HRNet
@@ -110,8 +110,7 @@ class PersPose(PerspectiveNetwork):
         It is 0 for crops whose intrinsics are not ``known``, and without ``config.encoding``.
         """
         side = self.crop_px // STRIDE
-        steps = torch.arange(side, dtype=intrinsics.dtype, device=intrinsics.device)
-        points = STRIDE * (torch.cartesian_prod(steps, steps).flip(-1) + 0.5)  # row by row
+        points = STRIDE * pixel_centres(side, side, intrinsics)
         shown = known & self.config.encoding
         return ray_map(intrinsics, shown, points).mT.unflatten(-1, (side, side))
 

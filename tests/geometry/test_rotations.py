@@ -72,6 +72,55 @@ def test_conversions_come_back(axis_angle):
         torch.testing.assert_close(restored, matrix)
 
 
+@settings(max_examples=30, deadline=None)
+@given(vectors, vectors)
+def test_the_shortest_rotation_takes_one_direction_to_the_other(start, end):
+    start, end = start + torch.tensor([4.0, 0, 0]), end + torch.tensor([0, 0, 4.0])
+    matrix = rotations.shortest_rotation(start, end)
+    torch.testing.assert_close(matrix @ start / start.norm(), end / end.norm())
+    turned = rotations.matrix_to_axis_angle(matrix)
+    angle = torch.atan2(torch.linalg.cross(start, end).norm(), start @ end)
+    torch.testing.assert_close(turned.norm(), angle)
+    torch.testing.assert_close(turned @ start, torch.zeros(()).double(), atol=1e-9, rtol=0)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("shift", [0.0, 1e-9, 1e-5])
+def test_opposite_directions_have_a_rotation(dtype, shift):
+    start = torch.tensor([[1.0, 0, 0], [0.6, 0, -0.8], [1, 1, 1]], dtype=dtype)
+    end = -2 * start + shift
+    matrix = rotations.shortest_rotation(start, end)
+    torch.testing.assert_close(
+        (matrix @ start[..., None])[..., 0] / start.norm(dim=-1, keepdim=True),
+        end / end.norm(dim=-1, keepdim=True),
+        atol=4 * torch.finfo(dtype).eps,
+        rtol=0,
+    )
+    torch.testing.assert_close(torch.linalg.det(matrix), torch.ones(3, dtype=dtype))
+
+
+def test_shortest_rotations_have_gradients_between_equal_and_opposite_directions():
+    start = torch.eye(3, dtype=torch.float64).requires_grad_()
+    for sign in (1, -1):
+        (grad,) = torch.autograd.grad(
+            rotations.shortest_rotation(start, sign * start.detach()).square().sum(), start
+        )
+        assert grad.isfinite().all()
+
+
+@settings(max_examples=30, deadline=None)
+@given(vectors, vectors)
+def test_a_rotation_is_a_twist_and_then_a_swing(axis_angle, axis):
+    axis = axis + torch.tensor([4.0, 0, 0])
+    unit = axis / axis.norm()
+    matrix = rotations.axis_angle_to_matrix(axis_angle)
+    angle, swing = rotations.split_twist(matrix, axis)
+    torch.testing.assert_close(swing @ rotations.axis_angle_to_matrix(angle * unit), matrix)
+    # A swing is the shortest rotation to where it takes the axis.
+    shortest = rotations.shortest_rotation(axis, matrix @ axis)
+    torch.testing.assert_close(swing, shortest, atol=1e-6, rtol=0)
+
+
 @pytest.mark.parametrize("axis", range(3))
 def test_half_turns_survive_the_way_through_matrices(axis):
     axis_angle = torch.zeros(3, dtype=torch.float64)
