@@ -128,8 +128,7 @@ def twist_loss(predicted: Tensor, target: Tensor, counts: Tensor) -> Tensor:
         target: (B, 23, 3) of joints 1 .. 23, as ``bodies.twists`` gives them.
         counts: (B,).
     """
-    found = F.normalize(predicted[:, list(TWISTED)], dim=-1)
-    true = F.normalize(target[:, [joint - 1 for joint in TWISTED]], dim=-1)
+    found, true = _twisted(predicted, target)
     return _mean(_difference(found, true, counts).norm(dim=-1), counts)
 
 
@@ -141,6 +140,26 @@ def shape_loss(predicted: Tensor, target: Tensor, counts: Tensor) -> Tensor:
 def leaf_loss(predicted: Tensor, target: Tensor, counts: Tensor) -> Tensor:
     """Mean Frobenius norm of the error of rotation matrices (B, L, 3, 3); ``counts`` (B,)."""
     return _mean(_difference(predicted, target, counts).flatten(2).norm(dim=-1), counts)
+
+
+def twist_degrees(predicted: Tensor, target: Tensor, counts: Tensor) -> Tensor:
+    """Mean angle in degrees where ``twist_loss`` has a distance; not for training."""
+    found, true = _twisted(predicted, target)
+    # Of unit vectors a chord apart: exact for small angles, where a cosine is not.
+    chord = _difference(found, true, counts).norm(dim=-1)
+    return _mean(torch.rad2deg(2 * (chord / 2).clamp_max(1).asin()), counts)
+
+
+def scaled_and_moved(predicted: Tensor, target: Tensor) -> Tensor:
+    """Depths (B, J, 1) or positions (B, J, 3) with the scale and shift that suit each person best.
+
+    Least squares, without any rotation: what the release calls aligned. The scale may be negative.
+    """
+    middle = target.mean(1, keepdim=True)
+    centred = predicted - predicted.mean(1, keepdim=True)
+    common = (centred * (target - middle)).sum((1, 2), keepdim=True)
+    extent = centred.square().sum((1, 2), keepdim=True)
+    return common / extent.clamp_min(torch.finfo(extent.dtype).tiny) * centred + middle
 
 
 @dataclass(frozen=True)
@@ -185,6 +204,17 @@ RELEASED = {
 }
 """Weights of the four released configurations. With BEDLAM, that for 3DPW has those of "3dpw" and
 that for MPI-INF-3DHP those of "config"."""
+
+
+def _twisted(predicted: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+    """Unit vectors across the bones ``TWISTED``, (B, 17, 3) each."""
+    if predicted.shape[1:] != (25, 3) or target.shape[1:] != (23, 3):
+        raise InvalidData(
+            f"predicted twists are {tuple(predicted.shape)} and targets {tuple(target.shape)}; "
+            "give one for each of 25 joints, and one for each of 23 bones."
+        )
+    found, true = predicted[:, list(TWISTED)], target[:, [joint - 1 for joint in TWISTED]]
+    return F.normalize(found, dim=-1), F.normalize(true, dim=-1)
 
 
 def _difference(predicted: Tensor, target: Tensor, counts: Tensor) -> Tensor:

@@ -14,7 +14,7 @@ from posekit.geometry.rotations import axis_angle_to_matrix
 
 def check_skinning(golden: Golden) -> None:
     assert "24 joints" in golden.config["said"]
-    body = _body(golden)
+    body = made_up_body(golden)
     assert tuple(golden.tensor("parents").tolist()) == body.parents
     pose = 0.45 * golden.input("pose")
     pose[:, 0] *= 3
@@ -32,7 +32,7 @@ def check_skinning(golden: Golden) -> None:
     golden.compare("twist", turned_twists(twists, turned))
 
 
-def _body(golden: Golden) -> BodyModel:
+def made_up_body(golden: Golden) -> BodyModel:
     """The golden's body, put together as its notes say."""
     joints = golden.tensor("rest_joints")
     copies = golden.shapes["v_template"][0] // len(joints)

@@ -122,6 +122,26 @@ def test_twists_of_pelvis_and_chest_are_not_trained() -> None:
     assert trained == [4, 5, 6, 7, 8, 9, 10, 11, 15, 16, 17, 18, 19, 20, 21, 22, 23]
 
 
+@settings(max_examples=20, deadline=None)
+@given(degrees=st.floats(1e-6, 179.0))
+def test_angles_of_twists(degrees: float) -> None:
+    angle = torch.deg2rad(torch.tensor(degrees, dtype=torch.float64))
+    target = torch.tensor([1.0, 0.0, 0.0], dtype=torch.float64).expand(2, 23, 3)
+    found = torch.stack([angle.cos(), angle.sin(), 0 * angle]).expand(2, 25, 3)
+    error = losses.twist_degrees(3 * found, target, torch.ones(2))
+    torch.testing.assert_close(error.item(), degrees, rtol=1e-6, atol=1e-9)
+
+
+@settings(max_examples=20, deadline=None)
+@given(scale=st.floats(0.2, 5.0), shift=st.floats(-2.0, 2.0), size=st.sampled_from([1, 3]))
+def test_scale_and_shift_are_undone(scale: float, shift: float, size: int) -> None:
+    target = _draw(2, 9, size)
+    fitted = losses.scaled_and_moved(scale * target + shift, target)
+    torch.testing.assert_close(fitted, target)
+    flat = losses.scaled_and_moved(torch.full_like(target, shift), target)
+    torch.testing.assert_close(flat, target.mean(1, keepdim=True).expand_as(target))
+
+
 def test_inside_and_height() -> None:
     uv = torch.tensor([[[0.0, 5.0], [0.1, 255.9], [256.0, 3.0]]])
     assert losses.inside(uv).tolist() == [[False, True, False]]
@@ -154,6 +174,7 @@ def test_shapes_that_do_not_fit_are_told_in_one_line() -> None:
         (losses.depth_loss, (uv[..., :1], uv[..., :1], heights[:1], counts)),
         (losses.leaf_loss, (torch.zeros(2, 5, 3, 3), torch.zeros(2, 5, 6), heights)),
         (losses.shape_loss, (torch.zeros(2, 11), torch.zeros(2, 10), heights)),
+        (losses.twist_loss, (torch.zeros(2, 24, 3), torch.zeros(2, 23, 3), heights)),
     ]
     for loss, arguments in wrong:
         with pytest.raises(InvalidData, match=r"^[^\n]+; give one[^\n]+\.$"):
