@@ -11,7 +11,7 @@ import torch
 
 from posekit.bodies.open_body import open_body
 from posekit.datasets.rendered import BINS, PICTURES, BodyImages, load_rendered
-from posekit.datasets.rendered.benchmark import conditions_of
+from posekit.datasets.rendered.benchmark import PEOPLE, conditions_of
 from posekit.errors import InvalidParameter
 
 
@@ -86,6 +86,18 @@ def test_threads_and_the_cache_change_no_byte(
     assert [path.read_bytes() for path in files[0]] == [path.read_bytes() for path in files[1]]
     read = load_rendered("test", size="smoke", cache=tmp_path, data=tmp_path)
     assert read.fingerprint == test.fingerprint
+
+
+def test_persons_without_pictures_are_those_of_the_pictures_and_more(
+    test: BodyImages, cache: Path
+) -> None:
+    people = load_rendered("test", size="smoke", cache=cache, data=cache, pictures=False)
+    assert len(people) == PEOPLE["smoke"]["test"] > len(test)
+    assert people.crop_px == 0
+    shared = ("rotations", "betas", "translation", "intrinsics", "box", "rotation")
+    for name in (*shared, "crop_intrinsics", "crop_intrinsics_rotated", "persons", "actions"):
+        np.testing.assert_array_equal(getattr(people, name)[:16], getattr(test, name))
+    assert (people.looseness == 0).all()
 
 
 @pytest.mark.parametrize(
