@@ -8,6 +8,7 @@ of its head at rest, as the tip of the head.
 from __future__ import annotations
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from posekit.bodies.body import BodyModel, Posed
@@ -21,6 +22,8 @@ from posekit.geometry.skeletons import (
 
 # Each joint of Human3.6M as a mean of the body's; the tip of the head is a vertex.
 _HEAD_TOP = HUMAN36M_17.index("head")
+_HEAD, _NECK = SMPL_24.index("head"), SMPL_24.index("neck")
+_LEFT, _RIGHT = SMPL_24.index("left shoulder"), SMPL_24.index("right shoulder")
 _FROM_SMPL = {
     "hip": ("left hip", "right hip"),
     "right foot": ("right ankle",),
@@ -78,9 +81,42 @@ def human36m_17(body: BodyModel, posed: Posed) -> Tensor:
             f"the body {body.name} has no joints of Human3.6M; put J_regressor_h36m.npy beside "
             "the model's file."
         )
-    joints = [posed.joints[:, of].mean(1) for of in _JOINTS]
-    joints.insert(_HEAD_TOP, posed.vertices[:, _top_of_head(body)])
-    return torch.stack(joints, dim=1)
+    return human36m_17_of_joints(posed.joints, posed.vertices[:, _top_of_head(body)])
+
+
+def human36m_17_of_joints(joints: Tensor, head_top: Tensor) -> Tensor:
+    """(B, 17, 3) joints of ``HUMAN36M_17`` as a body without a regressor has them.
+
+    Args:
+        joints: (B, 24, 3) of ``SMPL_24``.
+        head_top: (B, 3), the tip of the head.
+    """
+    found = [joints[:, of].mean(1) for of in _JOINTS]
+    found.insert(_HEAD_TOP, head_top)
+    return torch.stack(found, dim=1)
+
+
+def tip_of_head(body: BodyModel, joints: Tensor) -> Tensor:
+    """(B, 3) where the tip of the head is by joints alone: carried along with neck and shoulders.
+
+    A reading of our own, right but for how the head is turned against the neck (about 17 mm).
+
+    Args:
+        body: tells where the tip is at rest.
+        joints: (B, 24, 3) of ``SMPL_24`` before the camera or in the world.
+    """
+    rest = body.joint_template[None]
+    at_rest = body.v_template[_top_of_head(body)] - rest[:, _HEAD]
+    carried = _head_frame(joints) @ _head_frame(rest).mT @ at_rest[..., None]
+    return joints[:, _HEAD] + carried[..., 0]
+
+
+def _head_frame(joints: Tensor) -> Tensor:
+    """(B, 3, 3) with columns left, up along the neck, and forward."""
+    up = F.normalize(joints[:, _HEAD] - joints[:, _NECK], dim=-1)
+    left = joints[:, _LEFT] - joints[:, _RIGHT]
+    left = F.normalize(left - (left * up).sum(-1, keepdim=True) * up, dim=-1)
+    return torch.stack([left, up, torch.linalg.cross(left, up)], dim=-1)
 
 
 def lsp_14(body: BodyModel, posed: Posed) -> Tensor:

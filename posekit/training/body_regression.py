@@ -62,11 +62,13 @@ class BodyMethod(ABC):
         published_px: side of the crops of the paper's network, by which its cost is counted.
         fits: whether the "network" is the bodies of the scored pictures themselves, found one by
             one without any training split.
+        reads_pictures: whether there have to be pictures; without, persons are many and cheap.
     """
 
     terms: ClassVar[tuple[str, ...]]
     published_px: ClassVar[int] = 256
     fits: ClassVar[bool] = False
+    reads_pictures: ClassVar[bool] = True
 
     def __init__(self, options: Mapping[str, Any], body: BodyModel, crop_px: int) -> None:
         self.options, self.body, self.crop_px = dict(options), body, crop_px
@@ -142,6 +144,18 @@ class BodyMethod(ABC):
         By default ``PLAIN_PX`` x ``PLAIN_PX`` mean colours of the plain crops, 0 to 1.
         """
         return downscaled(images.images)
+
+    def plain_options(self) -> dict[str, Any]:
+        """The options that decide what trivial baselines see; none by default."""
+        return {}
+
+    def axes(self, images: BodyImages) -> Tensor:
+        """(N, 3, 3), from the full picture's camera to the axes in which bodies are found.
+
+        Trivial baselines work in them too, which is fairer where crops are of a turned camera; by
+        default they are those of the full picture.
+        """
+        return torch.eye(3).expand(len(images), 3, 3)
 
     def example(self, device: torch.device) -> tuple[Tensor, ...]:
         """Arguments of the network's forward pass for one picture, to count its cost.

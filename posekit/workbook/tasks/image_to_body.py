@@ -58,6 +58,8 @@ SLIGHT_SCALING = 2  # a width divided by no more than this asks for larger crops
 # Pictures whose bodies are fitted one by one, by the size of the data.
 FITTED = {"smoke": 6, "quick": 24, "standard": 96, "full": 288}
 
+WITHOUT_PICTURES = ", keypoints alone"
+
 GPU_SPEEDUP, GPU_SECONDS_PER_STEP = 60.0, 0.03
 EPOCH_PICTURES = 20_000  # of the full training split
 
@@ -118,23 +120,29 @@ class ImageToBody(Task):
     ) -> dict[str, str]:
         """Of both splits of the pictures."""
         size, crop_px = configuration["size"], configuration["crop_px"]
-        return rendered_fingerprints(dataset, size, crop_px, data, runs)
+        pictures = method(configuration["model"]).reads_pictures
+        return rendered_fingerprints(dataset, size, crop_px, data, runs, pictures=pictures)
 
     def known_fingerprints(
         self, dataset: str, configuration: Configuration, data: Path, runs: Path
     ) -> dict[str, str] | None:
         """The same, as far as they are remembered."""
         size, crop_px = configuration["size"], configuration["crop_px"]
-        return known_rendered(dataset, size, crop_px, data, runs)
+        pictures = method(configuration["model"]).reads_pictures
+        return known_rendered(dataset, size, crop_px, data, runs, pictures=pictures)
 
     def source(self, configuration: Configuration) -> str:
-        """The pictures: all of the test split, or those that are fitted."""
+        """The pictures: all of the test split, or those that are fitted; or persons without any."""
         fitted = configuration["pictures"]
+        if not method(configuration["model"]).reads_pictures:
+            return f"{configuration['crop_px']} px{WITHOUT_PICTURES}"
         return f"{configuration['crop_px']} px" + (f", {fitted} fitted" if fitted else "")
 
     def load(self, dataset: str, split: str, source: str, size: str, data: Path) -> BodyImages:
-        """Pictures whose crops are ``source`` wide, as "64 px"."""
-        return load_pictures(dataset, split, size, int(source.partition(" ")[0]), data)
+        """Pictures whose crops are ``source`` wide, as "64 px"; see ``source``."""
+        pictures = not source.endswith(WITHOUT_PICTURES)
+        crop_px = int(source.partition(" ")[0])
+        return load_pictures(dataset, split, size, crop_px, data, pictures=pictures)
 
     def build(
         self, config: Configuration, data: Path, card: Mapping[str, str] | None = None

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 from scipy.spatial import cKDTree
+from torch import Tensor
 
 from posekit.machine.code_version import code_version
 from posekit.metrics.body_errors import Surface
@@ -41,6 +42,7 @@ def stored_baselines(
     decisive = {
         **{name: config[name] for name in ("dataset", "size", "crop_px", "pictures", "model")},
         "data": config["data"],
+        "input": method_of(config).plain_options(),
         "strata": config["evaluation"]["strata"],
         "code": code_version(__name__, module_of(config["model"])),
     }
@@ -55,17 +57,24 @@ def _computed(config: Mapping[str, Any], data: Path) -> dict[str, dict[str, Any]
     test = scored_pictures(config, data)
     bodies = true_surface(train, chosen.body)
     bodies = bodies._replace(joints=bodies.joints - bodies.joints[:, :1])
+    bodies = _turned(bodies, chosen.axes(train))
     seen, asked = chosen.plain_input(train), chosen.plain_input(test)
     weights = {
         "mean pose": np.full((len(test), len(train)), 1.0 / len(train)),
         "linear": _linear(seen, asked, bodies.joints.numpy()),
         "neighbours": _neighbours(seen, asked),
     }
-    strata = config["evaluation"]["strata"]
+    strata, back = config["evaluation"]["strata"], chosen.axes(test).mT
     return {
-        name: metrics_of(scores_of(_mixed(bodies, share), test, chosen.body, strata))
+        name: metrics_of(scores_of(_turned(_mixed(bodies, share), back), test, chosen.body, strata))
         for name, share in weights.items()
     }
+
+
+def _turned(bodies: Surface, rotation: Tensor) -> Surface:
+    """Bodies turned about their origins by (N, 3, 3)."""
+    vertices = None if bodies.vertices is None else bodies.vertices @ rotation.mT
+    return bodies._replace(joints=bodies.joints @ rotation.mT, vertices=vertices)
 
 
 def _mixed(bodies: Surface, share: np.ndarray) -> Surface:

@@ -17,18 +17,20 @@ from typing import Any
 import numpy as np
 
 from posekit.datasets import DATASETS, SPLITS
-from posekit.datasets.rendered import BINS, MOTIONS, BodyImages, load_rendered
+from posekit.datasets.rendered import BINS, CACHE, MOTIONS, BodyImages, load_rendered
 from posekit.datasets.rendered.body_images import per_picture
 from posekit.errors import DataChanged, InvalidParameter
 from posekit.machine.code_version import code_version
 from posekit.machine.storage import write_json
+from posekit.training.body_regression import method
 
 PICTURES = "posekit.datasets.rendered.benchmark"
-CACHE = "cache"
 
 
 @lru_cache(maxsize=8)
-def load_pictures(motion: str, split: str, size: str, crop_px: int, data: Path) -> BodyImages:
+def load_pictures(
+    motion: str, split: str, size: str, crop_px: int, data: Path, *, pictures: bool = True
+) -> BodyImages:
     """``load_rendered``, once per process.
 
     Raises:
@@ -40,7 +42,13 @@ def load_pictures(motion: str, split: str, size: str, crop_px: int, data: Path) 
             f"no pictures are made of {motion}; choose one of: {', '.join(MOTIONS)}."
         )
     return load_rendered(
-        split, size=size, crop_px=crop_px, motion=motion, cache=data / CACHE, data=data
+        split,
+        size=size,
+        crop_px=crop_px,
+        motion=motion,
+        cache=data / CACHE,
+        data=data,
+        pictures=pictures,
     )
 
 
@@ -50,7 +58,14 @@ def pictures_of(config: Mapping[str, Any], split: str, data: Path) -> BodyImages
     Raises:
         DataChanged: it is not what it was when the run was planned.
     """
-    found = load_pictures(config["dataset"], split, config["size"], config["crop_px"], data)
+    found = load_pictures(
+        config["dataset"],
+        split,
+        config["size"],
+        config["crop_px"],
+        data,
+        pictures=method(config["model"]).reads_pictures,
+    )
     if found.fingerprint != config["data"][split]:
         raise DataChanged(
             f"the {split} pictures of {config['dataset']} changed while the study ran; start it "
@@ -82,7 +97,7 @@ def taken(images: BodyImages, chosen: np.ndarray) -> BodyImages:
 
 
 def rendered_fingerprints(
-    motion: str, size: str, crop_px: int, data: Path, runs: Path
+    motion: str, size: str, crop_px: int, data: Path, runs: Path, *, pictures: bool = True
 ) -> dict[str, str]:
     """Split -> fingerprint, remembered below the folder of runs.
 
@@ -91,27 +106,32 @@ def rendered_fingerprints(
         DatasetNotFound: its motion is not on disk.
         StorageError: a folder cannot be written.
     """
-    known = known_rendered(motion, size, crop_px, data, runs)
+    known = known_rendered(motion, size, crop_px, data, runs, pictures=pictures)
     if known is None:
         known = {
-            split: load_pictures(motion, split, size, crop_px, data).fingerprint for split in SPLITS
+            split: load_pictures(motion, split, size, crop_px, data, pictures=pictures).fingerprint
+            for split in SPLITS
         }
-        write_json(_memory(motion, size, crop_px, data, runs), known)
+        write_json(_memory(motion, size, crop_px, data, runs, pictures=pictures), known)
     return known
 
 
 def known_rendered(
-    motion: str, size: str, crop_px: int, data: Path, runs: Path
+    motion: str, size: str, crop_px: int, data: Path, runs: Path, *, pictures: bool = True
 ) -> dict[str, str] | None:
     """The remembered fingerprints, None if pictures would have to be read or made."""
     try:
-        known = json.loads(_memory(motion, size, crop_px, data, runs).read_text())
+        known = json.loads(
+            _memory(motion, size, crop_px, data, runs, pictures=pictures).read_text()
+        )
     except (OSError, ValueError):
         return None
     return known if set(known) == set(SPLITS) else None
 
 
-def _memory(motion: str, size: str, crop_px: int, data: Path, runs: Path) -> Path:
+def _memory(
+    motion: str, size: str, crop_px: int, data: Path, runs: Path, *, pictures: bool
+) -> Path:
     source = DATASETS[motion]
     parts = [motion, size, str(crop_px), code_version(PICTURES, source.module)]
     if source.files:
@@ -120,4 +140,5 @@ def _memory(motion: str, size: str, crop_px: int, data: Path, runs: Path) -> Pat
                 status = path.stat()
                 parts.append(f"{path.name} {status.st_size} {status.st_mtime_ns}")
     digest = hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
-    return runs / ".fingerprints" / f"rendered-{motion}-{size}-{crop_px}-{digest}.json"
+    kind = "rendered" if pictures else "people"
+    return runs / ".fingerprints" / f"{kind}-{motion}-{size}-{crop_px}-{digest}.json"

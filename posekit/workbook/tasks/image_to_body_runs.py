@@ -182,9 +182,10 @@ def evaluate_bodies(
     images, chosen = scored_pictures(config, data), method_of(config)
     found = predicted(network, chosen, images, device)
     scores = scores_of(found, images, open_body(), config["evaluation"]["strata"])
+    kind = "rendered" if chosen.reads_pictures else "keypoints alone"
     card = {
         "Pictures": f"{len(images)} of {len(set(images.persons.tolist()))} persons, "
-        f"{images.crop_px} px, rendered",
+        f"{config['crop_px']} px, {kind}",
         "Motion": config["dataset"],
         "Joints": "14, pelvis on pelvis (MPJPE); after Procrustes (PA-MPJPE)",
         "Body": f"{chosen.body.name} body, naked; clothes are in the pictures alone",
