@@ -57,7 +57,7 @@ def assert_same(one, other):
 
 
 @given(seeds)
-@settings(max_examples=25)
+@settings(max_examples=25, deadline=None)
 def test_metric_joints_are_seen_where_they_were_predicted(seed):
     prediction, intrinsics = drawn(seed), drawn_intrinsics(seed)
     joints = metric(prediction, intrinsics)
@@ -66,7 +66,7 @@ def test_metric_joints_are_seen_where_they_were_predicted(seed):
 
 
 @given(seeds, st.floats(0.2, 5))
-@settings(max_examples=25)
+@settings(max_examples=25, deadline=None)
 def test_a_crop_of_another_size_shows_the_same_metric_joints(seed, factor):
     prediction, intrinsics = drawn(seed), drawn_intrinsics(seed)
     scaled = intrinsics.new_tensor([factor, factor, 1])[:, None] * intrinsics
@@ -75,7 +75,7 @@ def test_a_crop_of_another_size_shows_the_same_metric_joints(seed, factor):
 
 
 @given(seeds)
-@settings(max_examples=25)
+@settings(max_examples=25, deadline=None)
 def test_mirrored_twice_is_the_same(seed):
     prediction, intrinsics = drawn(seed), drawn_intrinsics(seed)
     assert_same(mirror_prediction(mirror_prediction(prediction, CROP), CROP), prediction)
@@ -84,7 +84,7 @@ def test_mirrored_twice_is_the_same(seed):
 
 
 @given(seeds)
-@settings(max_examples=25)
+@settings(max_examples=25, deadline=None)
 def test_the_mirror_image_is_that_of_the_metric_person(seed):
     prediction, intrinsics = drawn(seed), drawn_intrinsics(seed)
     plain = metric(prediction, intrinsics)
@@ -109,7 +109,7 @@ def test_the_mean_keeps_the_first_leaf_rotations():
 
 
 @given(seeds)
-@settings(max_examples=25)
+@settings(max_examples=25, deadline=None)
 def test_rays_point_at_what_is_seen_there(seed):
     intrinsics = drawn_intrinsics(seed)
     joints = metric(drawn(seed), intrinsics)
