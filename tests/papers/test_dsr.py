@@ -11,7 +11,7 @@ from posekit.workbook.papers import Paper, load_paper
 from posekit.workbook.studies import Study
 from posekit.workbook.studies.costs import published_costs
 
-FITS = ("table-fit/keypoints", "table-fit/silhouette", "table-fit/both")
+FITS = tuple(f"table-fit/{name}" for name in ("keypoints", "silhouette", "mc", "c", "both"))
 
 
 @pytest.fixture(scope="module")

@@ -5,16 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
 
 from posekit.bodies import open_body
-from posekit.errors import InvalidData, InvalidParameter, InvalidSnapshot
+from posekit.errors import InvalidData, InvalidSnapshot
 from posekit.models.scaling import Scale
 from posekit.training import Recipe, take_steps
-from posekit.training.body_regression import BodyEstimate, BodyMethod, downscaled, method
+from posekit.training.body_regression import BodyEstimate, BodyMethod
 from posekit.training.body_steps import BodySteps
 
 RECIPE = Recipe(learning_rate=0.1, epochs=3, batch_size=2, weight_decay=0.0)
@@ -130,21 +129,3 @@ def test_nothing_to_train_on_is_refused() -> None:
             RECIPE,
             **{"seed": 0, "phase": 1, "clip": None, "data": ""},
         )
-
-
-def test_an_unknown_method_is_named() -> None:
-    with pytest.raises(InvalidParameter, match=r"unknown method 'nothing'.*nothing_method\.py"):
-        method("nothing")
-
-
-def test_a_method_without_a_network_has_no_costs() -> None:
-    with pytest.raises(InvalidParameter, match="no costs to count"):
-        Towards({}, open_body(), 64).example(CPU)
-
-
-def test_baselines_see_mean_colours() -> None:
-    pictures = np.zeros((1, 64, 64, 3), dtype=np.uint8)
-    pictures[0, :8, :8] = (255, 0, 51)
-    seen = downscaled(pictures).reshape(3, 8, 8)
-    assert seen[:, 0, 0].tolist() == pytest.approx([1.0, 0.0, 0.2])
-    assert seen.sum() == pytest.approx(1.2)

@@ -124,12 +124,15 @@ def fit_viewer(
     for trace in moving[0][count:]:
         figure.add_trace(trace, row=2, col=1)
     for fit, colour, name in zip(watched, SERIES, fits, strict=False):
-        line = {"color": colour, "width": 2}
-        figure.add_trace(
-            go.Scatter(x=list(steps), y=rounded(fit.rest_errors, 2), name=name, line=line),
-            row=2,
-            col=1,
-        )
+        for values, label, dash in (
+            (fit.rest_errors, name, "solid"),
+            (fit.fatter, f"{name}: too fat by", "dot"),
+        ):
+            line = {"color": colour, "width": 2, "dash": dash}
+            trace = go.Scatter(
+                x=list(steps), y=rounded(values, 2), mode="lines", name=label, line=line
+            )
+            figure.add_trace(trace, row=2, col=1)
     figure.frames = [
         go.Frame(name=str(step), data=traces, traces=list(range(len(traces))))
         for step, traces in zip(steps, moving, strict=True)
@@ -138,7 +141,7 @@ def fit_viewer(
         figure.update_xaxes(**HIDDEN_AXIS, row=1, col=column)
         figure.update_yaxes(**HIDDEN_AXIS, row=1, col=column)
     figure.update_xaxes(title="step", row=2, col=1)
-    figure.update_yaxes(title="error at rest (mm)", rangemode="tozero", row=2, col=1)
+    figure.update_yaxes(title="at rest (mm)", row=2, col=1)
     names = [str(step) for step in steps]
     return styled(
         figure,

@@ -63,7 +63,13 @@ def test_a_fit_has_a_frame_for_every_look() -> None:
     assert all(source.startswith("data:image/png;base64,") for source in sources)
     drawn = [trace for trace in figure.data if trace.type == "scatter"]
     lines = [trace for trace in drawn if trace.mode != "markers"]
-    assert [list(trace.y) for trace in lines] == [[20.0, 15.0, 10.0]] * 2
+    assert [list(trace.y) for trace in lines] == [[20.0, 15.0, 10.0], [0.0, 0.0, 0.0]] * 2
+    assert [trace.name for trace in lines] == [
+        "one",
+        "one: too fat by",
+        "other",
+        "other: too fat by",
+    ]
 
 
 def test_fits_are_looked_at_after_the_same_steps() -> None:

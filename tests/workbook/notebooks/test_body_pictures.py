@@ -12,7 +12,6 @@ from pictures import pictures_folder, smoke_pictures
 from posekit.datasets.rendered import BINS
 from posekit.training.body_regression import BodyEstimate
 from posekit.workbook.notebooks import body_pictures
-from posekit.workbook.notebooks.body_fits import watched_fit
 from posekit.workbook.studies import Study
 from posekit.workbook.tasks.image_to_body_data import taken
 
@@ -74,13 +73,3 @@ def test_true_bodies_err_by_nothing_under_any_rule() -> None:
 
 def test_nothing_is_drawn_before_anything_has_run(study: Study) -> None:
     assert body_pictures.errors_over_bins(study, "table-fit", "fatter", label="mm") is None
-
-
-def test_a_watched_fit_moves_from_where_keypoints_left_it(study: Study) -> None:
-    one = taken(smoke_pictures("test"), np.array([2]))
-    fit = watched_fit(study, "table-fit/silhouette", one, steps=4)
-    assert fit.steps[0] == 0
-    assert fit.steps[-1] == 4
-    assert fit.found.shape == (len(fit.steps), 64, 64)
-    assert (fit.found[0] != fit.found[-1]).any()
-    assert len(fit.rest_errors) == len(fit.fatter) == len(fit.steps)

@@ -1,27 +1,20 @@
-"""Image to body as a task: what rows ask for at each scale, baselines, runs and their scores."""
+"""Image to body as a task: what rows ask for at each scale, and runs from start to scores."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
-from pictures import pictures_folder, smoke_pictures
+from pictures import pictures_folder
 
-from posekit.bodies import open_body
-from posekit.datasets.rendered import BINS
-from posekit.errors import DataChanged, InvalidParameter
-from posekit.metrics.body_errors import Surface
+from posekit.errors import InvalidParameter
 from posekit.workbook.papers import Paper, RowRun, load_paper
 from posekit.workbook.papers.profiles import PROFILES
 from posekit.workbook.studies import Study
 from posekit.workbook.studies.execution import execute, trained_network
 from posekit.workbook.tasks.image_to_body import TASK
-from posekit.workbook.tasks.image_to_body_baselines import _linear, _neighbours
-from posekit.workbook.tasks.image_to_body_data import evenly, pictures_of, taken
-from posekit.workbook.tasks.image_to_body_runs import scores_of, true_surface
 
 
 @pytest.fixture(scope="module")
@@ -84,56 +77,6 @@ def test_unknown_settings_are_named(paper: Paper) -> None:
 def test_no_pictures_are_made_of_other_data(paper: Paper) -> None:
     with pytest.raises(InvalidParameter, match=r"'h36m'.*synthetic, cmu"):
         TASK.check(paper.rows, "h36m", PROFILES["smoke"], Path("data"))
-
-
-def test_pictures_are_taken_evenly_over_looseness() -> None:
-    images = smoke_pictures("test")
-    some = evenly(images, 6)
-    names = some.bins["looseness"].tolist()
-    assert all(names.count(name) == 2 for name in BINS["looseness"])
-    assert len(set(some.persons.tolist())) > 1
-    assert evenly(images, 1000) is images
-    one = taken(images, np.array([3]))
-    assert np.array_equal(one.images[0], images.images[3])
-
-
-def test_changed_pictures_end_a_run() -> None:
-    config = {"dataset": "synthetic", "size": "smoke", "crop_px": 64, "data": {"test": "other"}}
-    with pytest.raises(DataChanged, match="the test pictures of synthetic changed"):
-        pictures_of(config, "test", pictures_folder())
-
-
-def test_a_linear_map_is_found_and_neighbours_are_means() -> None:
-    generator = np.random.default_rng(0)
-    seen, asked = generator.normal(size=(60, 4)), generator.normal(size=(5, 4))
-    weights = generator.normal(size=(4, 6))
-    share = _linear(seen, asked, seen @ weights + 2.0)
-    assert np.allclose(share.sum(1), 1)
-    assert np.allclose(share @ (seen @ weights + 2.0), asked @ weights + 2.0, atol=1e-3)
-    nearest = _neighbours(seen, seen[:3])
-    assert np.allclose(nearest.sum(1), 1)
-    assert (nearest > 0).sum(1).tolist() == [5, 5, 5]
-    assert all(nearest[number, number] > 0 for number in range(3))
-
-
-def test_scores_are_by_bin_and_by_joint_name() -> None:
-    images, body = smoke_pictures("test"), open_body()
-    true = true_surface(images, body)
-    loose = torch.from_numpy(images.bins["looseness"] == BINS["looseness"][2])
-    joints = true.joints.clone()
-    joints[loose, HEAD] += 0.14
-    scores = scores_of(Surface(joints), images, body, "looseness")
-    off = 1000 * 0.14 * 3**0.5 / 14
-    assert scores.per_action["looseness 3 to 6 cm"]["mpjpe"] == pytest.approx(off, rel=1e-3)
-    assert scores.per_action["looseness 0 to 1 cm"]["mpjpe"] < 1e-3
-    assert scores.per_joint["head"] > 10
-    assert scores.per_joint["left foot"] < 1e-3
-    assert scores.metrics["mpjpe"] == pytest.approx(off * float(loose.double().mean()), rel=1e-3)
-    assert set(scores.clip_actions) == set(BINS["looseness"])
-    assert len(set(scores.clips)) == len(images)
-
-
-HEAD = 10  # of Human3.6M's joints
 
 
 def test_rows_share_a_start_and_a_run_is_loaded_again(tmp_path: Path) -> None:

@@ -1,0 +1,42 @@
+"""Scores of bodies: by picture, by bin of pictures, by the name of a joint."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from pictures import smoke_pictures
+
+from posekit.bodies import open_body
+from posekit.datasets.rendered import BINS
+from posekit.metrics.body_errors import Surface
+from posekit.training.body_regression import BodyEstimate
+from posekit.workbook.tasks.image_to_body_runs import scores_of, surface_of, true_surface
+
+HEAD = 10  # of Human3.6M's joints
+
+
+def test_scores_are_by_bin_and_by_joint_name() -> None:
+    images, body = smoke_pictures("test"), open_body()
+    true = true_surface(images, body)
+    loose = torch.from_numpy(images.bins["looseness"] == BINS["looseness"][2])
+    joints = true.joints.clone()
+    joints[loose, HEAD] += 0.14
+    scores = scores_of(Surface(joints), images, body, "looseness")
+    off = 1000 * 0.14 * 3**0.5 / 14
+    assert scores.per_action["looseness 3 to 6 cm"]["mpjpe"] == pytest.approx(off, rel=1e-3)
+    assert scores.per_action["looseness 0 to 1 cm"]["mpjpe"] < 1e-3
+    assert scores.per_joint["head"] > 10
+    assert scores.per_joint["left foot"] < 1e-3
+    assert scores.metrics["mpjpe"] == pytest.approx(off * float(loose.double().mean()), rel=1e-3)
+    assert set(scores.clip_actions) == set(BINS["looseness"])
+    assert len(set(scores.clips)) == len(images)
+
+
+def test_a_method_of_joints_alone_is_scored_by_its_joints() -> None:
+    images, body = smoke_pictures("test"), open_body()
+    true = true_surface(images, body)
+    found = surface_of(BodyEstimate(None, None, None, true.joints + 3.0), body)
+    scores = scores_of(found, images, body, "off_axis")
+    assert set(scores.metrics) == {"mpjpe", "pa_mpjpe"}
+    assert scores.metrics["mpjpe"] < 1e-2
+    assert set(scores.clip_actions) <= set(BINS["off_axis"])
