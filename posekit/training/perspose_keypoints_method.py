@@ -136,7 +136,7 @@ class PersPoseKeypointsMethod(BodyMethod):
         self, images: BodyImages, device: torch.device, *, training: bool
     ) -> dict[str, Tensor]:
         """Keypoints and cameras of the crops; for training exact, with depths and scales."""
-        persons = persons_of(images, self.body)
+        persons = persons_of(images, self.body.cpu())
         view = true_view(images, rotated=self.own.rotation)
         if not training and self.own.focal != 1:
             view = self._mistaken(images, persons.pixels)
@@ -155,6 +155,7 @@ class PersPoseKeypointsMethod(BodyMethod):
             }
         else:
             found["keypoints"] = self._disturbed(found["keypoints"])
+        self.body.to(device)
         return {name: value.to(device) for name, value in found.items()}
 
     def _mistaken(self, images: BodyImages, pixels: Tensor) -> View:

@@ -7,6 +7,9 @@ method:
 
 - ``strata``: the quantity of ``posekit.datasets.rendered.BINS`` whose bins count alike in a
   verdict; "looseness" by default.
+- ``within``: the one bin of that quantity whose pictures are scored; all by default.
+- ``test``: options that the evaluation has otherwise. Rows that differ in these two alone share a
+  training.
 - ``start``: options that the first part of the training has otherwise. All rows that differ only
   in the second part start from the same weights. Left out, there is one part.
 
@@ -45,9 +48,14 @@ from posekit.workbook.tasks.image_to_body_data import (
     load_pictures,
     rendered_fingerprints,
 )
-from posekit.workbook.tasks.image_to_body_runs import build_network, evaluate_bodies, train
+from posekit.workbook.tasks.image_to_body_runs import (
+    build_network,
+    evaluate_bodies,
+    options_at_test,
+    train,
+)
 
-SETTINGS = ("strata", "start")
+SETTINGS = ("strata", "within", "test", "start")
 RECIPE = {field.name for field in fields(Recipe)} | {
     *("start_epochs", "clip", "steps", "steps_divisor", "start_factor", "start_rate"),
 }
@@ -72,9 +80,10 @@ class ImageToBody(Task):
 
     def configuration(self, run: RowRun, dataset: str, profile: Profile) -> dict[str, Any]:
         """Method, pictures, recipe and evaluation at a scale."""
-        strata, start, named = _settings(run)
+        evaluation, start, named = _settings(run)
         chosen = method(run.model)
         options = chosen.scaled(named, profile.scale)
+        chosen.scaled({**named, **evaluation.get("options", {})}, profile.scale)  # or refused
         first, second = _recipes(run, chosen, profile, in_two_parts=start is not None)
         configuration = {
             "size": profile.size,
@@ -85,7 +94,7 @@ class ImageToBody(Task):
             "clip": run.recipe.get("clip"),
             "start": None,
             "pictures": FITTED[profile.size] if chosen.fits else None,
-            "evaluation": {"strata": strata},
+            "evaluation": evaluation,
         }
         if start is not None:
             begun = chosen.scaled({**named, **start}, profile.scale)
@@ -97,7 +106,10 @@ class ImageToBody(Task):
         recipe, start = configuration["recipe"], configuration["start"]
         fits = configuration["pictures"]
         parts = [
-            method(configuration["model"]).describe(configuration["options"]),
+            method(configuration["model"]).describe(options_at_test(configuration)),
+            f"scored on {within} alone"
+            if (within := configuration["evaluation"].get("within"))
+            else "",
             f"crops of {configuration['crop_px']} px",
             f"fitted to {fits} pictures one by one" if fits else "",
             f"{_length(start['recipe'])} before, shared by all rows" if start else "",
@@ -210,16 +222,25 @@ class ImageToBody(Task):
             raise InvalidParameter(unknown("motion behind rendered pictures", dataset, MOTIONS))
 
 
-def _settings(run: RowRun) -> tuple[str, Mapping[str, Any] | None, dict[str, Any]]:
-    """Strata, what the first part of the training has otherwise, and options of the method."""
+def _settings(
+    run: RowRun,
+) -> tuple[dict[str, Any], Mapping[str, Any] | None, dict[str, Any]]:
+    """Evaluation, what the first part of the training has otherwise, and options of the method."""
     named = {name: value for name, value in run.settings.items() if name not in SETTINGS}
     strata, start = run.settings.get("strata", "looseness"), run.settings.get("start")
     if strata not in BINS:
         raise InvalidParameter(unknown("strata", strata, BINS))
+    evaluation: dict[str, Any] = {"strata": strata}
+    if (within := run.settings.get("within")) is not None:
+        if within not in BINS[strata]:
+            raise InvalidParameter(unknown(f"bin of {strata}", within, BINS[strata]))
+        evaluation["within"] = within
+    if test := run.settings.get("test"):
+        evaluation["options"] = dict(test)
     for name in run.recipe:
         if name not in RECIPE:
             raise InvalidParameter(unknown(f"entry in the recipe of {run.model}", name, RECIPE))
-    return strata, start, named
+    return evaluation, start, named
 
 
 def _crop_px(profile: Profile) -> int:

@@ -22,6 +22,7 @@ from posekit.training.body_regression import module_of
 from posekit.workbook.tasks import metrics_of
 from posekit.workbook.tasks.image_to_body_data import evenly, pictures_of
 from posekit.workbook.tasks.image_to_body_runs import (
+    method_at_test,
     method_of,
     scored_pictures,
     scores_of,
@@ -42,8 +43,8 @@ def stored_baselines(
     decisive = {
         **{name: config[name] for name in ("dataset", "size", "crop_px", "pictures", "model")},
         "data": config["data"],
-        "input": method_of(config).plain_options(),
-        "strata": config["evaluation"]["strata"],
+        "input": [method_of(config).plain_options(), method_at_test(config).plain_options()],
+        "evaluation": config["evaluation"],
         "code": code_version(__name__, module_of(config["model"])),
     }
     label = f"pictures-{config['dataset']}-{config['size']}-{config['model']}"
@@ -52,19 +53,19 @@ def stored_baselines(
 
 
 def _computed(config: Mapping[str, Any], data: Path) -> dict[str, dict[str, Any]]:
-    chosen = method_of(config)
+    chosen, at_test = method_of(config), method_at_test(config)
     train = evenly(pictures_of(config, "train", data), MOST_PICTURES)
     test = scored_pictures(config, data)
     bodies = true_surface(train, chosen.body)
     bodies = bodies._replace(joints=bodies.joints - bodies.joints[:, :1])
     bodies = _turned(bodies, chosen.axes(train))
-    seen, asked = chosen.plain_input(train), chosen.plain_input(test)
+    seen, asked = chosen.plain_input(train), at_test.plain_input(test)
     weights = {
         "mean pose": np.full((len(test), len(train)), 1.0 / len(train)),
         "linear": _linear(seen, asked, bodies.joints.numpy()),
         "neighbours": _neighbours(seen, asked),
     }
-    strata, back = config["evaluation"]["strata"], chosen.axes(test).mT
+    strata, back = config["evaluation"]["strata"], at_test.axes(test).mT
     return {
         name: metrics_of(scores_of(_turned(_mixed(bodies, share), back), test, chosen.body, strata))
         for name, share in weights.items()

@@ -38,7 +38,7 @@ from posekit.training.body_regression import BodyEstimate, BodyMethod, method, m
 from posekit.training.body_steps import BodySteps
 from posekit.training.snapshots import SNAPSHOT_FILE
 from posekit.workbook.tasks import Scored
-from posekit.workbook.tasks.image_to_body_data import PICTURES, evenly, pictures_of
+from posekit.workbook.tasks.image_to_body_data import PICTURES, evenly, pictures_of, taken
 
 EVIDENCE = "rendered"
 AT_ONCE = 64  # pictures whose bodies are compared at once
@@ -52,6 +52,16 @@ def method_of(config: Mapping[str, Any]) -> BodyMethod:
     return method(config["model"])(config["options"], open_body(), config["crop_px"])
 
 
+def options_at_test(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Options of the method as the evaluation has them."""
+    return {**config["options"], **config["evaluation"].get("options", {})}
+
+
+def method_at_test(config: Mapping[str, Any]) -> BodyMethod:
+    """The method of a run as the evaluation has it."""
+    return method(config["model"])(options_at_test(config), open_body(), config["crop_px"])
+
+
 def training_pictures(config: Mapping[str, Any], data: Path) -> BodyImages:
     """What a run is trained on; a method that fits, the very pictures that are scored."""
     if method(config["model"]).fits:
@@ -60,8 +70,11 @@ def training_pictures(config: Mapping[str, Any], data: Path) -> BodyImages:
 
 
 def scored_pictures(config: Mapping[str, Any], data: Path) -> BodyImages:
-    """What a run is scored on: the test split, or as many of it as are fitted."""
+    """What a run is scored on: the test split or a bin of it, or as many as are fitted."""
     test = pictures_of(config, "test", data)
+    evaluation = config["evaluation"]
+    if (within := evaluation.get("within")) is not None:
+        test = taken(test, np.flatnonzero(test.bins[evaluation["strata"]] == within))
     return test if config["pictures"] is None else evenly(test, config["pictures"])
 
 
@@ -179,7 +192,7 @@ def evaluate_bodies(
     network: nn.Module, config: Mapping[str, Any], data: Path, device: str
 ) -> Scored:
     """The scores of a run's bodies on the pictures of the test split."""
-    images, chosen = scored_pictures(config, data), method_of(config)
+    images, chosen = scored_pictures(config, data), method_at_test(config)
     found = predicted(network, chosen, images, device)
     scores = scores_of(found, images, open_body(), config["evaluation"]["strata"])
     kind = "rendered" if chosen.reads_pictures else "keypoints alone"
