@@ -229,6 +229,9 @@ SMPL_24 = Skeleton(
 )
 """The joints of the SMPL body model."""
 
+SMPL_24_LEAVES = (22, 23, 10, 11, 15)
+"""Hands, feet and head, which have no bone after them, in the order of PersPose."""
+
 COCO_17 = Skeleton(
     name="coco-17",
     joint_names=(

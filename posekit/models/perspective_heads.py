@@ -18,10 +18,10 @@ from torch import Tensor, nn
 from posekit.errors import InvalidData
 from posekit.geometry.perspective import rays
 from posekit.geometry.rotations import rotation_6d_to_matrix
-from posekit.geometry.skeletons import SMPL_24
+from posekit.geometry.skeletons import SMPL_24, SMPL_24_LEAVES
 
 JOINTS = 25
-LEAVES = (22, 23, 10, 11, 15)  # joints without a bone after them: hands, feet, head
+LEAVES = SMPL_24_LEAVES
 MIRRORED_JOINTS = [*SMPL_24.mirror, 24]
 MIRRORED_LEAVES = [1, 0, 3, 2, 4]
 

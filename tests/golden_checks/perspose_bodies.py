@@ -11,6 +11,15 @@ from golden_checks.bodies import made_up_body
 from golden_checks.golden import Golden
 from posekit.bodies import BodyModel, Posed
 from posekit.bodies.body_joints import human36m_17
+from posekit.bodies.inverse_kinematics import (
+    CHEST,
+    HIPS,
+    SHOULDERS,
+    fit_body,
+    fit_bones,
+    fit_triangle,
+    fit_vectors,
+)
 from posekit.bodies.twists import rest_twists, turned_twists
 from posekit.geometry.rotations import axis_angle_to_matrix
 from posekit.metrics import mpjpe, p_mpjpe, procrustes_align
@@ -252,4 +261,47 @@ def _projected(points: Tensor, camera: Tensor) -> Tensor:
     return seen[..., :2] / seen[..., 2:]
 
 
-CHECKS = {"perspose-losses": check_losses}
+def check_inverse_kinematics(golden: Golden) -> None:
+    """Bones by both rules, the rigid parts by themselves, and the body of noisy joints."""
+    golden.tells("from", "to")
+    body = made_up_body(golden)
+    assert tuple(golden.tensor("parents").tolist()) == body.parents
+    pose = 0.45 * golden.input("pose")
+    pose[:, 0] *= 3
+    rotations, betas = axis_angle_to_matrix(pose), golden.input("betas")
+    assert len(betas) == golden.config["batch"]
+    translation = golden.input("translation") + torch.tensor([0.0, 0.0, 4.0])
+    aim = body(rotations, betas, translation).joints + 0.01 * golden.input("joint_noise")
+    twists = turned_twists(rest_twists(body.rest(betas).joints), body.global_rotations(rotations))
+    twists = twists + 0.1 * golden.input("twist_noise")[:, 1:]
+    guess = 0.5 * golden.input("initial_betas")
+
+    rest = body.rest(guess).joints
+    by_direction, in_image = (fit_bones(aim, rest, rule) for rule in ("direction", "image plane"))
+    _compare(golden, "fit_a_joints", by_direction.joints)
+    _compare(golden, "fit_a_root", by_direction.pelvis)
+    _compare(golden, "fit_a_chest", by_direction.chest)
+    _compare(golden, "fit_b_joints", in_image.joints)
+    hips, rest_hips = (each[:, HIPS] - each[:, :1] for each in (aim, rest))
+    pelvis, moved = fit_triangle(hips, rest_hips)
+    _compare(golden, "pelvis_rotation", pelvis)
+    _compare(golden, "pelvis_translation", moved)
+    shoulders, rest_shoulders = (each[:, SHOULDERS] - each[:, [CHEST]] for each in (aim, rest))
+    _compare(golden, "chest_rotation", fit_vectors(shoulders, rest_shoulders))
+
+    found = fit_body(body, aim, twists, rotations[:, LEAVES], guess)
+    posed = body(*found)
+    _compare(golden, "betas", found.betas)
+    _compare(golden, "rotmat", found.rotations)
+    _compare(golden, "translation_out", found.translation)
+    _compare(golden, "joints", posed.joints)
+    _compare(golden, "vertices", posed.vertices)
+
+
+def _compare(golden: Golden, name: str, actual: Tensor) -> None:
+    """Within what the golden states."""
+    assert golden.spec["tolerance"].startswith("2e-4 x max(1, ")
+    golden.compare_within(name, actual, 2e-4 * max(1.0, float(golden.tensor(name).abs().max())))
+
+
+CHECKS = {"perspose-losses": check_losses, "perspose-ik": check_inverse_kinematics}
