@@ -1,4 +1,12 @@
-"""Hard and soft pictures of posed bodies in pure torch.
+"""Hard and soft pictures of posed bodies in pure torch, on a CPU or a GPU.
+
+Hard pictures are for looking at and for label maps; soft ones have gradients, see
+``soft_rendering``. Both go over the pairs of a triangle and a pixel near it, ``most_pairs`` at a
+time at most (or one row of pixels), whole pictures or rows of one: a picture is the same however
+it is cut.
+
+Memory beside what goes in and comes out: at most ``BYTES_PER_PAIR`` for each of ``most_pairs`` in
+float32 (twice that in float64), in the forward and the backward pass together.
 
 Shapes: B pictures of H x W pixels with their centres at + 0.5, V vertices, F faces, C channels.
 """
@@ -11,16 +19,31 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from posekit.bodies import soft_rendering
 from posekit.bodies.fragments import barycentric, find_boxes, list_pairs, plan_chunks
-from posekit.bodies.soft_rendering import Softness
+from posekit.bodies.screen import (
+    Size,
+    check_attributes,
+    check_range,
+    picture_size,
+    screen_triangles,
+)
+from posekit.bodies.soft_rendering import Softness, render
+from posekit.errors import InvalidData
 
 MOST_PAIRS = 1 << 20
+BYTES_PER_PAIR = 400
 HALF_DEPTH = 1.5  # metres before and behind the body's mean depth, where nearness hugs it
 
 
 class Hard(NamedTuple):
-    """attributes (B,C,H,W), face (B,H,W) with -1 = background, depth (B,H,W) m, barycentric."""
+    """What each pixel shows.
+
+    Attributes:
+        attributes: (B, C, H, W), 0 in the background.
+        face: (B, H, W), the nearest; -1 in the background.
+        depth: (B, H, W) metres; infinite in the background.
+        barycentric: (B, H, W, 3) on the surface, of the face's corners; 0 in the background.
+    """
 
     attributes: Tensor
     face: Tensor
@@ -29,22 +52,15 @@ class Hard(NamedTuple):
 
 
 class Soft(NamedTuple):
-    """image (B,C,H,W) and silhouette (B,H,W)."""
+    """A picture with gradients.
+
+    Attributes:
+        image: (B, C, H, W).
+        silhouette: (B, H, W), between 0 and 1.
+    """
 
     image: Tensor
     silhouette: Tensor
-
-
-def screen_triangles(vertices: Tensor, faces: Tensor, intrinsics: Tensor) -> Tensor:
-    """Vertices (B,V,3) in the camera -> triangles (B,F,3,3) of pixels x, y and depth in metres."""
-    depth = vertices[..., 2:]
-    safe = torch.where(depth.abs() < 1e-6, torch.full_like(depth, 1e-6), depth)
-    pixels = (vertices / safe) @ intrinsics.transpose(1, 2)
-    return torch.cat([pixels[..., :2], depth], -1)[:, faces]
-
-
-def _size(size: int | tuple[int, int]) -> tuple[int, int]:
-    return (size, size) if isinstance(size, int) else size
 
 
 @torch.no_grad()
@@ -52,46 +68,57 @@ def hard(
     vertices: Tensor,
     faces: Tensor,
     intrinsics: Tensor,
-    size: int | tuple[int, int],
+    size: Size,
     face_attributes: Tensor | None = None,
     vertex_attributes: Tensor | None = None,
+    most_pairs: int = MOST_PAIRS,
 ) -> Hard:
-    """The nearest face of each pixel; attributes per face (F,C)|(B,F,C) or vertex (V,C)|(B,V,C)."""
-    height, width = _size(size)
+    """The nearest face of each pixel; without gradients.
+
+    Args:
+        vertices: (B, V, 3) in the camera frame, metres. A face with a vertex behind the camera or
+            at it is left out.
+        faces: (F, 3).
+        intrinsics: (B, 3, 3) in pixels.
+        size: pixels of a square's side, or (height, width).
+        face_attributes: (F, C) or (B, F, C).
+        vertex_attributes: (V, C) or (B, V, C), interpolated on the surface; instead of those of
+            faces.
+        most_pairs: held at once, see above.
+
+    Raises:
+        InvalidData, InvalidParameter: as ``screen`` says.
+    """
+    height, width = picture_size(size)
     batch, count = len(vertices), len(faces)
     triangles = screen_triangles(vertices, faces, intrinsics)
+    given = _attributes(vertices, count, face_attributes, vertex_attributes)
+    flat, total = triangles.flatten(0, 1), batch * height * width
+    nearest = flat.new_full((total,), math.inf)
+    winner = torch.full((total,), torch.iinfo(torch.long).max, device=flat.device)
+    face = torch.full_like(winner, -1)
+    shares, picture = flat.new_zeros(total, 3), given.new_zeros(total, given.shape[2])
     boxes = find_boxes(triangles, (height, width), 0.0)
-    (chunk,) = plan_chunks(boxes, batch, count, height, 1 << 62)
-    pairs = list_pairs(boxes, chunk, count, (height, width))
-    corners = triangles.flatten(0, 1)[pairs.triangle]
-    centres = torch.stack([pairs.x, pairs.y], 1).to(corners)
-    weights = barycentric(corners[..., :2], centres)
-    inside = (weights >= 0).all(1)
-    weights, corners = weights[inside], corners[inside]
-    triangle, pixel = pairs.triangle[inside], pairs.pixel[inside]
-    depth = 1 / (weights / corners[..., 2]).sum(1)
-    total = batch * height * width
-    nearest = depth.new_full((total,), math.inf).scatter_reduce(0, pixel, depth, "amin")
-    row = torch.arange(len(pixel), device=pixel.device)
-    row = torch.where(depth == nearest[pixel], row, len(pixel))
-    winner = row.new_full((total,), len(pixel)).scatter_reduce(0, pixel, row, "amin")
-    hit = (winner < len(pixel)).nonzero()[:, 0]
-    chosen = winner[hit]
-    face = winner.new_full((total,), -1)
-    face[hit] = triangle[chosen] % count
-    true = weights[chosen] * depth[chosen, None] / corners[chosen][..., 2]
-    shares = weights.new_zeros(total, 3)
-    shares[hit] = true
-    image, where = triangle[chosen] // count, face[hit]
-    if face_attributes is not None:
-        values = face_attributes.expand(batch, -1, -1)[image, where]
-    elif vertex_attributes is not None:
-        values = vertex_attributes.expand(batch, -1, -1)[image[:, None], faces[where]]
-        values = (values * true[..., None]).sum(1)
-    else:
-        values = weights.new_zeros(len(hit), 0)
-    picture = values.new_zeros(total, values.shape[1])
-    picture[hit] = values
+    for chunk in plan_chunks(boxes, batch, count, height, most_pairs):
+        pairs = list_pairs(boxes, chunk, count, (height, width))
+        corners = flat[pairs.triangle]
+        weights = barycentric(corners[..., :2], torch.stack([pairs.x, pairs.y], 1).to(flat))
+        inside = (weights >= 0).all(1)
+        weights, corners = weights[inside], corners[inside]
+        triangle, pixel = pairs.triangle[inside], pairs.pixel[inside]
+        depth = 1 / (weights / corners[..., 2]).sum(1)
+        nearest.scatter_reduce_(0, pixel, depth, "amin")
+        first = (depth == nearest[pixel]).nonzero()[:, 0]
+        winner.scatter_reduce_(0, pixel[first], first, "amin")
+        chosen = first[winner[pixel[first]] == first]
+        seen, triangle = pixel[chosen], triangle[chosen]
+        face[seen] = triangle % count
+        shares[seen] = weights[chosen] * depth[chosen, None] / corners[chosen][..., 2]
+        image, where = triangle // count, triangle % count
+        if vertex_attributes is None:
+            picture[seen] = given[image, where]
+        else:
+            picture[seen] = (given[image[:, None], faces[where]] * shares[seen][..., None]).sum(1)
     return Hard(
         picture.view(batch, height, width, -1).permute(0, 3, 1, 2),
         face.view(batch, height, width),
@@ -104,7 +131,7 @@ def soft(
     vertices: Tensor,
     faces: Tensor,
     intrinsics: Tensor,
-    size: int | tuple[int, int],
+    size: Size,
     face_attributes: Tensor,
     *,
     sigma_px: float,
@@ -115,13 +142,42 @@ def soft(
     background: float | Tensor = 0.0,
     most_pairs: int = MOST_PAIRS,
 ) -> Soft:
-    """Soft picture on background 0; near and far default to the mean depth -+ 1.5 m."""
+    """Soft pictures of bodies, all channels in one pass.
+
+    Gradients go to vertices, intrinsics and attributes; near and far are constants.
+
+    Args:
+        vertices: (B, V, 3) in the camera frame, metres. A face with a vertex behind the camera or
+            at it, or seen edge-on, is left out.
+        faces: (F, 3).
+        intrinsics: (B, 3, 3) in pixels.
+        size: pixels of a square's side, or (height, width).
+        face_attributes: (F, C) or (B, F, C).
+        sigma_px: softness of borders, px^2. SoftRas's has units of half the picture:
+            sigma_px = sigma (S / 2)^2.
+        gamma: of nearness, in normalised depth (far - z) / (far - near).
+        near, far: metres, one for all pictures or (B,); the mean depth of the vertices -+ 1.5 m by
+            default. Surfaces outside have no colour; they count in the silhouette, without a
+            gradient there, as in SoftRas.
+        eps: normalised depth of the background.
+        background: one value or (C,).
+        most_pairs: held at once, see above.
+
+    Raises:
+        InvalidData, InvalidParameter: as ``screen`` says.
+    """
     middle = vertices[..., 2].detach().mean(1)
-    near = middle - HALF_DEPTH if near is None else near
-    far = middle + HALF_DEPTH if far is None else far
-    triangles = screen_triangles(vertices, faces, intrinsics)
-    softness = Softness(sigma_px, gamma, eps, most_pairs)
-    return _soft(triangles, face_attributes, _size(size), near, far, background, softness)
+    return _soft(
+        screen_triangles(vertices, faces, intrinsics),
+        picture_size(size),
+        face_attributes,
+        (
+            middle - HALF_DEPTH if near is None else near,
+            middle + HALF_DEPTH if far is None else far,
+        ),
+        background,
+        Softness(sigma_px, gamma, eps, most_pairs),
+    )
 
 
 def soft_ndc(
@@ -137,35 +193,60 @@ def soft_ndc(
     background: float | Tensor = 0.0,
     most_pairs: int = MOST_PAIRS,
 ) -> Soft:
-    """Soft picture of triangles in normalised device coordinates, as SoftRas takes them.
+    """Soft pictures of triangles in normalised device coordinates, as SoftRas takes them.
 
     Args:
-        triangles: (B, F, 3, 3) x to the right and y up, both in [-1, 1]; depth.
-        size: pixels of the square picture; its first row is the top, where y is 1.
+        triangles: (B, F, 3, 3) x to the right and y up, both in [-1, 1]; depth in metres.
+        size: pixels of the square picture's side; its first row is the top, where y is 1.
+        face_attributes: (F, C) or (B, F, C).
         sigma: softness of borders, in squared units of the triangles.
+        gamma, near, far, eps, background, most_pairs: as in ``soft``.
+
+    Raises:
+        InvalidData, InvalidParameter: as ``screen`` says.
     """
-    half = size / 2
+    if triangles.ndim != 4 or triangles.shape[2:] != (3, 3) or not triangles.is_floating_point():
+        raise InvalidData(
+            f"triangles are {triangles.dtype} of shape {tuple(triangles.shape)}; expected "
+            "(B, F, 3, 3)."
+        )
+    height, width = picture_size(size)
+    half = height / 2
     x, y, depth = triangles.unbind(-1)
     screen = torch.stack([(1 + x) * half, (1 - y) * half, depth], -1)
     softness = Softness(sigma * half**2, gamma, eps, most_pairs)
-    return _soft(screen, face_attributes, (size, size), near, far, background, softness)
+    return _soft(screen, (height, width), face_attributes, (near, far), background, softness)
 
 
 def _soft(
     triangles: Tensor,
-    face_attributes: Tensor,
     size: tuple[int, int],
-    near: float | Tensor,
-    far: float | Tensor,
+    face_attributes: Tensor,
+    depths: tuple[float | Tensor, float | Tensor],
     background: float | Tensor,
     softness: Softness,
 ) -> Soft:
-    batch, channels = len(triangles), face_attributes.shape[-1]
-    near, far = (
-        torch.as_tensor(depth).detach().to(triangles).expand(batch) for depth in (near, far)
-    )
-    background = torch.as_tensor(background).to(triangles).expand(channels)
-    attributes = face_attributes.to(triangles.dtype).expand(batch, -1, -1)
-    return Soft(
-        *soft_rendering.render(triangles, attributes, size, near, far, background, softness)
-    )
+    batch, count = triangles.shape[:2]
+    check_attributes("face_attributes", face_attributes, batch, count, "faces")
+    near, far = (torch.as_tensor(depth).detach().to(triangles).expand(batch) for depth in depths)
+    check_range(near, far)
+    background = torch.as_tensor(background).to(triangles).expand(face_attributes.shape[-1])
+    attributes = face_attributes.to(triangles).expand(batch, -1, -1)
+    return Soft(*render(triangles, attributes, size, near, far, background, softness))
+
+
+def _attributes(
+    vertices: Tensor, count: int, by_face: Tensor | None, by_vertex: Tensor | None
+) -> Tensor:
+    """Attributes as (B, F or V, C); of no channel without any."""
+    batch = len(vertices)
+    if by_face is None and by_vertex is None:
+        return vertices.new_zeros(batch, count, 0)
+    if by_vertex is None:
+        assert by_face is not None
+        check_attributes("face_attributes", by_face, batch, count, "faces")
+        return by_face.expand(batch, -1, -1)
+    if by_face is not None:
+        raise InvalidData("face_attributes and vertex_attributes are both given; give one.")
+    check_attributes("vertex_attributes", by_vertex, batch, vertices.shape[1], "vertices")
+    return by_vertex.expand(batch, -1, -1)
