@@ -33,6 +33,9 @@ NOT_DECISIVE = (
     "posekit.workbook.studies.runs",
 )
 
+# Where the registry of data sets stands: a new data set changes no number of the others.
+DATA_SETS = ("posekit.datasets.source", "DATASETS")
+
 # Packages that folders of the reader's own papers extend.
 EXTENDED = ("posekit.models", "posekit.workbook.tasks")
 
@@ -86,7 +89,7 @@ def closure(modules: tuple[str, ...]) -> set[Place]:
         place = waiting.pop()
         module, name = place
         left_out = _not_decisive(module) and module not in roots
-        if place in found or left_out:
+        if place in found or left_out or place == DATA_SETS:
             continue
         found.add(place)
         content = _read(module)

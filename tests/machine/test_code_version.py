@@ -42,6 +42,13 @@ def test_a_run_depends_on_its_own_network_and_not_on_others():
     assert code_version("posekit.models.mixste") != code_version("posekit.models.ktpformer")
 
 
+def test_the_registry_of_data_sets_is_no_dependence():
+    found = closure(("posekit.workbook.tasks.adaptation_runs",))
+    names = {name for module, name in found if module == "posekit.datasets.source"}
+    assert "DATASETS" not in names
+    assert ("posekit.workbook.tasks.adaptation_runs", "_decisive") in found
+
+
 def test_a_name_in_annotations_alone_is_no_dependence():
     found = {module for module, _ in closure((EXECUTION, LIFTING, "posekit.models.gla_gcn"))}
     assert not {"posekit.models.d3dp", "posekit.models.mixste"} & found
