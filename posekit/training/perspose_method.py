@@ -19,7 +19,8 @@ import torch
 from torch import Tensor
 
 from posekit.bodies import BodyModel
-from posekit.bodies.body_joints import human36m_17_of_joints, tip_of_head
+from posekit.bodies.body import JOINTS
+from posekit.bodies.inverse_kinematics import fit_body
 from posekit.bodies.twists import rest_twists, turned_twists
 from posekit.datasets.rendered import BodyImages
 from posekit.errors import InvalidParameter, unknown
@@ -39,7 +40,7 @@ from posekit.models.perspective_heads import LEAVES, draw_mirrored, metric
 from posekit.models.perspose import PersPose, PersPoseConfig
 from posekit.models.scaling import Scale
 from posekit.training.body_regression import Batch, BodyEstimate, BodyMethod, downscaled
-from posekit.training.perspose_views import persons_of, shown, true_view, turned, turned_back
+from posekit.training.perspose_views import persons_of, shown, true_view, turned
 
 GAIN = 0.4  # of each colour: 0.6 to 1.4
 NARROWEST = {"stem": 16, "features": 128}
@@ -171,13 +172,20 @@ class PersPoseMethod(BodyMethod):
         return RELEASED["3dpw"].total(terms)
 
     def predict(self, network: PersPose, batch: Batch) -> BodyEstimate:
-        """The mean of the plain and the mirrored pass, turned back."""
+        """Bodies with the joints and twists of the plain and mirrored passes, turned back."""
         crops, intrinsics = normalised(batch["picture"]), batch["intrinsics"]
         known = torch.ones(len(crops), dtype=torch.bool, device=crops.device)
         found = network.predict_mean(crops, intrinsics, known)
-        smpl = turned_back(metric(found, intrinsics), batch["rotation"])[:, :-1]
-        human36m = human36m_17_of_joints(smpl, tip_of_head(self.body, smpl))
-        return BodyEstimate(None, None, None, human36m)
+        fit = fit_body(
+            self.body,
+            metric(found, intrinsics)[:, :JOINTS],
+            found.twist[:, 1:JOINTS],
+            found.leaf_rotations,
+            found.betas,
+        )
+        back = batch["rotation"].mT
+        rotations, translation = self.body.turned(back, fit.rotations, fit.betas, fit.translation)
+        return BodyEstimate(rotations, fit.betas, translation)
 
     def seconds(self, pictures: int) -> float:
         """By the network's size."""
