@@ -23,11 +23,14 @@ from posekit.geometry.rotations import axis_angle_to_matrix, shortest_rotation
 from posekit.geometry.skeletons import SMPL_24, SMPL_24_LEAVES
 
 PELVIS, CHEST = SMPL_24.index("pelvis"), SMPL_24.index("spine 3")
-HIPS, SHOULDERS = [1, 2, 3], [12, 13, 14]  # the joints that turn with pelvis and chest
+PELVIS_PART, CHEST_PART = [1, 2, 3], [12, 13, 14]  # joints that turn with pelvis and chest
 LEGS_AND_SPINE, ARMS_AND_HEAD = range(4, 12), range(15, 24)
 BONES = [*LEGS_AND_SPINE, *ARMS_AND_HEAD]  # joints at the ends of the bones that turn by themselves
 STARTS = [SMPL_24.parents[joint] for joint in BONES]
 PARTED = 0.015  # metres between the candidates for a joint, from which the direction decides
+
+LEAST_AREA = 1e-8  # square metres
+LEAST_SINE = 1e-4  # of the angle between a bone and its twist
 
 Rule = Literal["image plane", "direction"]
 
@@ -79,11 +82,12 @@ def fit_body(
     betas = search_size(body, joints, betas)
     rest = body.rest(betas).joints
     bones = fit_bones(joints, rest, "direction")
-    turned = torch.empty(len(joints), JOINTS, 3, 3, dtype=joints.dtype, device=joints.device)
+    turned = torch.eye(3).to(joints).repeat(len(joints), JOINTS, 1, 1)
     turned[:, PELVIS], turned[:, CHEST] = bones.pelvis, bones.chest
-    at_rest = _frames(_bones(rest), rest_twists(rest)[:, [joint - 1 for joint in BONES]])
-    wanted = _frames(_bones(bones.joints), twists[:, [joint - 1 for joint in BONES]])
-    turned[:, STARTS] = wanted @ at_rest.mT
+    used = [joint - 1 for joint in BONES]
+    _check_turns(_bones(bones.joints), _bones(rest), twists[:, used])
+    at_rest = _frames(_bones(rest), rest_twists(rest)[:, used])
+    turned[:, STARTS] = _frames(_bones(bones.joints), twists[:, used]) @ at_rest.mT
     parents = turned[:, list(SMPL_24.parents)]
     rotations = parents.mT @ turned
     rotations[:, PELVIS] = bones.pelvis
@@ -126,15 +130,15 @@ def fit_bones(aim: Tensor, rest: Tensor, rule: Rule) -> BoneFit:
     """
     root, rest = aim[:, :1], rest - rest[:, :1]
     aim = aim - root
-    pelvis, moved = fit_triangle(aim[:, HIPS], rest[:, HIPS])
+    pelvis, moved = fit_triangle(aim[:, PELVIS_PART], rest[:, PELVIS_PART])
     found: dict[int, Tensor] = {PELVIS: moved}
-    for joint in HIPS:
+    for joint in PELVIS_PART:
         found[joint] = (pelvis @ rest[:, joint, :, None])[..., 0] + moved
     _lay(found, LEGS_AND_SPINE, aim, rest, rule)
     chest = fit_vectors(
-        aim[:, SHOULDERS] - found[CHEST][:, None], rest[:, SHOULDERS] - rest[:, [CHEST]]
+        aim[:, CHEST_PART] - found[CHEST][:, None], rest[:, CHEST_PART] - rest[:, [CHEST]]
     )
-    for joint in SHOULDERS:
+    for joint in CHEST_PART:
         bone = rest[:, joint] - rest[:, CHEST]
         found[joint] = found[CHEST] + (chest @ bone[..., None])[..., 0]
     _lay(found, ARMS_AND_HEAD, aim, rest, rule)
@@ -221,7 +225,7 @@ def _check_inputs(joints: Tensor, twists: Tensor, leaves: Tensor, betas: Tensor)
         "joints": (joints, (bodies, JOINTS, 3)),
         "twists": (twists, (bodies, JOINTS - 1, 3)),
         "leaf rotations": (leaves, (bodies, len(SMPL_24_LEAVES), 3, 3)),
-        "betas": (betas, (bodies, *betas.shape[1:2])),
+        "betas": (betas, (bodies, betas.shape[-1])),
     }
     for name, (values, shape) in expected.items():
         if values.shape != shape or not values.numel():
@@ -230,7 +234,28 @@ def _check_inputs(joints: Tensor, twists: Tensor, leaves: Tensor, betas: Tensor)
                 "one set for each body."
             )
         if not values.isfinite().all():
-            broken = int((~values.isfinite()).flatten(1).any(1).nonzero()[0, 0])
+            broken = int((~values.isfinite()).flatten(1).any(1).int().argmax())
             raise InvalidData(
                 f"inverse kinematics: {name} of body {broken} are not all finite; leave it out."
             )
+    corners = joints[:, PELVIS_PART]
+    first, second = corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]
+    area = torch.linalg.cross(first, second, dim=-1).norm(dim=-1)
+    if (area < LEAST_AREA).any():
+        raise InvalidData(
+            f"inverse kinematics: hips and spine of body {int(area.argmin())} lie on a line, which "
+            "tells no rotation of the pelvis; leave it out."
+        )
+
+
+def _check_turns(bones: Tensor, rest: Tensor, twists: Tensor) -> None:
+    """Refuse bones (B, 17, 3) of no length, and twists along them."""
+    across = torch.linalg.cross(bones, twists, dim=-1).norm(dim=-1)
+    broken = (across <= LEAST_SINE * rest.norm(dim=-1) * twists.norm(dim=-1)).nonzero()
+    if len(broken):
+        person, bone = broken[0].tolist()
+        raise InvalidData(
+            f"inverse kinematics: nothing tells how {SMPL_24.joint_names[STARTS[bone]]} of body "
+            f"{person} is turned: the next joint coincides with it, or the twist runs along the "
+            "bone; leave it out."
+        )

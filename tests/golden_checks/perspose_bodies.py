@@ -13,8 +13,8 @@ from posekit.bodies import BodyModel, Posed
 from posekit.bodies.body_joints import human36m_17
 from posekit.bodies.inverse_kinematics import (
     CHEST,
-    HIPS,
-    SHOULDERS,
+    CHEST_PART,
+    PELVIS_PART,
     fit_body,
     fit_bones,
     fit_triangle,
@@ -282,11 +282,11 @@ def check_inverse_kinematics(golden: Golden) -> None:
     _compare(golden, "fit_a_root", by_direction.pelvis)
     _compare(golden, "fit_a_chest", by_direction.chest)
     _compare(golden, "fit_b_joints", in_image.joints)
-    hips, rest_hips = (each[:, HIPS] - each[:, :1] for each in (aim, rest))
+    hips, rest_hips = (each[:, PELVIS_PART] - each[:, :1] for each in (aim, rest))
     pelvis, moved = fit_triangle(hips, rest_hips)
     _compare(golden, "pelvis_rotation", pelvis)
     _compare(golden, "pelvis_translation", moved)
-    shoulders, rest_shoulders = (each[:, SHOULDERS] - each[:, [CHEST]] for each in (aim, rest))
+    shoulders, rest_shoulders = (each[:, CHEST_PART] - each[:, [CHEST]] for each in (aim, rest))
     _compare(golden, "chest_rotation", fit_vectors(shoulders, rest_shoulders))
 
     found = fit_body(body, aim, twists, rotations[:, LEAVES], guess)
