@@ -99,7 +99,7 @@ def search_size(body: BodyModel, joints: Tensor, betas: Tensor) -> Tensor:
     """Shapes (B, S) whose first parameter is that of -2.0, -1.9 .. 1.9 under which the bones fit.
 
     It is the one with the least mean distance of the joints in the image plane, where they are seen
-    best. So sizes come in steps and have no gradient; the extremes are often taken.
+    best. So sizes come in steps, end at -2.0 and 1.9, and have no gradient.
 
     Args:
         joints: (B, 24, 3) wanted.
