@@ -182,13 +182,14 @@ def _moving(
 
 
 def error_bins(
-    errors: Mapping[str, Mapping[str, float]], *, label: str, signed: bool = False
+    errors: Mapping[str, Mapping[str, float]], *, label: str, over: str, signed: bool = False
 ) -> go.Figure:
     """Bars by bin of the pictures, a group for each bin and a bar for each row.
 
     Args:
         errors: name of a row -> name of a bin -> figure, the same bins in the same order.
         label: of the vertical axis, with its unit.
+        over: of the horizontal one, the quantity of the bins.
         signed: whether figures lie on both sides of zero, which is then drawn.
     """
     figure = go.Figure(
@@ -209,7 +210,7 @@ def error_bins(
         barmode="group",
         height=400,
         yaxis={"title": {"text": label}, **zero},
-        xaxis={"title": {"text": "looseness of the clothes"}},
+        xaxis={"title": {"text": over}},
     )
 
 

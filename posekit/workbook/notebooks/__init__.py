@@ -32,7 +32,7 @@ from posekit.workbook.notebooks.examining import (
     show_source,
     show_speeds,
 )
-from posekit.workbook.notebooks.findings import gain_kept, shape_gain
+from posekit.workbook.notebooks.findings import gain_kept, perspective_gain, shape_gain
 from posekit.workbook.notebooks.judged_claims import answer, verdict_table
 from posekit.workbook.notebooks.opening import (
     banner,
@@ -41,6 +41,13 @@ from posekit.workbook.notebooks.opening import (
     study,
 )
 from posekit.workbook.notebooks.paper_tables import action_table, comparison_table
+from posekit.workbook.notebooks.perspective import (
+    crop_sheet,
+    explore_perspective,
+    few_pictures,
+    idea_of,
+    people_banner,
+)
 from posekit.workbook.notebooks.settings import parameters
 from posekit.workbook.notebooks.trade_offs import error_against_cost
 from posekit.workbook.notebooks.trained_figures import caption, show
@@ -62,21 +69,27 @@ __all__ = [
     "caption",
     "clips_to_view",
     "comparison_table",
+    "crop_sheet",
     "domain_gaps",
     "effects_of_choices",
     "effects_on_bodies",
     "error_against_cost",
     "error_per_joint",
     "errors_over_bins",
+    "explore_perspective",
     "explore_trade_off",
+    "few_pictures",
     "finish",
     "gain_kept",
     "gap_table",
     "generated_poses",
     "health_of_runs",
+    "idea_of",
     "learning_curves",
     "lifter_to_examine",
     "parameters",
+    "people_banner",
+    "perspective_gain",
     "picture_banner",
     "picture_sheet",
     "regions_of",

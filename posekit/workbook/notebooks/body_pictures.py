@@ -51,6 +51,11 @@ from posekit.workbook.tasks.image_to_body_runs import (
     true_surface,
 )
 
+OVER = {
+    "looseness": "looseness of the clothes",
+    "off_axis": "person off the optical axis by",
+    "field_of_view": "field of view of the crop",
+}
 SHOWN = 6  # pictures of a contact sheet
 SHOWN_CHANNELS = ("DSR-MC", "upperclothes", "pants", "leftArm", "rightArm")
 VIEWED = 24  # pictures of a bin in the viewer
@@ -238,7 +243,7 @@ def errors_over_bins(
             for stored, name in names.items()
             if stored in seeds[0]
         }
-    return error_bins(errors, label=label, signed=signed) if errors else None
+    return error_bins(errors, label=label, over=OVER[kind], signed=signed) if errors else None
 
 
 def bodies_of(study: Study, row: str) -> tuple[BodyImages, BodyEstimate]:

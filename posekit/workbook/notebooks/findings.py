@@ -54,6 +54,26 @@ def shape_gain(study: Study, *, alone: str, silhouette: str, semantics: str) -> 
     )
 
 
+def perspective_gain(study: Study, *, neither: str, pe: str, pr: str, both: str) -> str:
+    """What perspective encoding and perspective rotation make of the error, alone and together.
+
+    Args:
+        study: see ``gain_kept``.
+        neither, pe, pr, both: ``table/row`` of each.
+
+    Returns:
+        a sentence, "" while one of the rows is missing or has not learned.
+    """
+    found = _mean_errors(study, (neither, pe, pr, both))
+    if found is None:
+        return ""
+    basis, (plain, encoded, rotated, together) = found
+    return (
+        f"On keypoints the error is {plain:.1f} mm with neither part, {encoded:.1f} mm with the "
+        f"encoding, {rotated:.1f} mm with the rotation and {together:.1f} mm with both ({basis})."
+    )
+
+
 def _gain(before: float, after: float) -> str:
     return f"{signed(after - before)} mm ({signed(100 * (after / before - 1))} %)"
 

@@ -81,7 +81,9 @@ def test_fits_are_looked_at_after_the_same_steps() -> None:
 
 def test_bars_keep_the_order_of_the_bins() -> None:
     errors = {"a": {"tight": 1.0, "loose": 5.0}, "b": {"tight": 2.0, "loose": -1.0}}
-    figure = error_bins(errors, label="too fat by (mm)", signed=True)
+    figure = error_bins(
+        errors, label="too fat by (mm)", over="looseness of the clothes", signed=True
+    )
     assert [bar.name for bar in figure.data] == ["a", "b"]
     assert [list(bar.x) for bar in figure.data] == [["tight", "loose"]] * 2
     assert list(figure.data[1].y) == [2.0, -1.0]
