@@ -50,7 +50,7 @@ GAIN = 0.4  # of each colour: 0.6 to 1.4
 NARROWEST_HEAD = 128
 # Seconds on one CPU core: a body posed, and rendered with gradients (2,454 faces, 64 px); and per
 # parameter of the backbone and pixel.
-POSED, RENDERED, PER_PRODUCT = 3e-3, 4.5e-2, 1.5e-11
+POSED, RENDERED, PER_PRODUCT = 5e-4, 6e-3, 1.5e-11
 
 
 @dataclass(frozen=True)

@@ -64,7 +64,7 @@ CROP_PX, LARGE_CROP_PX, PUBLISHED_CROP_PX = 64, 128, 256
 SLIGHT_SCALING = 2  # a width divided by no more than this asks for larger crops
 
 # Pictures whose bodies are fitted one by one, by the size of the data.
-FITTED = {"smoke": 6, "quick": 24, "standard": 96, "full": 288}
+FITTED = {"smoke": 6, "quick": 48, "standard": 240, "full": 600}
 
 WITHOUT_PICTURES = ", keypoints alone"
 

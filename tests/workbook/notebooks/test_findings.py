@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from posekit.workbook.notebooks.findings import gain_kept
+from posekit.workbook.notebooks.findings import gain_kept, shape_gain
 from posekit.workbook.studies import Study
 from posekit.workbook.studies.references import Reference, ReferenceRow
 from posekit.workbook.tables.grids import MINUS
@@ -62,3 +63,19 @@ def test_without_a_gain_no_share_is_named(tmp_path, measured) -> None:
     said = gain_kept(made, **PATHS)
     assert "no gain to keep: +1.0 mm" in said
     assert "of the gain" not in said
+
+
+def test_what_keypoints_silhouette_and_labels_make_of_a_shape(tmp_path) -> None:
+    made = Study("dsr", profile="quick", runs=tmp_path, device="cpu")
+    errors = {"table-fit/keypoints": 15.84, "table-fit/silhouette": 17.31, "table-fit/both": 16.0}
+    made.measured.evidence = lambda row: (
+        errors.get(row.path)
+        and SimpleNamespace(
+            learned=True, mean=lambda metric: errors[row.path] if metric == "rest_pve" else 0.0
+        )
+    )
+    named = dict(zip(("alone", "silhouette", "semantics"), errors, strict=True))
+    said = shape_gain(made, **named)
+    assert "15.8 mm with keypoints alone, by 17.3 mm with the silhouette and by 16.0 mm" in said
+    del errors["table-fit/both"]
+    assert shape_gain(made, **named) == ""

@@ -56,7 +56,7 @@ def test_a_fit_sees_all_its_pictures_in_every_step(paper: Paper) -> None:
     found = TASK.configuration(paper.row("table-fit/both").run, "synthetic", profile)
     assert found["recipe"]["max_steps"] == 10
     assert found["start"]["recipe"]["max_steps"] == 40
-    assert found["recipe"]["batch_size"] == found["pictures"] == 24
+    assert found["recipe"]["batch_size"] == found["pictures"] == 48
     assert found["recipe"]["weight_decay"] == 0.0
 
 
