@@ -77,9 +77,14 @@ def _named(place: str) -> Callable[[], Collection[str]]:
 
 _datasets = _named("posekit.datasets:DATASETS")
 _models = _named("posekit.models:MODELS")
+RENDERER = "renderer"  # which `bench` measures beside networks
 _notebooks = _named("posekit.workbook.reports.running:available_notebooks")
 _papers = _named("posekit.workbook.papers:list_papers")
 _profiles = _named("posekit.workbook.papers.profiles:PROFILES")
+
+
+def _measured() -> Collection[str]:
+    return [*_models(), RENDERER]
 
 
 def _standins() -> Collection[str]:
@@ -359,23 +364,27 @@ def _network_options(given: Sequence[str]) -> dict[str, Any]:
     return options
 
 
-@posekit.command(short_help="Measure a network's speed and memory.")
-@click.argument("model", type=Known("model", _models), required=False)
+@posekit.command(short_help="Measure a network's speed and memory, or the renderer's speed.")
+@click.argument("model", type=Known("model", _measured), required=False)
 @click.option("--all", "every", is_flag=True, help="One row for each lifter at its published size.")
 @click.option("--frames", type=click.IntRange(1), help="[as published]")
 @click.option("--width", type=click.IntRange(1), help="[as published]")
 @click.option("--depth", type=click.IntRange(1), help="Pairs of blocks.  [as published]")
 @click.option("--heads", type=click.IntRange(1), help="[as published]")
-@click.option("--batch", default=1, type=click.IntRange(1), show_default=True)
+@click.option("--batch", type=click.IntRange(1), help="[1; 16 bodies for the renderer]")
 @click.option("--samples", default=5, type=click.IntRange(1), show_default=True)
 @click.option("--device", default="auto", help="auto, cpu, cuda, cuda:1 ...  [auto]")
 def bench(model: str | None, every: bool, **options: Any) -> None:
     """Measure a network's speed, memory and share of the machine's matrix-product rate.
 
+    Or the soft renderer's speed, in products of two 4096 x 4096 matrices: all channels in one
+    pass, and one by one.
+
     \b
     posekit bench MODEL
     posekit bench MODEL --frames 27 --width 64 --depth 4 --batch 32
     posekit bench --all
+    posekit bench renderer
     """
     from posekit.profiling.timing import describe_machine
 
@@ -384,10 +393,16 @@ def bench(model: str | None, every: bool, **options: Any) -> None:
     sizes = [name for name in ("frames", "width", "depth", "heads") if options[name] is not None]
     if every and sizes:
         raise click.UsageError(f"--all measures published sizes; leave out --{sizes[0]}.")
+    if model == RENDERER and sizes:
+        raise click.UsageError(f"the renderer is no network; leave out --{sizes[0]}.")
+    if options["batch"] is None:
+        options["batch"] = 16 if model == RENDERER else 1
     machine = describe_machine(options["device"])
     click.echo(", ".join(f"{name} {value}" for name, value in machine.items() if value is not None))
     if every:
         _echo_fixed(SIZES, _sizes(options))
+    elif model == RENDERER:
+        _echo_fixed(RENDERINGS, _renderings(options))
     else:
         assert model is not None
         _echo_fixed(SPEEDS, _speeds(model, options))
@@ -403,6 +418,11 @@ SPEEDS = {
     **{"memory": 9, "MPJPE change": 12},
 }
 
+RENDERINGS = {
+    **{"channels": 9, "passes": 6, "forward ms": 10, "backward ms": 11, "products": 8},
+    **{"pairs": 9, "pairs/s": 11},
+}
+
 
 def _sizes(options: Mapping[str, Any]) -> Iterator[Sequence[str]]:
     from posekit.profiling.timing import lifter_table
@@ -416,6 +436,18 @@ def _sizes(options: Mapping[str, Any]) -> Iterator[Sequence[str]]:
             f"{size.product_macs / 1e9:.3f} G",
             f"{1000 * row.latency:,.1f}",
             f"{row.memory / 2**20:,.0f} MB",
+        )
+
+
+def _renderings(options: Mapping[str, Any]) -> Iterator[Sequence[str]]:
+    from posekit.profiling.rendering import benchmark_renderer
+
+    taken = {name: options[name] for name in ("batch", "samples", "device")}
+    for row in benchmark_renderer(**taken):
+        yield (
+            *(f"{row.channels} a pass", str(row.passes)),
+            *(f"{1000 * row.forward:,.0f}", f"{1000 * row.backward:,.0f}"),
+            *(f"{row.products:.2f}", f"{row.pairs:,}", f"{row.pairs_per_second:,.0f}"),
         )
 
 

@@ -19,6 +19,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from posekit.bodies import soft_rendering
 from posekit.bodies.fragments import barycentric, find_boxes, list_pairs, plan_chunks
 from posekit.bodies.screen import (
     Size,
@@ -27,7 +28,7 @@ from posekit.bodies.screen import (
     picture_size,
     screen_triangles,
 )
-from posekit.bodies.soft_rendering import Softness, render
+from posekit.bodies.soft_rendering import Softness
 from posekit.errors import InvalidData
 
 MOST_PAIRS = 1 << 20
@@ -218,6 +219,15 @@ def soft_ndc(
     return _soft(screen, (height, width), face_attributes, (near, far), background, softness)
 
 
+def count_pairs(
+    vertices: Tensor, faces: Tensor, intrinsics: Tensor, size: Size, *, sigma_px: float
+) -> int:
+    """Pairs of a triangle and a pixel that ``soft`` goes over; arguments as there."""
+    triangles = screen_triangles(vertices, faces, intrinsics)
+    softness = Softness(sigma_px, gamma=1.0, eps=0.0, most_pairs=MOST_PAIRS)
+    return soft_rendering.count_pairs(triangles, picture_size(size), softness)
+
+
 def _soft(
     triangles: Tensor,
     size: tuple[int, int],
@@ -232,7 +242,9 @@ def _soft(
     check_range(near, far)
     background = torch.as_tensor(background).to(triangles).expand(face_attributes.shape[-1])
     attributes = face_attributes.to(triangles).expand(batch, -1, -1)
-    return Soft(*render(triangles, attributes, size, near, far, background, softness))
+    return Soft(
+        *soft_rendering.render(triangles, attributes, size, near, far, background, softness)
+    )
 
 
 def _attributes(

@@ -48,7 +48,8 @@ def screen_triangles(vertices: Tensor, faces: Tensor, intrinsics: Tensor) -> Ten
         raise InvalidData(f"{len(intrinsics)} cameras see {len(vertices)} bodies; give one each.")
     depth = vertices[..., 2:]
     safe = torch.where(depth.abs() < _TINY, torch.full_like(depth, _TINY), depth)
-    pixels = (vertices / safe) @ intrinsics.to(vertices).transpose(1, 2)
+    with torch.autocast(vertices.device.type, enabled=False):  # it would round to whole pixels
+        pixels = (vertices / safe) @ intrinsics.to(vertices).transpose(1, 2)
     seen = torch.cat([pixels[..., :2], depth], -1)
     return seen.index_select(1, faces.flatten()).unflatten(1, faces.shape)
 

@@ -8,6 +8,7 @@ from posekit.profiling.counting import (
     measure_size,
     size_of,
 )
+from posekit.profiling.rendering import RendererSpeed, benchmark_renderer
 from posekit.profiling.timing import (
     Measurement,
     bench_table,
@@ -22,10 +23,12 @@ from posekit.profiling.timing import (
 __all__ = [
     "Measurement",
     "PassSize",
+    "RendererSpeed",
     "Size",
     "bench_table",
     "benchmark",
     "benchmark_optimisation",
+    "benchmark_renderer",
     "count_products",
     "describe_machine",
     "latency",

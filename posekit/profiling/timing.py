@@ -65,7 +65,7 @@ def matrix_product_rate(
     precision: Precision = "float32", device: str = "auto", repetitions: int = 3
 ) -> float:
     """Best measured rate of a 4096 x 4096 matrix product, in floating-point operations a second."""
-    probe = _rate_probe(precision, choose_device(device))
+    probe = rate_probe(precision, choose_device(device))
     probe()
     return max(probe() for _ in range(repetitions))
 
@@ -272,7 +272,7 @@ class _Bench:
         """A warm step, eager, that costs so many forward passes."""
         batch, place = len(self.keypoints), self.keypoints.device
         operations = 2 * passes * count_products(self.network, self.mode, batch)
-        latencies, rates = _sample(step, SECONDS_PER_SAMPLE, samples, _rate_probe(precision, place))
+        latencies, rates = _sample(step, SECONDS_PER_SAMPLE, samples, rate_probe(precision, place))
         latency = statistics.median(latencies)
         shares = [
             operations / latency / rate for latency, rate in zip(latencies, rates, strict=True)
@@ -412,25 +412,25 @@ def _sample(
     A sample repeats the step for at least ``shortest`` seconds.
     """
     probe()
-    repeats = max(1, round(shortest / _seconds(step)))
+    repeats = max(1, round(shortest / wall_seconds(step)))
     latencies, rates = [], []
     for _ in range(samples):
         before = probe()
-        latencies.append(_seconds(step, repeats))
+        latencies.append(wall_seconds(step, repeats))
         rates.append((before + probe()) / 2)
     return latencies, rates
 
 
-def _rate_probe(precision: Precision, place: torch.device) -> Callable[[], float]:
+def rate_probe(precision: Precision, place: torch.device) -> Callable[[], float]:
     """A function that times one matrix product and returns operations per second."""
     left, right = torch.randn(
         2, MATRIX_SIZE, MATRIX_SIZE, device=place, dtype=DTYPES[precision]
     ).unbind()
     out = torch.empty_like(left)
-    return lambda: 2 * MATRIX_SIZE**3 / _seconds(lambda: torch.mm(left, right, out=out))
+    return lambda: 2 * MATRIX_SIZE**3 / wall_seconds(lambda: torch.mm(left, right, out=out))
 
 
-def _seconds(work: Callable[[], Any], repeats: int = 1) -> float:
+def wall_seconds(work: Callable[[], Any], repeats: int = 1) -> float:
     """Wall time of one repeat; on a GPU until its queue is empty."""
     _finish_queue()
     start = time.perf_counter()
