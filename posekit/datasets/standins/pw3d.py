@@ -1,7 +1,7 @@
-"""A stand-in for 3DPW's sequence files: open bodies in generated motion before a walking camera.
+"""A stand-in for 3DPW: open bodies in generated motion before a walking camera.
 
 Parameters are those of posekit's open body, not of SMPL: they mean other persons and another pose
-at rest. There are no pictures.
+at rest. Of the test part there are a few pictures, see ``pw3d_pictures``.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from posekit.datasets.standins.files import (
     write_pickle,
     write_readme,
 )
+from posekit.datasets.standins.pw3d_pictures import write_pictures
 from posekit.datasets.synthetic.person import keyed_generator
 from posekit.geometry.rotations import matrix_to_axis_angle
 from posekit.geometry.skeletons import HUMAN36M_17
@@ -62,7 +63,14 @@ def write_layout(folder: Path, make_take: TakeMaker, lengths: tuple[int, int], s
     return folder
 
 
-write_standin = standin_writer("pw3d", write_layout)
+_write_sequences = standin_writer("pw3d", write_layout)
+
+
+def write_standin(root: Path, *, seed: str = "posekit", size: str = "quick") -> Path:
+    """Write all sequence files, and a few pictures of the test part; see ``standin_writer``."""
+    folder = _write_sequences(root, seed=seed, size=size)
+    write_pictures(root, made_note("pw3d", seed))
+    return folder
 
 
 def _sequence(
