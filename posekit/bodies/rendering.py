@@ -145,7 +145,9 @@ def soft(
 ) -> Soft:
     """Soft pictures of bodies, all channels in one pass.
 
-    Gradients go to vertices, intrinsics and attributes; near and far are constants.
+    Gradients go to vertices, intrinsics and attributes; near and far are constants. They are those
+    of the equations, where SoftRas's (``soft_ndc``) hold barycentric coordinates constant in a
+    surface's depth: with a gamma that resolves depth, those may point the other way.
 
     Args:
         vertices: (B, V, 3) in the camera frame, metres. A face with a vertex behind the camera or
@@ -177,7 +179,7 @@ def soft(
             middle + HALF_DEPTH if far is None else far,
         ),
         background,
-        Softness(sigma_px, gamma, eps, most_pairs),
+        Softness(sigma_px, gamma, eps, most_pairs, moving_weights=True),
     )
 
 
@@ -195,6 +197,8 @@ def soft_ndc(
     most_pairs: int = MOST_PAIRS,
 ) -> Soft:
     """Soft pictures of triangles in normalised device coordinates, as SoftRas takes them.
+
+    The gradients are SoftRas's too: a surface's depth moves with the depth of its corners alone.
 
     Args:
         triangles: (B, F, 3, 3) x to the right and y up, both in [-1, 1]; depth in metres.
@@ -215,7 +219,7 @@ def soft_ndc(
     half = height / 2
     x, y, depth = triangles.unbind(-1)
     screen = torch.stack([(1 + x) * half, (1 - y) * half, depth], -1)
-    softness = Softness(sigma * half**2, gamma, eps, most_pairs)
+    softness = Softness(sigma * half**2, gamma, eps, most_pairs, moving_weights=False)
     return _soft(screen, (height, width), face_attributes, (near, far), background, softness)
 
 
@@ -224,7 +228,7 @@ def count_pairs(
 ) -> int:
     """Pairs of a triangle and a pixel that ``soft`` goes over; arguments as there."""
     triangles = screen_triangles(vertices, faces, intrinsics)
-    softness = Softness(sigma_px, gamma=1.0, eps=0.0, most_pairs=MOST_PAIRS)
+    softness = Softness(sigma_px, gamma=1.0, eps=0.0, most_pairs=MOST_PAIRS, moving_weights=False)
     return soft_rendering.count_pairs(triangles, picture_size(size), softness)
 
 

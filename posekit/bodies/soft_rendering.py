@@ -37,12 +37,15 @@ class Softness(NamedTuple):
         gamma: of nearness, in normalised depth.
         eps: normalised depth of the background.
         most_pairs: pairs that are held at once.
+        moving_weights: whether the gradient knows that a triangle which moves sideways shows a
+            pixel another depth. The released kernels hold barycentric coordinates constant there.
     """
 
     sigma: float
     gamma: float
     eps: float
     most_pairs: int
+    moving_weights: bool
 
     def check(self) -> None:
         """Refuse what no picture can be drawn with.
@@ -64,7 +67,7 @@ class Fragments(NamedTuple):
         signed: (P,) squared distance to the triangle's border, px^2; negative outside.
         offset: 2 x (P,) from the nearest point of the border to the pixel's centre.
         border: 3 x (P,) barycentric coordinates of that nearest point.
-        weights: 3 x (P,) those of the centre, clamped to [0, 1] and divided by their sum.
+        weights: 3 x (P,) those of the centre.
     """
 
     triangle: Tensor
@@ -80,12 +83,16 @@ class Shares(NamedTuple):
 
     Attributes:
         cover: D.
+        weights: 3 x (P,) barycentric coordinates, clamped to [0, 1].
+        total: their sum.
         depth: of the surface there.
         within: whether that is between near and far.
         level: normalised depth, 1 at near; minus infinity where it is not within.
     """
 
     cover: Tensor
+    weights: list[Tensor]
+    total: Tensor
     depth: Tensor
     within: Tensor
     level: Tensor
@@ -191,8 +198,6 @@ class _Scene:
         signed = torch.where(inside, nearest, -nearest)
         kept = (signed > -self.reach).nonzero()[:, 0]
         along, edge = _at(along, kept), _at(edge, kept)
-        clamped = [_at(weight, kept).clamp_(0, 1) for weight in weights]
-        total = clamped[0] + clamped[1] + clamped[2]
         return Fragments(
             _at(triangle, kept),
             _at(pairs.pixel, kept),
@@ -202,21 +207,37 @@ class _Scene:
                 torch.where(edge == k, 1 - along, torch.where(edge == (k + 2) % 3, along, 0))
                 for k in range(3)
             ],
-            [weight.div_(total) for weight in clamped],
+            [_at(weight, kept) for weight in weights],
         )
 
     def shares(self, found: Fragments) -> Shares:
         """Covers and depths of pairs."""
-        inverse = sum(
-            found.weights[k] * _at(self.inverse_depth[k], found.triangle) for k in range(3)
-        )
-        depth = 1 / inverse
+        weights = [weight.clamp(0, 1) for weight in found.weights]
+        total = weights[0] + weights[1] + weights[2]
+        depth = torch.zeros_like(total)
+        for k in range(3):
+            depth.addcmul_(weights[k], _at(self.inverse_depth[k], found.triangle))
+        depth = depth.reciprocal_().mul_(total)
         level = (_at(self.far, found.triangle) - depth).mul_(_at(self.per_metre, found.triangle))
         within = (level >= 0) & (level <= 1)
         level.masked_fill_(~within, -math.inf)
         # torch.sigmoid rounds the last few of many values otherwise than the others.
         cover = (found.signed / -self.softness.sigma).exp_().add_(1).reciprocal_()
-        return Shares(cover, depth, within, level)
+        return Shares(cover, weights, total, depth, within, level)
+
+    def tilts(self, found: Fragments, shares: Shares) -> list[Tensor]:
+        """How 1 / depth changes over the screen, x and y, times the sum of the clamped weights."""
+        by_x, by_y = torch.zeros_like(shares.depth), torch.zeros_like(shares.depth)
+        inverse = 1 / shares.depth
+        area = _at(self.inverse_area, found.triangle)
+        for k in range(3):
+            opposite = (k + 2) % 3
+            weight = found.weights[opposite]
+            rise = (_at(self.inverse_depth[opposite], found.triangle) - inverse).mul_(area)
+            rise.mul_((weight > 0) & (weight < 1))  # where it is not clamped
+            by_x.addcmul_(rise, _at(self.edge_y[k], found.triangle), value=-1)
+            by_y.addcmul_(rise, _at(self.edge_x[k], found.triangle))
+        return [by_x, by_y]
 
     def colour_share(self, found: Fragments, shares: Shares, top: Tensor) -> Tensor:
         """e of pairs, divided by exp(top / gamma) of their pixels."""
@@ -293,12 +314,20 @@ class _Render(torch.autograd.Function):
             slope = _at(grad_missed, found.pixel).mul_(shares.within).mul_(shares.cover)
             slope.addcmul_(grad_share, 1 - shares.cover)
             slope.mul_(found.signed.sign()).mul_(-2 / sigma)
-            deeper = grad_share.mul_(shares.depth**2).mul_(_at(scene.per_metre, found.triangle))
-            parts = [slope * found.offset[0], slope * found.offset[1], deeper]
+            # By 1 / depth, times gamma, over the sum of the clamped weights.
+            nearer = grad_share.mul_(shares.depth**2).div_(shares.total)
+            nearer.mul_(_at(scene.per_metre, found.triangle))
+            tilt = scene.tilts(found, shares) if scene.softness.moving_weights else []
+            for axis in range(2):
+                part = slope * found.offset[axis]
+                tilted = tilt[axis].mul_(nearer).div_(-gamma) if tilt else None
+                for k in range(3):
+                    grad = part * found.border[k]
+                    if tilted is not None:
+                        grad.addcmul_(tilted, found.weights[k])
+                    corners[axis, k].index_add_(0, found.triangle, grad)
             for k in range(3):
-                for axis, part in enumerate(parts):
-                    weight = found.weights[k] if axis == 2 else found.border[k]
-                    corners[axis, k].index_add_(0, found.triangle, part * weight)
+                corners[2, k].index_add_(0, found.triangle, nearer * shares.weights[k])
         ctx.found = None  # else kept as long as the picture is
         corners[2] *= scene.inverse_depth**2 / -gamma
         shape = (scene.batch, scene.faces)
