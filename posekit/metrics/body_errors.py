@@ -15,7 +15,7 @@ from posekit.bodies import BodyModel
 from posekit.bodies.body_joints import human36m_17
 from posekit.bodies.clothing import vertex_normals
 from posekit.errors import InvalidData
-from posekit.geometry.skeletons import HUMAN36M_17
+from posekit.geometry.skeletons import HUMAN36M_17, human36m_17_to_lsp_14
 from posekit.metrics.pose_errors import mpjpe, p_mpjpe
 
 MILLIMETRES = 1000.0
@@ -99,8 +99,9 @@ def body_errors(found: Surface, true: Surface, faces: Tensor) -> dict[str, Tenso
 
 
 def per_joint_errors(found: Tensor, true: Tensor) -> Tensor:
-    """(B, 14) millimetres, pelvis on pelvis, of joints (B, 17, 3) in metres."""
-    return MILLIMETRES * (_centred_14(found) - _centred_14(true)).norm(dim=-1)
+    """(B, 14) millimetres, pelvis on pelvis, of joints (B, 17, 3) in metres, as ``LSP_14``."""
+    ours, theirs = (human36m_17_to_lsp_14(each - each[:, :1]) for each in (found, true))
+    return MILLIMETRES * (ours - theirs).norm(dim=-1)
 
 
 def _centred_14(joints: Tensor) -> Tensor:

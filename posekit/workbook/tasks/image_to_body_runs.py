@@ -22,12 +22,11 @@ from torch import Tensor, nn
 from posekit.bodies import BodyModel, open_body
 from posekit.datasets.rendered import BINS, BodyImages
 from posekit.errors import InvalidSnapshot
-from posekit.geometry.skeletons import HUMAN36M_17
+from posekit.geometry.skeletons import LSP_14
 from posekit.machine.code_version import code_version
 from posekit.machine.devices import choose_device
 from posekit.machine.random_state import random_state_kept
 from posekit.metrics.body_errors import (
-    JOINTS_14,
     Surface,
     body_errors,
     per_joint_errors,
@@ -264,7 +263,6 @@ def scores_of(found: Surface, images: BodyImages, body: BodyModel, strata: str) 
     true = true_surface(images, body)
     errors = {name: values.numpy() for name, values in body_errors(found, true, body.faces).items()}
     by_joint = per_joint_errors(found.joints, true.joints).mean(0).tolist()
-    names = [HUMAN36M_17.joint_names[joint] for joint in JOINTS_14]
     return BodyScores(
         metrics={name: float(values.mean()) for name, values in errors.items()},
         per_action={
@@ -276,7 +274,7 @@ def scores_of(found: Surface, images: BodyImages, body: BodyModel, strata: str) 
             for name in bins
             if (images.bins[kind] == name).any()
         },
-        per_joint=dict(zip(names, by_joint, strict=True)),
+        per_joint=dict(zip(LSP_14.joint_names, by_joint, strict=True)),
         clips=[f"{person}/{number}/crop" for number, person in enumerate(images.persons.tolist())],
         clip_actions=images.bins[strata].tolist(),
         clip_frames=np.ones(len(images)),

@@ -25,8 +25,8 @@ def test_scores_are_by_bin_and_by_joint_name() -> None:
     off = 1000 * 0.14 * 3**0.5 / 14
     assert scores.per_action["looseness 3 to 6 cm"]["mpjpe"] == pytest.approx(off, rel=1e-3)
     assert scores.per_action["looseness 0 to 1 cm"]["mpjpe"] < 1e-3
-    assert scores.per_joint["head"] > 10
-    assert scores.per_joint["left foot"] < 1e-3
+    assert scores.per_joint["head top"] > 10
+    assert scores.per_joint["left ankle"] < 1e-3
     assert scores.metrics["mpjpe"] == pytest.approx(off * float(loose.double().mean()), rel=1e-3)
     assert set(scores.clip_actions) == set(BINS["looseness"])
     assert len(set(scores.clips)) == len(images)
