@@ -99,7 +99,7 @@ def perspective_viewer(seen: Mapping[str, SeenPerson], skeleton: Skeleton) -> go
         cols=3,
         column_widths=[0.46, 0.27, 0.27],
         horizontal_spacing=0.02,
-        subplot_titles=["full picture, with the crop", "crop and its rays", "after the rotation"],
+        subplot_titles=["picture", "crop, rays", "turned to"],
     )
     first = next(iter(seen.values()))
     drawn = {name: _traces(person, skeleton) for name, person in seen.items()}
@@ -122,6 +122,7 @@ def perspective_viewer(seen: Mapping[str, SeenPerson], skeleton: Skeleton) -> go
             row=1,
             col=column,
         )
+    figure.update_annotations(font={"size": 13, "color": GREY})
     sliders = [slider(list(seen), prefix="")] if len(seen) > 1 else []
     return styled(figure, height=430, margin={"t": 40, "b": 90}, showlegend=False, sliders=sliders)
 
