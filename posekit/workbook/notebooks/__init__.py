@@ -8,6 +8,7 @@ from posekit.workbook.notebooks.adaptation import (
     generated_poses,
     health_of_runs,
 )
+from posekit.workbook.notebooks.body_checkpoints import show_image_checkpoint
 from posekit.workbook.notebooks.body_fits import watch_fits
 from posekit.workbook.notebooks.body_pictures import (
     bodies_of,
@@ -19,10 +20,7 @@ from posekit.workbook.notebooks.body_pictures import (
     regions_of,
     rendered_channels,
 )
-from posekit.workbook.notebooks.checkpoint_report import (
-    lifter_to_examine,
-    show_image_checkpoint,
-)
+from posekit.workbook.notebooks.checkpoint_report import lifter_to_examine
 from posekit.workbook.notebooks.domain_gaps import domain_gaps, gap_table
 from posekit.workbook.notebooks.examining import (
     effects_of_choices,

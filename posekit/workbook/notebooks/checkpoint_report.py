@@ -4,21 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from IPython.display import display
-
-from posekit.checkpoints import (
-    Identity,
-    LoadedCheckpoint,
-    LoadedImageNetwork,
-    load_image_network,
-)
+from posekit.checkpoints import Identity, LoadedCheckpoint
 from posekit.datasets import PoseDataset
 from posekit.datasets.sizes import FRAMES
 from posekit.errors import InvalidCheckpoint
 from posekit.evaluation import Evaluation, evaluate
 from posekit.evaluation.protocols import PROTOCOLS, Protocol, scored_on
 from posekit.models.lifters import Lifter
-from posekit.workbook.notebooks.settings import Settings as Parameters
 from posekit.workbook.papers import RowRun
 from posekit.workbook.studies import Study
 from posekit.workbook.tables import Card, Grid
@@ -31,24 +23,6 @@ SHOWN = ("mpjpe", "p_mpjpe", "n_mpjpe", "mpjve")
 def identity_card(identity: Identity) -> Card:
     """What the file is: network, size, what it was trained on as far as it tells, odd keys."""
     return Card(f"Checkpoint {identity.file}", dict(identity.rows()))
-
-
-def show_image_checkpoint(settings: Parameters, model: str) -> LoadedImageNetwork | None:
-    """Show the identity card of a network that reads pictures, or say how to give one.
-
-    Args:
-        settings: of the notebook.
-        model: the network that the notebook is about, as ``load_image_network`` knows it.
-
-    Returns:
-        the network, None without a checkpoint.
-    """
-    if settings.checkpoint is None:
-        print("No checkpoint given: the networks here are trained. Give one: -p checkpoint FILE")
-        return None
-    loaded = load_image_network(settings.checkpoint, model=model)
-    display(Card(f"Checkpoint {settings.checkpoint.name}", dict(loaded.rows())))
-    return loaded
 
 
 def checkpoint_table(loaded: LoadedCheckpoint, study: Study) -> Grid:
