@@ -5,8 +5,8 @@ Hard pictures are for looking at and for label maps; soft ones have gradients, s
 time at most (or one row of pixels), whole pictures or rows of one: a picture is the same however
 it is cut.
 
-Memory beside what goes in and comes out: at most ``BYTES_PER_PAIR`` for each of ``most_pairs`` in
-float32 (twice that in float64), in the forward and the backward pass together.
+A soft picture, forward and backward, holds at most ``BYTES_PER_PAIR`` times ``most_pairs`` bytes in
+float32 (twice that in float64), beside a few numbers for each value of the pictures and each face.
 
 Shapes: B pictures of H x W pixels with their centres at + 0.5, V vertices, F faces, C channels.
 """
@@ -29,10 +29,10 @@ from posekit.bodies.screen import (
     screen_triangles,
 )
 from posekit.bodies.soft_rendering import Softness
-from posekit.errors import InvalidData
+from posekit.errors import InvalidData, check_count
 
 MOST_PAIRS = 1 << 20
-BYTES_PER_PAIR = 400
+BYTES_PER_PAIR = 200
 HALF_DEPTH = 1.5  # metres before and behind the body's mean depth, where nearness hugs it
 
 
@@ -91,8 +91,9 @@ def hard(
         InvalidData, InvalidParameter: as ``screen`` says.
     """
     height, width = picture_size(size)
-    batch, count = len(vertices), len(faces)
+    check_count("most_pairs", most_pairs)
     triangles = screen_triangles(vertices, faces, intrinsics)
+    batch, count = len(vertices), len(faces)
     given = _attributes(vertices, count, face_attributes, vertex_attributes)
     flat, total = triangles.flatten(0, 1), batch * height * width
     nearest = flat.new_full((total,), math.inf)
@@ -169,9 +170,10 @@ def soft(
     Raises:
         InvalidData, InvalidParameter: as ``screen`` says.
     """
+    triangles = screen_triangles(vertices, faces, intrinsics)
     middle = vertices[..., 2].detach().mean(1)
     return _soft(
-        screen_triangles(vertices, faces, intrinsics),
+        triangles,
         picture_size(size),
         face_attributes,
         (
@@ -215,12 +217,12 @@ def soft_ndc(
             f"triangles are {triangles.dtype} of shape {tuple(triangles.shape)}; expected "
             "(B, F, 3, 3)."
         )
-    height, width = picture_size(size)
-    half = height / 2
+    check_count("size of the square", size)
+    half = size / 2
     x, y, depth = triangles.unbind(-1)
     screen = torch.stack([(1 + x) * half, (1 - y) * half, depth], -1)
     softness = Softness(sigma * half**2, gamma, eps, most_pairs, moving_weights=False)
-    return _soft(screen, (height, width), face_attributes, (near, far), background, softness)
+    return _soft(screen, (size, size), face_attributes, (near, far), background, softness)
 
 
 def count_pairs(

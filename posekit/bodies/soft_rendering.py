@@ -287,7 +287,7 @@ class _Render(torch.autograd.Function):
         shape = (scene.batch, *size)
         # A copy: what is kept must not be what others may write to.
         image = colours.view(-1, *shape).transpose(0, 1).contiguous()
-        return image, -missed.expm1().view(shape)
+        return image, missed.expm1().abs().view(shape)
 
     @staticmethod
     @once_differentiable
