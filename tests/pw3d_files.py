@@ -13,12 +13,14 @@ import numpy as np
 from posekit.datasets.archives import load_pickle
 from posekit.datasets.standins import pw3d as standin
 from posekit.datasets.standins.files import synthetic_takes
+from posekit.datasets.standins.pw3d_pictures import write_pictures
 
 SEQUENCES = {
     "train": ("courtyard_golf_00", "courtyard_golf_01"),
     "validation": ("courtyard_box_00",),
     "test": ("downtown_bar_00", "downtown_cafe_00", "flat_guitar_01"),
 }
+EVERY = 20  # pictures of a person, of which one is there
 ONE = "sequenceFiles/test/downtown_bar_00.pkl"  # two persons
 
 
@@ -26,6 +28,13 @@ def write_small(root: Path) -> Path:
     """Six sequences of some frames below ``root/pw3d``."""
     with patch.object(standin, "SEQUENCES", SEQUENCES):
         return standin.write_layout(root / "pw3d", synthetic_takes("seed"), (20, 24), "seed")
+
+
+def write_small_with_pictures(root: Path) -> Path:
+    """The same with one or two pictures of each person of the test part."""
+    folder = write_small(root)
+    write_pictures(root, "STAND-IN: of a test.", every=EVERY)
+    return folder
 
 
 def change_sequence(path: Path, edit: Callable[[dict[str, Any]], object]) -> None:

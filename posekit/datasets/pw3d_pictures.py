@@ -54,6 +54,7 @@ NEUTRAL = "SMPL_NEUTRAL.pkl"
 UNKNOWN = "unknown"
 """The bin of looseness of all pictures."""
 
+LEAST_SEEN = 0.02  # of a box's longer side; of less, no pixel of a crop would show anything
 KEYPOINTS_MARGIN = 1.2  # SPIN, datasets/preprocess/pw3d.py
 _NO_KEYPOINTS = ("foot", "hand", "collar", "spine", "pelvis")
 _KEYPOINTS = [
@@ -176,7 +177,7 @@ def load_pw3d_pictures(part: str, *, root: Path, crop_px: int, every: int = 1) -
     people = load_people(part, root=root, bodies=bodies, every=every)
     first, sides = people.box[:, :2], people.box[:, 2:]
     overlap = torch.minimum(first + sides, people.resolution) - first.clamp_min(0)
-    seen = (overlap >= 1).all(1)
+    seen = (overlap > LEAST_SEEN * sides.amax(1, keepdim=True)).all(1)
     if not bool(seen.any()):
         raise InvalidData(
             f"3DPW: all {len(seen)} boxes of the {part} part in {root} lie outside of their "

@@ -39,8 +39,8 @@ def load_pictures(
     """
     if motion not in MOTIONS:
         raise InvalidParameter(
-            f"no pictures are made of {motion}; choose one of: {', '.join(MOTIONS)}. Checkpoints are "
-            "scored on 3DPW's pictures whatever the data set."
+            f"no pictures are made of {motion}; choose one of: {', '.join(MOTIONS)}. Checkpoints "
+            "are scored on 3DPW's pictures whatever the data set."
         )
     return load_rendered(
         split,
