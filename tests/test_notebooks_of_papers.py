@@ -15,7 +15,7 @@ from posekit.workbook.reports.page import results
 # Which notebook runs on which made-up files; together they read every format with tables.
 RUNS = {
     **{"convformer": "humaneva", "dsr": "cmu", "gla_gcn": "mpi_inf_3dhp", "hot": "cmu"},
-    **{"ktpformer": "humaneva", "poseda": "cmu", "uao": "poseaug_3dhp"},
+    **{"ktpformer": "humaneva", "perspose": "cmu", "poseda": "cmu", "uao": "poseaug_3dhp"},
 }
 
 

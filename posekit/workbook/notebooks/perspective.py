@@ -41,7 +41,7 @@ from posekit.workbook.studies import Study
 from posekit.workbook.tables import Card
 
 CROP_PX, CELLS = 64, 16
-ANGLES, LENSES = (0, 15, 30, 40), (450, 1100)  # degrees and pixels, of the report's slider
+ANGLES, LENSES = (0, 13, 26, 38), (350, 700)  # degrees and pixels, of the report's slider
 NEARNESS = 2.6 / 700  # metres of distance per pixel of focal length: the person keeps its size
 SHOWN = 5  # pictures of a contact sheet
 
@@ -125,7 +125,7 @@ def explore_perspective(images: BodyImages, *, alt: str) -> None:
         description="person",
     )
     angle = ipywidgets.IntSlider(value=30, min=-45, max=45, step=5, description="off axis (°)")
-    lens = ipywidgets.IntSlider(value=450, min=350, max=1800, step=50, description="f (px)")
+    lens = ipywidgets.IntSlider(value=450, min=300, max=1000, step=50, description="f (px)")
     live = controlled(
         (person, angle, lens),
         lambda: perspective_viewer(
