@@ -15,6 +15,7 @@ from click.testing import CliRunner
 
 from posekit import cli
 from posekit.errors import InvalidData
+from posekit.profiling import timing
 from posekit.workbook import papermill_engine, papers, studies
 from posekit.workbook.reports import index, page, running
 from posekit.workbook.studies.matrix import Cell
@@ -48,6 +49,18 @@ def test_help_shows_commands_examples_and_exit_codes(capsys: pytest.CaptureFixtu
         assert word in text
 
 
+def test_bench_renderer_prints_both_ways(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(timing, "MATRIX_SIZE", 64)
+    arguments = ("--batch", "1", "--samples", "1", "--device", "cpu")
+    assert exit_code("bench", "renderer", *arguments) == cli.OK
+    _machine, head, together, apart = capsys.readouterr().out.splitlines()
+    assert head.split()[-3:] == ["products", "pairs", "pairs/s"]
+    assert together.startswith("8 a pass   1 ")
+    assert apart.startswith("1 a pass   8 ")
+
+
 @pytest.mark.parametrize("command", [(), ("data",)], ids=["posekit", "data"])
 def test_a_group_without_command_shows_its_help(
     command: tuple[str, ...], capsys: pytest.CaptureFixture[str]
@@ -68,6 +81,7 @@ def test_a_group_without_command_shows_its_help(
         (("bench", "mixste", "--device", "tpu"), "unknown device 'tpu'"),
         (("bench",), "name a model, or say --all"),
         (("bench", "--all", "--frames", "9"), "leave out --frames"),
+        (("bench", "renderer", "--heads", "2"), "the renderer is no network; leave out --heads"),
         (("evaluate",), "Missing argument 'NETWORK'"),
         (("evaluate", "mixste"), "Missing option '--datasets'"),
         (("evaluate", "mixte", *ACROSS), "did you mean 'mixste'?"),
