@@ -5,9 +5,19 @@ from posekit.datasets.rendered.benchmark import (
     CACHE,
     CROPS_PX,
     MOTIONS,
+    PEOPLE,
     PICTURES,
     load_rendered,
 )
 from posekit.datasets.rendered.body_images import BodyImages
 
-__all__ = ["BINS", "CACHE", "CROPS_PX", "MOTIONS", "PICTURES", "BodyImages", "load_rendered"]
+__all__ = [
+    "BINS",
+    "CACHE",
+    "CROPS_PX",
+    "MOTIONS",
+    "PEOPLE",
+    "PICTURES",
+    "BodyImages",
+    "load_rendered",
+]

@@ -45,7 +45,7 @@ PICTURES = {
 # Persons of whom no picture is made: they cost little, and methods of keypoints need many.
 PEOPLE = {
     "smoke": {"train": 72, "test": 36},
-    "quick": {"train": 3000, "test": 360},
+    "quick": {"train": 2000, "test": 360},
     "standard": {"train": 12_000, "test": 1200},
     "full": {"train": 50_000, "test": 2400},
 }
