@@ -55,6 +55,11 @@ class Pairs(NamedTuple):
     y: Tensor
 
 
+def at(column: Tensor, rows: Tensor) -> Tensor:
+    """``column[rows]``, at a third of its time on a CPU."""
+    return column.index_select(0, rows)
+
+
 def cross(a: Tensor, b: Tensor) -> Tensor:
     """Two-dimensional cross product of (..., 2) -> (...)."""
     return a[..., 0] * b[..., 1] - a[..., 1] * b[..., 0]
@@ -105,15 +110,15 @@ def list_pairs(boxes: Boxes, chunk: Chunk, faces: int, size: tuple[int, int]) ->
     if chunk.rows != (0, height):
         chosen &= (boxes.first[:, 1] < bottom) & (boxes.last[:, 1] >= top)
     chosen = chosen.nonzero()[:, 0]
-    triangle, first, last = (part[chosen] for part in boxes)
+    triangle, first, last = (at(part, chosen) for part in boxes)
     lowest = first[:, 1].clamp(min=top)
     box, step = _unrolled(last[:, 1].clamp(max=bottom - 1) - lowest + 1)
-    row = lowest[box] + step
-    beginning = first[box, 0]
-    line, step = _unrolled((last[:, 0] - first[:, 0] + 1)[box])
-    x = beginning[line] + step
-    base = (triangle[box] // faces * height + row) * width
-    return Pairs(triangle[box][line], base[line] + x, x + 0.5, (row + 0.5)[line])
+    row = at(lowest, box) + step
+    line, step = _unrolled(at(last[:, 0] - first[:, 0] + 1, box))
+    x = at(at(first[:, 0], box), line) + step
+    triangle = at(triangle, box)
+    base = (triangle // faces * height + row) * width
+    return Pairs(at(triangle, line), at(base, line) + x, x + 0.5, at(row + 0.5, line))
 
 
 def barycentric(corners: Tensor, centres: Tensor) -> Tensor:
@@ -148,4 +153,4 @@ def _unrolled(counts: Tensor) -> tuple[Tensor, Tensor]:
     """Of every item repeated as often as its count says, its number and which repeat it is."""
     item = torch.arange(len(counts), device=counts.device).repeat_interleave(counts)
     before = counts.cumsum(0) - counts
-    return item, torch.arange(len(item), device=counts.device) - before[item]
+    return item, torch.arange(len(item), device=counts.device) - at(before, item)

@@ -21,7 +21,15 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn.functional import logsigmoid
 
-from posekit.bodies.fragments import Boxes, Chunk, find_boxes, list_pairs, plan_chunks
+from posekit.bodies.fragments import (
+    LEAST_DEPTH,
+    Boxes,
+    Chunk,
+    at,
+    find_boxes,
+    list_pairs,
+    plan_chunks,
+)
 from posekit.errors import InvalidParameter, check_count
 
 LEAST_COVER = 1e-4  # of a pixel outside a triangle: farther pairs are left out
@@ -136,11 +144,6 @@ def count_pairs(triangles: Tensor, size: tuple[int, int], softness: Softness) ->
         return sum(len(scene.fragments(chunk).pixel) for chunk in scene.chunks)
 
 
-def _at(column: Tensor, rows: Tensor) -> Tensor:
-    """``column[rows]``, at a third of its time on a CPU."""
-    return column.index_select(0, rows)
-
-
 class _Scene:
     """Triangles and attributes as flat columns, which gathers and sums read fastest."""
 
@@ -162,7 +165,8 @@ class _Scene:
         lengths = self.edge_x**2 + self.edge_y**2
         self.inverse_length = 1 / lengths.clamp(min=torch.finfo(lengths.dtype).tiny)
         self.inverse_area = 1 / (self.edge_x[0] * self.edge_y[1] - self.edge_y[0] * self.edge_x[1])
-        self.inverse_depth = 1 / self.depth
+        # Of corners that nobody sees, a number by which no gradient becomes one that is not finite.
+        self.inverse_depth = torch.where(self.depth > LEAST_DEPTH, 1 / self.depth, 0)
         self.columns = attributes.permute(2, 0, 1).flatten(1).contiguous()
         self.per_metre = (1 / (far - near)).repeat_interleave(self.faces)
         self.far = far.repeat_interleave(self.faces)
@@ -175,16 +179,16 @@ class _Scene:
         pairs = list_pairs(self.boxes, chunk, self.faces, self.size)
         triangle = pairs.triangle
         x, y = pairs.x.to(self.x.dtype), pairs.y.to(self.x.dtype)
-        area = _at(self.inverse_area, triangle)
+        area = at(self.inverse_area, triangle)
         weights = [area, area, area]
         nearest = torch.full_like(x, math.inf)
         along, offset_x, offset_y = nearest, nearest, nearest
         edge = torch.zeros_like(triangle, dtype=torch.int8)
         for k in range(3):
-            dx, dy = x - _at(self.x[k], triangle), y - _at(self.y[k], triangle)
-            ex, ey = _at(self.edge_x[k], triangle), _at(self.edge_y[k], triangle)
+            dx, dy = x - at(self.x[k], triangle), y - at(self.y[k], triangle)
+            ex, ey = at(self.edge_x[k], triangle), at(self.edge_y[k], triangle)
             weights[(k + 2) % 3] = (ex * dy - ey * dx).mul_(area)
-            t = (ex * dx + ey * dy).mul_(_at(self.inverse_length[k], triangle)).clamp_(0, 1)
+            t = (ex * dx + ey * dy).mul_(at(self.inverse_length[k], triangle)).clamp_(0, 1)
             dx.addcmul_(t, ex, value=-1)
             dy.addcmul_(t, ey, value=-1)
             squared = dx * dx + dy * dy
@@ -197,17 +201,17 @@ class _Scene:
         inside = torch.minimum(torch.minimum(weights[0], weights[1]), weights[2]) > 0
         signed = torch.where(inside, nearest, -nearest)
         kept = (signed > -self.reach).nonzero()[:, 0]
-        along, edge = _at(along, kept), _at(edge, kept)
+        along, edge = at(along, kept), at(edge, kept)
         return Fragments(
-            _at(triangle, kept),
-            _at(pairs.pixel, kept),
-            _at(signed, kept),
-            [_at(offset_x, kept), _at(offset_y, kept)],
+            at(triangle, kept),
+            at(pairs.pixel, kept),
+            at(signed, kept),
+            [at(offset_x, kept), at(offset_y, kept)],
             [
                 torch.where(edge == k, 1 - along, torch.where(edge == (k + 2) % 3, along, 0))
                 for k in range(3)
             ],
-            [_at(weight, kept) for weight in weights],
+            [at(weight, kept) for weight in weights],
         )
 
     def shares(self, found: Fragments) -> Shares:
@@ -216,9 +220,9 @@ class _Scene:
         total = weights[0] + weights[1] + weights[2]
         depth = torch.zeros_like(total)
         for k in range(3):
-            depth.addcmul_(weights[k], _at(self.inverse_depth[k], found.triangle))
+            depth.addcmul_(weights[k], at(self.inverse_depth[k], found.triangle))
         depth = depth.reciprocal_().mul_(total)
-        level = (_at(self.far, found.triangle) - depth).mul_(_at(self.per_metre, found.triangle))
+        level = (at(self.far, found.triangle) - depth).mul_(at(self.per_metre, found.triangle))
         within = (level >= 0) & (level <= 1)
         level.masked_fill_(~within, -math.inf)
         # torch.sigmoid rounds the last few of many values otherwise than the others.
@@ -229,20 +233,20 @@ class _Scene:
         """How 1 / depth changes over the screen, x and y, times the sum of the clamped weights."""
         by_x, by_y = torch.zeros_like(shares.depth), torch.zeros_like(shares.depth)
         inverse = 1 / shares.depth
-        area = _at(self.inverse_area, found.triangle)
+        area = at(self.inverse_area, found.triangle)
         for k in range(3):
             opposite = (k + 2) % 3
             weight = found.weights[opposite]
-            rise = (_at(self.inverse_depth[opposite], found.triangle) - inverse).mul_(area)
+            rise = (at(self.inverse_depth[opposite], found.triangle) - inverse).mul_(area)
             rise.mul_((weight > 0) & (weight < 1))  # where it is not clamped
-            by_x.addcmul_(rise, _at(self.edge_y[k], found.triangle), value=-1)
-            by_y.addcmul_(rise, _at(self.edge_x[k], found.triangle))
+            by_x.addcmul_(rise, at(self.edge_y[k], found.triangle), value=-1)
+            by_y.addcmul_(rise, at(self.edge_x[k], found.triangle))
         return [by_x, by_y]
 
     def colour_share(self, found: Fragments, shares: Shares, top: Tensor) -> Tensor:
         """e of pairs, divided by exp(top / gamma) of their pixels."""
         return (
-            (shares.level - _at(top, found.pixel))
+            (shares.level - at(top, found.pixel))
             .div_(self.softness.gamma)
             .exp_()
             .mul_(shares.cover)
@@ -278,7 +282,7 @@ class _Render(torch.autograd.Function):
             share = scene.colour_share(found, shares, top)
             total.index_add_(0, found.pixel, share)
             for colour, column in zip(colours, scene.columns, strict=True):
-                colour.index_add_(0, found.pixel, share * _at(column, found.triangle))
+                colour.index_add_(0, found.pixel, share * at(column, found.triangle))
         behind = ((2 * eps - top) / gamma).exp()
         total += behind
         colours = colours.addcmul_(background[:, None], behind).div_(total)
@@ -304,19 +308,19 @@ class _Render(torch.autograd.Function):
             found = ctx.found or scene.fragments(chunk)
             shares = scene.shares(found)
             share = scene.colour_share(found, shares, top)
-            grad_share = -_at(mean, found.pixel)
+            grad_share = -at(mean, found.pixel)
             for number, column in enumerate(scene.columns):
-                grad = _at(grad_colours[number], found.pixel)
-                grad_share.addcmul_(grad, _at(column, found.triangle))
+                grad = at(grad_colours[number], found.pixel)
+                grad_share.addcmul_(grad, at(column, found.triangle))
                 if columns is not None:
                     columns[number].index_add_(0, found.triangle, grad * share)
             grad_share *= share  # of the logarithm of e
-            slope = _at(grad_missed, found.pixel).mul_(shares.within).mul_(shares.cover)
+            slope = at(grad_missed, found.pixel).mul_(shares.within).mul_(shares.cover)
             slope.addcmul_(grad_share, 1 - shares.cover)
             slope.mul_(found.signed.sign()).mul_(-2 / sigma)
             # By 1 / depth, times gamma, over the sum of the clamped weights.
             nearer = grad_share.mul_(shares.depth**2).div_(shares.total)
-            nearer.mul_(_at(scene.per_metre, found.triangle))
+            nearer.mul_(at(scene.per_metre, found.triangle))
             tilt = scene.tilts(found, shares) if scene.softness.moving_weights else []
             for axis in range(2):
                 part = slope * found.offset[axis]

@@ -222,9 +222,10 @@ def test_gradients_through_cameras_are_central_differences(monkeypatch, output):
         assert float((gradient * way).sum()) == pytest.approx(difference, rel=2e-4, abs=1e-4)
 
 
-def test_vertices_behind_the_camera_leave_their_faces_out():
+@pytest.mark.parametrize("depth", [-1.0, 0.0, 1e-9])
+def test_vertices_behind_the_camera_leave_their_faces_out(depth):
     corners = torch.cat([CORNERS, CORNERS], 1)
-    corners[0, 4, 2] = -1.0
+    corners[0, 4, 2] = depth
     faces = torch.tensor([[0, 1, 2], [3, 4, 5]])
     assert hard(corners, faces, K[None], SIZE).face.unique().tolist() == [-1, 0]
     corners.requires_grad_()
