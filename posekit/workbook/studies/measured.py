@@ -110,9 +110,11 @@ class Measured:
         if row.run is None:
             return None
         if row.path not in self._found:
-            setting = self.setting
-            runs = [setting.store.load(setting.job(row, seed).id) for seed in setting.seeds]
-            self._found[row.path] = None if None in runs else tuple(run for run in runs if run)
+            setting, runs = self.setting, []
+            if all(setting.may_be_stored(row.run, seed) for seed in setting.seeds):
+                runs = [setting.store.load(setting.job(row, seed).id) for seed in setting.seeds]
+            known = tuple(run for run in runs if run)
+            self._found[row.path] = known if len(known) == len(setting.seeds) else None
         return self._found[row.path]
 
     def sound(self, row: Row) -> tuple[StoredRun, ...]:

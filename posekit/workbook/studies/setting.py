@@ -144,6 +144,14 @@ class Setting:
         name = run_id(task.label(configuration), config)
         return Job(name, config, self.store.root, self.data, str(self.device))
 
+    def may_be_stored(self, run: RowRun, seed: int) -> bool:
+        """Whether a run of that name is there, with whatever data and code it was made.
+
+        Where there is none, nobody has to read, or render, the data to learn so.
+        """
+        start = f"{self.dataset}-{find_task(run.task).label(self.configuration(run))}-s{seed}-"
+        return any(path.name.startswith(start) for path in self.store.root.glob("*"))
+
     def baselines(self, row: Row) -> dict[str, dict[str, float]]:
         """Name -> metric -> error of what learns next to nothing, on the data of a row.
 
