@@ -41,6 +41,7 @@ SHAPES: dict[str, tuple[int, ...]] = {
 KEYS = (*SHAPES, "shapedirs")
 WHOLE = ("f", "kintree_table")  # the others have fractions
 HUMAN36M_FILES = ("J_regressor_h36m.npy", "J_regressor_h36m_correct.npy")
+SIDES, LEG = ("right", "left"), ("hip", "knee", "foot")
 EXTRA_FILE, EXTRA_JOINTS = "J_regressor_extra.npy", 9
 OTHER_MODELS = {10_475: "SMPL-X", 778: "MANO", 5_023: "FLAME", 3_889: "SMAL"}  # by vertices
 GET = "get SMPL_NEUTRAL.pkl (or MALE, FEMALE) from smpl.is.tue.mpg.de"
@@ -55,7 +56,8 @@ def read_body(path: str | os.PathLike[str], components: int = 10) -> BodyModel:
 
     Regressors of further joints are read where they lie beside it: ``J_regressor_h36m.npy``
     (17, 6890), also by PersPose's name ``J_regressor_h36m_correct.npy``, and
-    ``J_regressor_extra.npy`` (9, 6890).
+    ``J_regressor_extra.npy`` (9, 6890). SPIN's file of Human3.6M's joints has the left leg before
+    the right one; it is given in the order of ``HUMAN36M_17`` all the same.
 
     Args:
         path: ``.pkl``, version 1.0 (10 shape parameters) or 1.1 (300), or ``.npz``.
@@ -71,16 +73,18 @@ def read_body(path: str | os.PathLike[str], components: int = 10) -> BodyModel:
     _check_content(arrays, path)
     shapedirs = _shapedirs(held["shapedirs"], components, path)
     regressor = arrays["J_regressor"]
+    template = _float32(arrays["v_template"])
+    human36m = _regressor(path.parent, HUMAN36M_FILES, HUMAN36M_17.joints)
     return BodyModel(
         path.stem,
-        v_template=_float32(arrays["v_template"]),
+        v_template=template,
         shapedirs=_float32(shapedirs),
         weights=_float32(arrays["weights"]),
         faces=torch.from_numpy(arrays["f"].astype(np.int64)),
         joint_template=_float32(regressor @ arrays["v_template"]),
         joint_shapedirs=_float32(np.einsum("jv,vks->jks", regressor, shapedirs)),
         posedirs=_float32(arrays["posedirs"]),
-        human36m_regressor=_regressor(path.parent, HUMAN36M_FILES, HUMAN36M_17.joints),
+        human36m_regressor=None if human36m is None else _right_leg_first(human36m, template),
         extra_regressor=_regressor(path.parent, (EXTRA_FILE,), EXTRA_JOINTS),
     )
 
@@ -285,6 +289,17 @@ def _regressor(folder: Path, names: tuple[str, ...], joints: int) -> Tensor | No
     array = _finite(np.array(array), "the regressor", path)
     _check_sums(array, "the regressor", path, _OFF_BESIDE)
     return _float32(array)
+
+
+def _right_leg_first(regressor: Tensor, template: Tensor) -> Tensor:
+    """The rows in the order of ``HUMAN36M_17``; where they regress to tells which leg is which."""
+    right, left = ([HUMAN36M_17.index(f"{side} {name}") for name in LEG] for side in SIDES)
+    across = (regressor @ template)[:, 0]  # SMPL's left side is at +x
+    if float(across[right].mean()) <= float(across[left].mean()):
+        return regressor
+    rows = torch.arange(len(regressor))
+    rows[right], rows[left] = rows[left], rows[right]
+    return regressor[rows]
 
 
 def _float32(array: np.ndarray) -> Tensor:

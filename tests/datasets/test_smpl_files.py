@@ -18,6 +18,7 @@ from posekit.bodies import open_body
 from posekit.bodies.body_joints import human36m_17, spin_49
 from posekit.datasets.smpl_files import read_body
 from posekit.errors import InvalidData, InvalidParameter, PosekitError
+from posekit.geometry.skeletons import HUMAN36M_17, SMPL_24
 
 STRAIGHT = torch.eye(3).expand(1, 24, 3, 3)
 MANY = 300  # shape parameters of version 1.1
@@ -86,6 +87,27 @@ def test_regressors_that_lie_beside_the_file_are_read(tmp_path: Path) -> None:
     middle = posed.vertices.mean(1, keepdim=True)
     torch.testing.assert_close(human36m_17(body, posed), middle.expand(1, 17, 3))
     assert spin_49(body, posed).shape == (1, 49, 3)
+
+
+SPINS_ORDER = [0, 1, 4, 7, 2, 5, 8, 6, 9, 12, 15, 16, 18, 20, 17, 19, 21]  # left leg first
+
+
+@pytest.mark.parametrize("rows", [SPINS_ORDER, [0, 2, 5, 8, 1, 4, 7, *SPINS_ORDER[7:]]])
+def test_the_right_leg_is_the_first_whatever_the_regressors_order(
+    tmp_path: Path, intact: Path, rows: list[int]
+) -> None:
+    (tmp_path / intact.name).symlink_to(intact)
+    np.save(tmp_path / "J_regressor_h36m.npy", smpl_arrays()["J_regressor"][rows])
+    body = read_body(tmp_path / intact.name)
+    posed = body(STRAIGHT, torch.zeros(1, 10))
+    found = human36m_17(body, posed)[0]
+    for name in ("hip", "knee", "ankle"):
+        place = {"ankle": "foot"}.get(name, name)
+        for side in ("left", "right"):
+            joint = posed.joints[0, SMPL_24.index(f"{side} {name}")]
+            regressed = found[HUMAN36M_17.index(f"{side} {place}")]
+            torch.testing.assert_close(regressed, joint, atol=1e-4, rtol=0)
+    assert float(found[HUMAN36M_17.index("left wrist"), 0]) > 0
 
 
 @pytest.mark.parametrize(
