@@ -7,26 +7,24 @@ SMPL's 24 joints alone, for lifters, need neither (``pw3d``).
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor
 
 from posekit.bodies import BodyModel, open_body
 from posekit.bodies.body_joints import human36m_17
 from posekit.datasets.locate import is_standin
+from posekit.datasets.picture_files import read_jpeg
 from posekit.datasets.pw3d import NEAREST, sequence_folder, sequence_paths
 from posekit.datasets.pw3d_sequences import GENDERS, Person, PW3DSequence, read_sequence
 from posekit.datasets.smpl_files import read_body
 from posekit.datasets.source import DATASETS
 from posekit.errors import DatasetNotFound, InvalidData
 from posekit.geometry.rotations import axis_angle_to_matrix
-from posekit.machine.names_from_files import shown
 
 BODY_FILES = {"male": "SMPL_MALE.pkl", "female": "SMPL_FEMALE.pkl"}
 BODY_FOLDER = "smpl"
@@ -173,23 +171,7 @@ def read_picture(root: Path, name: str, resolution: Sequence[int]) -> np.ndarray
             f"{DATASETS['pw3d'].page} in {folder}."
         )
     width, height = (int(side) for side in resolution)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of large pictures, which are refused below
-            picture = Image.open(path, formats=["JPEG"])
-        with picture:
-            if picture.size != (width, height):
-                raise InvalidData(
-                    f"{shown(path)}: has {picture.size[0]} x {picture.size[1]} pixels, its camera "
-                    f"{width} x {height}; unpack the original pictures."
-                )
-            return np.array(picture.convert("RGB"))
-    except InvalidData:
-        raise
-    except Exception as error:  # a decoder of a damaged picture raises anything
-        raise InvalidData(
-            f"{shown(path)}: not a readable JPEG ({type(error).__name__}); unpack it again."
-        ) from error
+    return read_jpeg(path, (width, height))
 
 
 def box_of(vertices: Tensor, intrinsics: Tensor, resolution: tuple[int, int]) -> Tensor:

@@ -218,13 +218,34 @@ def neutral_body(pictures: PW3DPictures, components: int) -> BodyModel:
                 f"stand-in has {body.components}; such networks need the real files."
             )
         return body
-    path = pictures.root / BODY_FOLDER / NEUTRAL
+    return read_neutral(pictures.root, components)
+
+
+def read_neutral(root: Path, components: int) -> BodyModel:
+    """SMPL's neutral model with Human3.6M's joints.
+
+    Args:
+        root: data folder.
+        components: shape parameters.
+
+    Raises:
+        DatasetNotFound: SMPL's file, or the regressor of Human3.6M's joints, is not there.
+        InvalidData: a file that is not SMPL's.
+        InvalidParameter: more components than the file has.
+    """
+    path = root / BODY_FOLDER / NEUTRAL
     if not path.is_file():
         raise DatasetNotFound(
-            f"3DPW: {path} not found; networks find bodies of SMPL's neutral model. Get it from "
+            f"SMPL: {path} not found; networks find bodies of SMPL's neutral model. Get it from "
             "https://smplify.is.tue.mpg.de/ (version 1.0) or https://smpl.is.tue.mpg.de/ (1.1)."
         )
-    return read_body(path, components)
+    body = read_body(path, components)
+    if body.human36m_regressor is None:
+        raise DatasetNotFound(
+            f"SMPL: J_regressor_h36m.npy not found in {path.parent}; it gives the joints that are "
+            "scored: take it from SPIN's data, https://github.com/nkolot/SPIN."
+        )
+    return body
 
 
 def keypoint_crop(joints: Tensor, intrinsics: Tensor, crop_px: int) -> Crop:

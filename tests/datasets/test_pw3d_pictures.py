@@ -10,7 +10,7 @@ import torch
 from data_files import copy_of
 from PIL import Image
 from pw3d_files import EVERY, SEQUENCES, change_sequence, write_small_with_pictures
-from smpl_files import write_pickle
+from smpl_files import smpl_arrays, write_pickle
 
 from posekit.bodies.rendering import hard
 from posekit.datasets.pw3d_pictures import PW3DPictures, load_pw3d_pictures, neutral_body
@@ -166,6 +166,9 @@ def test_networks_find_bodies_of_the_neutral_model(pictures: PW3DPictures, tmp_p
         neutral_body(real, 10)
     (tmp_path / "smpl").mkdir()
     write_pickle(tmp_path / "smpl" / "SMPL_NEUTRAL.pkl")
+    with pytest.raises(DatasetNotFound, match=r"J_regressor_h36m\.npy not found in"):
+        neutral_body(real, 10)
+    np.save(tmp_path / "smpl" / "J_regressor_h36m.npy", smpl_arrays()["J_regressor"][:17])
     assert neutral_body(real, 10).name == "SMPL_NEUTRAL"
     with pytest.raises(InvalidParameter, match="11"):
         neutral_body(real, 11)

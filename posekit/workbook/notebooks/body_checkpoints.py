@@ -1,10 +1,14 @@
-"""An authors' network that finds bodies in pictures: what its file says, and its errors on 3DPW."""
+"""An authors' network that finds bodies in pictures: what its file says, and its errors."""
 
 from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
 
 from IPython.display import display
 
 from posekit.checkpoints import LoadedImageNetwork, load_image_network
+from posekit.datasets.spin_pictures import LISTS, lists_on_disk
 from posekit.errors import DatasetNotFound
 from posekit.machine.storage import data_root
 from posekit.workbook.notebooks.settings import Settings
@@ -12,6 +16,7 @@ from posekit.workbook.papers.profiles import resolve_profile
 from posekit.workbook.tables import Card, Grid
 from posekit.workbook.tasks import Scored
 from posekit.workbook.tasks.image_to_body_checkpoints import EVERY, evaluate_checkpoint
+from posekit.workbook.tasks.image_to_body_lists import asks_for_crops_alone, evaluate_on_list
 
 COLUMNS = {
     "mpjpe": "MPJPE",
@@ -22,10 +27,10 @@ COLUMNS = {
 
 
 def show_image_checkpoint(settings: Settings, model: str) -> LoadedImageNetwork | None:
-    """Show what a file holds and its errors on 3DPW, or say what is needed for either.
+    """Show what a file holds and its errors, or say what is needed for either.
 
     The pictures are 3DPW's whatever the data set of the notebook, whose bodies are others than the
-    authors'; how many, the profile says.
+    authors', and those of SPIN's lists that are on disk; how many, the profile says.
 
     Args:
         settings: of the notebook.
@@ -40,25 +45,33 @@ def show_image_checkpoint(settings: Settings, model: str) -> LoadedImageNetwork 
     loaded = load_image_network(settings.checkpoint, model=model)
     display(Card(f"Checkpoint {settings.checkpoint.name}", dict(loaded.rows())))
     size = resolve_profile(settings.profile, "pw3d", settings.device).size
+    asked: dict[str, Any] = {"data": data_root(), "size": size, "device": settings.device}
     try:
-        scored = evaluate_checkpoint(loaded, data=data_root(), size=size, device=settings.device)
+        _show("3DPW", evaluate_checkpoint(loaded, **asked), settings.checkpoint, size)
     except DatasetNotFound as error:
         print(f"Not scored. {error}")
-        return loaded
-    display(body_errors_table(scored, settings.checkpoint.name, size))
-    display(Card("Protocol", dict(scored.card), label=scored.evidence, folded=True))
+    if asks_for_crops_alone(loaded):
+        for name in lists_on_disk(data_root()):
+            scored = evaluate_on_list(loaded, name, **asked)
+            _show(LISTS[name].title, scored, settings.checkpoint, size)
     return loaded
 
 
-def body_errors_table(scored: Scored, file: str, size: str) -> Grid:
-    """Errors on all pictures and in bins of the crop's camera, millimetres.
+def _show(title: str, scored: Scored, checkpoint: Path, size: str) -> None:
+    display(body_errors_table(scored, f"{checkpoint.name} on {title} (mm)", size))
+    display(Card(f"Protocol, {title}", dict(scored.card), label=scored.evidence, folded=True))
+
+
+def body_errors_table(scored: Scored, caption: str, size: str) -> Grid:
+    """Errors on all pictures and, where cameras are known, in bins of theirs, millimetres.
 
     Args:
-        scored: as ``evaluate_checkpoint`` gives it.
-        file: name of the checkpoint.
+        scored: as ``evaluate_checkpoint`` or ``evaluate_on_list`` gives it.
+        caption: of the table.
         size: of the data.
     """
     scores = scored.estimates["prediction"]
+    known = [name for name in COLUMNS if name in scores.metrics]
     rows = {"all": scores.metrics, **scores.per_action}
     note = ""
     if EVERY[size] > 1:
@@ -66,11 +79,9 @@ def body_errors_table(scored: Scored, file: str, size: str) -> Grid:
     if scored.evidence == "STAND-IN":
         note = f"{note} Generated bodies in generated pictures: figures mean nothing.".strip()
     return Grid(
-        caption=f"{file} on 3DPW (mm)",
-        columns=("pictures", *COLUMNS.values()),
-        rows=tuple(
-            (name, *(errors[metric] for metric in COLUMNS)) for name, errors in rows.items()
-        ),
+        caption=caption,
+        columns=("pictures", *(COLUMNS[name] for name in known)),
+        rows=tuple((name, *(errors[metric] for metric in known)) for name, errors in rows.items()),
         label=scored.evidence,
         note=note,
     )

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from image_checkpoints import save_dsr
 from pw3d_files import EVERY, write_small_with_pictures
+from smpl_files import smpl_arrays, write_pickle
+from spin_files import write_list
 
 from posekit.errors import InvalidCheckpoint
 from posekit.workbook.notebooks import body_checkpoints
@@ -78,4 +81,23 @@ def test_errors_on_a_standin_say_that_they_mean_nothing(
     assert table.columns == ("pictures", "MPJPE", "PA-MPJPE", "PVE", "PVE, pelvis on pelvis")
     assert [row[0] for row in table.rows][:2] == ["all", "off axis 0 to 10°"]
     assert all(isinstance(error, float) for row in table.rows for error in row[1:])
+    assert protocol.title == "Protocol, 3DPW"
     assert "clipped to -0.2 .. 1.2" in protocol.entries["Boxes"]
+
+
+def test_lists_that_are_on_disk_are_scored_too(
+    tmp_path: Path, shown: list, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("POSEKIT_DATA", str(tmp_path))
+    monkeypatch.setitem(image_to_body_checkpoints.EVERY, "smoke", 1)
+    write_list(tmp_path, "h36m_p2", rows=2)
+    (tmp_path / "smpl").mkdir()
+    write_pickle(tmp_path / "smpl" / "SMPL_NEUTRAL.pkl")
+    np.save(tmp_path / "smpl" / "J_regressor_h36m.npy", smpl_arrays()["J_regressor"][:17])
+    show_image_checkpoint(settings(tmp_path, save_dsr(tmp_path / "dsr.pt")), "dsr")
+    assert "Not scored. 3DPW" in capsys.readouterr().out
+    _, table, _ = shown
+    assert table.caption == "dsr.pt on Human3.6M, protocol 2 (the frontal camera) (mm)"
+    assert table.columns == ("pictures", "MPJPE", "PA-MPJPE")
+    assert [row[0] for row in table.rows] == ["all"]
+    assert not table.note
