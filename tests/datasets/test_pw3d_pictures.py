@@ -8,15 +8,24 @@ import numpy as np
 import pytest
 import torch
 from data_files import copy_of
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from PIL import Image
 from pw3d_files import EVERY, SEQUENCES, change_sequence, write_small_with_pictures
 from smpl_files import smpl_arrays, write_pickle
 
 from posekit.bodies.rendering import hard
-from posekit.datasets.pw3d_pictures import PW3DPictures, load_pw3d_pictures, neutral_body
+from posekit.datasets.pw3d_people import box_of
+from posekit.datasets.pw3d_pictures import (
+    PW3DPictures,
+    load_pw3d_pictures,
+    neutral_body,
+    turned_crop,
+)
 from posekit.datasets.rendered import BINS, BodyImages
 from posekit.datasets.standins.pw3d_pictures import GROUND
 from posekit.errors import DatasetNotFound, InvalidData, InvalidParameter
+from posekit.geometry.perspective import map_pixels, project
 
 CROP_PX = 96
 ALONE = "downtown_cafe_00/0"
@@ -76,6 +85,27 @@ def test_the_camera_is_turned_to_the_box(images: BodyImages) -> None:
     np.testing.assert_allclose(np.arccos((trace - 1) / 2), images.off_axis, atol=1e-3)
     focal = images.crop_intrinsics_rotated[:, 0, 0]
     np.testing.assert_allclose(2 * np.arctan(CROP_PX / 2 / focal), images.field_of_view, rtol=1e-5)
+
+
+COORDINATE = st.floats(-1.5, 1.5)
+
+
+@settings(deadline=None, max_examples=25)
+@given(x=COORDINATE, y=COORDINATE, depth=st.floats(2.5, 9.0), focal=st.floats(800, 3000))
+def test_turned_crops_hold_the_surface_and_agree_with_their_homography(
+    x: float, y: float, depth: float, focal: float
+) -> None:
+    matrix = torch.tensor([[[focal, 0, 540], [0, focal, 960], [0, 0, 1]]], dtype=torch.float64)
+    spread = torch.linspace(-1, 1, 40, dtype=torch.float64)
+    shape = torch.stack([0.4 * torch.sin(7 * spread), 0.9 * spread, 0.3 * torch.cos(5 * spread)], 1)
+    vertices = shape[None] + torch.tensor([x, y, depth], dtype=torch.float64)
+    box = box_of(vertices, matrix[0], (1080, 1920))
+    rotation, cut = turned_crop(vertices, matrix, box, CROP_PX)
+    pixels = project(vertices @ rotation.mT, cut.intrinsics)
+    assert float(pixels.min()) > -1e-6
+    assert float(pixels.max()) < CROP_PX + 1e-6
+    assert float((pixels.amax(1) - pixels.amin(1)).max()) > CROP_PX / 3
+    torch.testing.assert_close(map_pixels(cut.homography, project(vertices, matrix)), pixels)
 
 
 def test_plain_crops_are_larger_than_the_joints_by_a_fifth(
