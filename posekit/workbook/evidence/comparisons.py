@@ -26,8 +26,7 @@ class Learning:
 
     Attributes:
         mpjpe: of the network in mm, mean over seeds.
-        baselines: "mean pose", "linear", "neighbours" -> MPJPE in mm with the row's input; empty
-            where the task has none.
+        baselines: "mean pose", "linear", "neighbours" -> MPJPE in mm with the row's input.
         where: on which data, for print after the row's name; "" for those of the comparison.
     """
 
@@ -43,7 +42,8 @@ class Evidence:
     Attributes:
         read: errors of a row in a metric per seed and take, or a counted cost.
         available: whether the runs of a row are stored.
-        learning: by what it is told whether the network of a row has learned.
+        learning: by what it is told whether the network of a row has learned; None where the task
+            has no baselines.
         slope: see ``learning_slope``, of the worst seed; None if unknown.
         doubled: errors of the row trained for twice the steps; None if it was not.
         same_run: whether two rows are one and the same run at this scale.
@@ -54,7 +54,7 @@ class Evidence:
 
     read: Callable[[str, str], PairedErrors | float]
     available: Callable[[str], bool]
-    learning: Callable[[str], Learning]
+    learning: Callable[[str], Learning | None]
     slope: Callable[[str], float | None]
     doubled: Callable[[str, str], PairedErrors | None]
     same_run: Callable[[str, str], bool]

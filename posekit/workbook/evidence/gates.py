@@ -145,7 +145,7 @@ def _all(name: str, findings: Sequence[tuple[bool | None, str]], passed: str) ->
 
 def _learned(path: str, host: bool, evidence: Evidence) -> list[tuple[bool | None, str]]:
     shown = evidence.learning(path)
-    if not shown.baselines:
+    if shown is None:
         return []
     findings = [_below(path, shown, "linear", 1 - LEAST_GAIN)]
     if host:

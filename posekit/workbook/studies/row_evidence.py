@@ -74,11 +74,13 @@ class RowEvidence:
         return self.paired(metric).mean
 
     @property
-    def learning(self) -> Learning:
-        """The errors by which it is told whether the network has learned."""
+    def learning(self) -> Learning | None:
+        """The errors by which it is told whether the network has learned; None if unknown."""
         if self.own_test is not None:
             own = self.own_test
             return Learning(own.mpjpe, own.baselines, f" ({OWN_TEST})")
+        if not self.baselines:
+            return None
         return Learning(
             self.mean("mpjpe"), {name: found["mpjpe"] for name, found in self.baselines.items()}
         )
@@ -87,8 +89,9 @@ class RowEvidence:
     def learned(self) -> bool | None:
         """Whether the network beats a linear map by enough to be compared; None if unknown."""
         shown = self.learning
-        linear = shown.baselines.get("linear")
-        return None if linear is None else shown.mpjpe <= (1 - LEAST_GAIN) * linear
+        if shown is None or "linear" not in shown.baselines:
+            return None
+        return shown.mpjpe <= (1 - LEAST_GAIN) * shown.baselines["linear"]
 
     @property
     def slope(self) -> float | None:

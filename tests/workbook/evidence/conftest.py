@@ -76,8 +76,10 @@ class World:
                 else self.errors(path, self.means, self.seeds)
             ),
             available=lambda path: row(path) not in self.missing,
-            learning=lambda path: Learning(
-                self.means[row(path)], self.baselines, self.learned_on.get(row(path), "")
+            learning=lambda path: (
+                Learning(self.means[row(path)], self.baselines, self.learned_on.get(row(path), ""))
+                if self.baselines
+                else None
             ),
             slope=lambda path: self.slopes.get(row(path), 0.05),
             doubled=lambda path, metric: (
