@@ -18,6 +18,7 @@ from posekit.workbook.figures.style import (
     GREY,
     HIDDEN_AXIS,
     ORANGE,
+    SERIES,
     SIDE_COLOURS,
     checked,
     rounded,
@@ -191,4 +192,38 @@ def _limbs(
 def _line(x: list, y: list, colour: str, width: float = 2) -> go.Scatter:
     return go.Scatter(
         x=x, y=y, mode="lines", line={"color": colour, "width": width}, hoverinfo="skip"
+    )
+
+
+def focal_error_curve(errors: Mapping[str, Mapping[float, float]]) -> go.Figure:
+    """Error over what the focal length is taken for, as a multiple of the true one.
+
+    Args:
+        errors: name of the runs -> multiple -> MPJPE in millimetres.
+
+    Raises:
+        InvalidData: nothing to draw, or a multiple that is not above zero.
+    """
+    if not errors or any(factor <= 0 for by_factor in errors.values() for factor in by_factor):
+        raise InvalidData("focal lengths are multiples above zero of the true one; give some.")
+    figure = go.Figure(
+        [
+            go.Scatter(
+                x=list(by_factor),
+                y=rounded(list(by_factor.values()), 2),
+                name=name,
+                mode="lines+markers",
+                line={"color": colour},
+                hovertemplate=f"{name}, f x %{{x}}: %{{y:.1f}} mm<extra></extra>",
+            )
+            for (name, by_factor), colour in zip(errors.items(), SERIES, strict=False)
+        ]
+    )
+    ticks = sorted({factor for by_factor in errors.values() for factor in by_factor})
+    axis = {"type": "log", "tickvals": ticks, "ticktext": [f"{tick:g}" for tick in ticks]}
+    return styled(
+        figure,
+        height=360,
+        yaxis={"title": {"text": "MPJPE (mm)"}},
+        xaxis={"title": {"text": "focal length taken / true focal length"}, **axis},
     )

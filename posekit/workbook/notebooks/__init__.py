@@ -41,6 +41,7 @@ from posekit.workbook.notebooks.opening import (
 from posekit.workbook.notebooks.paper_tables import action_table, comparison_table
 from posekit.workbook.notebooks.perspective import (
     crop_sheet,
+    error_over_focal,
     explore_perspective,
     few_pictures,
     idea_of,
@@ -72,6 +73,7 @@ __all__ = [
     "effects_of_choices",
     "effects_on_bodies",
     "error_against_cost",
+    "error_over_focal",
     "error_per_joint",
     "errors_over_bins",
     "explore_perspective",

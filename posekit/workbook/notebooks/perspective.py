@@ -6,6 +6,7 @@ import sys
 
 import ipywidgets
 import numpy as np
+import plotly.graph_objects as go
 import torch
 from IPython.display import display
 from matplotlib.figure import Figure
@@ -31,6 +32,7 @@ from posekit.geometry.skeletons import HUMAN36M_17
 from posekit.workbook.figures.contact_sheet import Panel, contact_sheet
 from posekit.workbook.figures.perspective_crops import (
     SeenPerson,
+    focal_error_curve,
     perspective_idea,
     perspective_viewer,
 )
@@ -138,6 +140,28 @@ def explore_perspective(images: BodyImages, *, alt: str) -> None:
         for place in ANGLES
     }
     live_or_static(live, perspective_viewer(still, HUMAN36M_17), alt=alt)
+
+
+def error_over_focal(study: Study, table: str) -> go.Figure | None:
+    """The error of a table's rows over the focal length that they take for true at test.
+
+    Args:
+        study: its runs and the reference run, each a line where it has several of the rows.
+        table: id of the table, whose rows name the multiple of the true focal length.
+
+    Returns:
+        None where neither has.
+    """
+    lines: dict[str, dict[float, float]] = {"reference run": {}, "this run": {}}
+    for item in study.results(table).rows:
+        factor = item.row.variant["focal"]
+        if isinstance(factor, str):  # one lens for all is no multiple
+            continue
+        for name, figures in (("reference run", item.reference), ("this run", item.measured)):
+            if "mpjpe" in figures:
+                lines[name][float(factor)] = figures["mpjpe"].value
+    drawn = {name: line for name, line in lines.items() if len(line) > 1}
+    return focal_error_curve(drawn) if drawn else None
 
 
 def seen_person(images: BodyImages, number: int, off_axis: float, focal: float) -> SeenPerson:

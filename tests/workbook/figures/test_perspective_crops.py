@@ -9,6 +9,7 @@ from posekit.errors import InvalidData
 from posekit.geometry.skeletons import HUMAN36M_17
 from posekit.workbook.figures.perspective_crops import (
     SeenPerson,
+    focal_error_curve,
     perspective_idea,
     perspective_viewer,
 )
@@ -44,3 +45,14 @@ def test_every_crop_stands_above_its_rays() -> None:
     assert [axis.get_title() for axis in figure.axes[:2]] == ["one", "two"]
     with pytest.raises(InvalidData, match="differ; give both of each"):
         perspective_idea({"one": crop}, {"two": rays})
+
+
+def test_the_curve_of_focal_lengths_has_its_points_at_the_multiples() -> None:
+    line = {0.5: 80.0, 1.0: 42.0, 2.0: 71.0}
+    figure = focal_error_curve({"reference run": line, "this run": {1.0: 50.0, 2.0: 90.0}})
+    assert [trace.name for trace in figure.data] == ["reference run", "this run"]
+    assert dict(zip(figure.data[0].x, figure.data[0].y, strict=True)) == line
+    assert list(figure.layout.xaxis.ticktext) == ["0.5", "1", "2"]
+    for nothing in ({}, {"this run": {0.0: 1.0}}):
+        with pytest.raises(InvalidData, match="multiples above zero"):
+            focal_error_curve(nothing)

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from pictures import smoke_pictures
 
-from posekit.workbook.notebooks.perspective import crop_sheet, idea_of, seen_person
+from posekit.workbook.notebooks.perspective import (
+    crop_sheet,
+    error_over_focal,
+    idea_of,
+    seen_person,
+)
+from posekit.workbook.studies import Study
 
 
 @pytest.mark.parametrize("off_axis", [0, 30])
@@ -47,3 +55,10 @@ def test_pictures_of_the_notebook_can_be_drawn() -> None:
     images = smoke_pictures("test")
     assert len(crop_sheet(images).axes) == 20
     assert len(idea_of(images).axes) == 5
+
+
+def test_focal_lengths_are_drawn_once_rows_have_errors(tmp_path: Path) -> None:
+    study = Study("perspose", "cmu", "smoke", runs=tmp_path, data=tmp_path)
+    table = study.paper.table("table-focal-error")
+    assert {row.variant["focal"] for row in table.rows} >= {0.5, 1, 2, "50 mm"}
+    assert error_over_focal(study, "table-focal-error") is None
