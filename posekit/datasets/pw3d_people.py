@@ -84,13 +84,27 @@ def read_bodies(root: Path) -> dict[str, BodyModel]:
             "https://smpl.is.tue.mpg.de/, with J_regressor_h36m.npy beside them; 24 joints "
             "without a surface need none of it: -p dataset pw3d."
         )
-    bodies = {gender: read_body(root / BODY_FOLDER / name) for gender, name in BODY_FILES.items()}
-    if any(body.human36m_regressor is None for body in bodies.values()):
+    return {gender: read_scored(root / BODY_FOLDER / name) for gender, name in BODY_FILES.items()}
+
+
+def read_scored(path: Path, components: int = 10) -> BodyModel:
+    """One of SMPL's models with the regressor of Human3.6M's joints, which are scored.
+
+    Args:
+        path: of the model; the regressor stands beside it.
+        components: see ``read_body``.
+
+    Raises:
+        DatasetNotFound: the regressor is missing.
+        InvalidData, InvalidParameter: see ``read_body``.
+    """
+    body = read_body(path, components)
+    if body.human36m_regressor is None:
         raise DatasetNotFound(
-            f"3DPW: J_regressor_h36m.npy not found in {root / BODY_FOLDER}; it gives the joints "
-            "that are scored: take it from SPIN's data, https://github.com/nkolot/SPIN."
+            f"SMPL: J_regressor_h36m.npy not found in {path.parent}; it gives the joints that are "
+            "scored: take it from SPIN's data, https://github.com/nkolot/SPIN."
         )
-    return bodies
+    return body
 
 
 def human36m_joints(person: Person, body: BodyModel, where: str) -> Tensor:

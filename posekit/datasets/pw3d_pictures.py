@@ -33,10 +33,10 @@ from posekit.datasets.pw3d_people import (
     load_people,
     read_bodies,
     read_picture,
+    read_scored,
 )
 from posekit.datasets.rendered import BINS, BodyImages
 from posekit.datasets.rendered.body_images import contents_hash
-from posekit.datasets.smpl_files import read_body
 from posekit.errors import DatasetNotFound, InvalidData
 from posekit.geometry.perspective import (
     Crop,
@@ -239,13 +239,7 @@ def read_neutral(root: Path, components: int) -> BodyModel:
             f"SMPL: {path} not found; networks find bodies of SMPL's neutral model. Get it from "
             "https://smplify.is.tue.mpg.de/ (version 1.0) or https://smpl.is.tue.mpg.de/ (1.1)."
         )
-    body = read_body(path, components)
-    if body.human36m_regressor is None:
-        raise DatasetNotFound(
-            f"SMPL: J_regressor_h36m.npy not found in {path.parent}; it gives the joints that are "
-            "scored: take it from SPIN's data, https://github.com/nkolot/SPIN."
-        )
-    return body
+    return read_scored(path, components)
 
 
 def keypoint_crop(joints: Tensor, intrinsics: Tensor, crop_px: int) -> Crop:

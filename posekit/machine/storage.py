@@ -33,8 +33,17 @@ def repository_root() -> Path | None:
 
 
 def data_root(root: str | os.PathLike[str] | None = None) -> Path:
-    """Folder that holds data sets: the argument, else ``POSEKIT_DATA``, else ``./data``."""
-    return Path(root or os.environ.get("POSEKIT_DATA") or "data").expanduser()
+    """Folder that holds data sets: the argument, else ``POSEKIT_DATA``, else ``./data``.
+
+    In a folder of the checkout, as a notebook that JupyterLab opens, it is the checkout's ``data``,
+    unless one stands there.
+    """
+    chosen = root or os.environ.get("POSEKIT_DATA")
+    if chosen:
+        return Path(chosen).expanduser()
+    checkout, here = repository_root(), Path("data")
+    below = checkout is not None and checkout.resolve() in Path.cwd().parents
+    return checkout / here if checkout and below and not here.is_dir() else here
 
 
 def runs_root(root: str | os.PathLike[str] | None = None) -> Path:

@@ -6,6 +6,7 @@ h x w positions.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import ClassVar
 
 from torch import Tensor, nn
@@ -18,7 +19,7 @@ def convolution(
     return nn.Conv2d(in_channels, out_channels, kernel, stride, kernel // 2, bias=bias)
 
 
-class ResidualBlock(nn.Module):
+class ResidualBlock(nn.Module, ABC):
     """A residual branch, a shortcut (1x1 convolution where the shapes differ), and ReLU.
 
     Attributes:
@@ -37,14 +38,18 @@ class ResidualBlock(nn.Module):
                 convolution(in_channels, out_channels, 1, stride), nn.BatchNorm2d(out_channels)
             )
 
+    @abstractmethod
     def branch(self, features: Tensor) -> Tensor:
         """What is added to the shortcut."""
-        raise NotImplementedError
 
     def forward(self, features: Tensor) -> Tensor:
         """features (B, in_channels, h, w) -> (B, planes x expansion, h / stride, w / stride)."""
-        shortcut = features if self.downsample is None else self.downsample(features)
-        return self.relu(self.branch(features) + shortcut)
+        return self.relu(self.branch(features) + self._shortcut(features))
+
+    def _shortcut(self, features: Tensor) -> Tensor:
+        # Channels must not lie last: the backward pass of a strided 1x1 convolution of fewer than
+        # 16 channels then writes past its workspace on CPUs (uxlfoundation/oneDNN issue 6035).
+        return features if self.downsample is None else self.downsample(features.contiguous())
 
 
 class BasicBlock(ResidualBlock):

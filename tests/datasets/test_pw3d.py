@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 from data_files import check_fingerprint, copy_of, projection_mismatch, refusal
-from pw3d_files import ONE, SEQUENCES, change_sequence, write_small
+from pw3d_files import ONE, SEQUENCES, change_sequence
 
 from posekit.datasets import load_dataset
 from posekit.datasets.pw3d_sequences import TEST_SEQUENCES, read_sequence
@@ -18,40 +18,33 @@ from posekit.errors import DatasetNotFound
 from posekit.geometry.skeletons import SMPL_24
 
 
-@pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = tmp_path_factory.mktemp("data")
-    write_small(root)
-    return root
-
-
 @pytest.fixture
-def root(data: Path, tmp_path: Path) -> Path:
+def root(small_pw3d: Path, tmp_path: Path) -> Path:
     """A copy of it that a test may damage."""
-    return copy_of(data, tmp_path / "data")
+    return copy_of(small_pw3d, tmp_path / "data")
 
 
-def test_each_person_is_a_clip_in_the_cameras_frame(data: Path) -> None:
-    test = load_dataset("pw3d", "test", root=data)
+def test_each_person_is_a_clip_in_the_cameras_frame(small_pw3d: Path) -> None:
+    test = load_dataset("pw3d", "test", root=small_pw3d)
     assert test.skeleton is SMPL_24
     assert test.evidence == "STAND-IN"
     assert test.subjects == SEQUENCES["test"]
     assert test.actions == ("3DPW",)
     people = [clip for clip in test.clips if clip.subject == "downtown_bar_00"]
-    sequence = read_sequence(data / "pw3d" / ONE)
+    sequence = read_sequence(small_pw3d / "pw3d" / ONE)
     assert len(people) == 2
     for clip, person in zip(people, sequence.people, strict=True):
         assert torch.equal(clip.pose, sequence.in_camera(person.joints).float())
         assert torch.equal(clip.valid, person.valid)
         assert projection_mismatch(clip) == 0
         assert clip.fps == 30
-    train = load_dataset("pw3d", "train", root=data)
+    train = load_dataset("pw3d", "train", root=small_pw3d)
     assert train.subjects == SEQUENCES["train"]
 
 
-def test_pixels_are_those_of_the_files_intrinsics(data: Path) -> None:
-    clip = load_dataset("pw3d", "test", root=data).clips[0]
-    matrix = read_sequence(data / "pw3d" / ONE).intrinsics
+def test_pixels_are_those_of_the_files_intrinsics(small_pw3d: Path) -> None:
+    clip = load_dataset("pw3d", "test", root=small_pw3d).clips[0]
+    matrix = read_sequence(small_pw3d / "pw3d" / ONE).intrinsics
     seen = clip.pose[5].double() @ matrix.T
     pixels = clip.camera.to_pixels(clip.keypoints[5])
     np.testing.assert_allclose(pixels, seen[:, :2] / seen[:, 2:], atol=1e-2)
@@ -108,11 +101,11 @@ def test_no_aligned_camera_at_all_is_refused(root: Path) -> None:
     assert "campose_valid" in refusal("pw3d", root)
 
 
-def test_missing_test_sequences_are_told(data: Path) -> None:
-    test = load_dataset("pw3d", "test", root=data)
+def test_missing_test_sequences_are_told(small_pw3d: Path) -> None:
+    test = load_dataset("pw3d", "test", root=small_pw3d)
     lacking = [name for name in TEST_SEQUENCES if name not in SEQUENCES["test"]]
     assert any("lack 21 of 24" in note and lacking[0] in note for note in test.notes)
-    row = next(row for row in data_status(data) if row.name == "pw3d")
+    row = next(row for row in data_status(small_pw3d) if row.name == "pw3d")
     assert (row.state, len(row.missing)) == ("incomplete", 21)
     assert "STAND-IN, sequences: 2 train, 1 validation, 3 test; without pictures" in row.contents
 
@@ -130,5 +123,5 @@ def test_missing_files_are_listed_with_what_to_do(tmp_path: Path) -> None:
     assert row.state == "missing"
 
 
-def test_the_fingerprint_is_of_the_content(data: Path, tmp_path: Path) -> None:
-    check_fingerprint("pw3d", data, tmp_path / "moved", "gt")
+def test_the_fingerprint_is_of_the_content(small_pw3d: Path, tmp_path: Path) -> None:
+    check_fingerprint("pw3d", small_pw3d, tmp_path / "moved", "gt")

@@ -9,7 +9,7 @@ import pytest
 import torch
 from data_files import copy_of
 from PIL import Image
-from pw3d_files import ONE, change_sequence, write_small
+from pw3d_files import ONE, change_sequence
 
 from posekit.datasets.pw3d_people import box_of, load_people, read_bodies, read_picture
 from posekit.datasets.pw3d_sequences import read_sequence
@@ -18,23 +18,16 @@ from posekit.errors import DatasetNotFound, InvalidData
 PICTURE = "imageFiles/downtown_bar_00/image_00004.jpg"
 
 
-@pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = tmp_path_factory.mktemp("data")
-    write_small(root)
-    return root
-
-
 @pytest.fixture
-def root(data: Path, tmp_path: Path) -> Path:
+def root(small_pw3d: Path, tmp_path: Path) -> Path:
     """A copy of it that a test may damage."""
-    return copy_of(data, tmp_path / "data")
+    return copy_of(small_pw3d, tmp_path / "data")
 
 
-def test_bodies_stand_where_the_files_joints_are(data: Path) -> None:
-    bodies = read_bodies(data)
-    found = load_people("test", root=data, bodies=bodies)
-    sequence = read_sequence(data / "pw3d" / ONE)
+def test_bodies_stand_where_the_files_joints_are(small_pw3d: Path) -> None:
+    bodies = read_bodies(small_pw3d)
+    found = load_people("test", root=small_pw3d, bodies=bodies)
+    sequence = read_sequence(small_pw3d / "pw3d" / ONE)
     rows = [k for k, person in enumerate(found.persons) if person == "downtown_bar_00/1"]
     frames = sequence.people[1].valid.nonzero()[:, 0]
     assert [found.pictures[k][-9:-4] for k in rows] == [f"{frame:05d}" for frame in frames]
@@ -53,10 +46,10 @@ def test_boxes_hold_the_surface_and_are_clipped() -> None:
     torch.testing.assert_close(near, torch.tensor([[-384.0, -384.0, 2688.0, 2688.0]]))
 
 
-def test_a_part_of_the_pictures_is_the_same_pictures(data: Path) -> None:
-    bodies = read_bodies(data)
-    every = load_people("train", root=data, bodies=bodies)
-    some = load_people("train", root=data, bodies=bodies, every=7)
+def test_a_part_of_the_pictures_is_the_same_pictures(small_pw3d: Path) -> None:
+    bodies = read_bodies(small_pw3d)
+    every = load_people("train", root=small_pw3d, bodies=bodies)
+    some = load_people("train", root=small_pw3d, bodies=bodies, every=7)
     assert set(some.pictures) < set(every.pictures)
     row = every.pictures.index(some.pictures[1])
     torch.testing.assert_close(some.box[1], every.box[row])

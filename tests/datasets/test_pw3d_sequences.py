@@ -12,24 +12,17 @@ import pytest
 import torch
 from data_files import copy_of, damaged
 from hypothesis import HealthCheck, given, settings
-from pw3d_files import ONE, change_sequence, write_small
+from pw3d_files import ONE, change_sequence
 
 from posekit.datasets.archives import load_pickle
 from posekit.datasets.pw3d_sequences import PW3DSequence, read_sequence
 from posekit.errors import InvalidData
 
 
-@pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = tmp_path_factory.mktemp("data")
-    write_small(root)
-    return root
-
-
 @pytest.fixture
-def path(data: Path, tmp_path: Path) -> Path:
+def path(small_pw3d: Path, tmp_path: Path) -> Path:
     """A sequence file that a test may damage."""
-    return copy_of(data, tmp_path / "data") / "pw3d" / ONE
+    return copy_of(small_pw3d, tmp_path / "data") / "pw3d" / ONE
 
 
 def test_a_sequence_has_two_persons_before_one_camera(path: Path) -> None:
@@ -177,9 +170,9 @@ def test_other_files_are_told_in_one_line(path: Path, content: bytes) -> None:
 )
 @given(damage=damaged())
 def test_a_damaged_file_is_one_line_or_passes_every_check(
-    data: Path, tmp_path: Path, damage: Callable[[bytes], bytes]
+    small_pw3d: Path, tmp_path: Path, damage: Callable[[bytes], bytes]
 ) -> None:
-    content = (data / "pw3d" / "sequenceFiles/test/flat_guitar_01.pkl").read_bytes()
+    content = (small_pw3d / "pw3d" / "sequenceFiles/test/flat_guitar_01.pkl").read_bytes()
     path = tmp_path / "flat_guitar_01.pkl"
     path.write_bytes(damage(content))
     told, people = "", ()

@@ -33,6 +33,19 @@ def test_data_lie_where_the_argument_or_the_environment_says(monkeypatch, tmp_pa
     assert data_root(tmp_path) == tmp_path
 
 
+def test_notebooks_find_the_data_of_their_checkout(tmp_path, monkeypatch):
+    monkeypatch.delenv("POSEKIT_DATA", raising=False)
+    notebooks = tmp_path / "notebooks"
+    notebooks.mkdir()
+    monkeypatch.setattr(storage, "repository_root", lambda: tmp_path)
+    monkeypatch.chdir(notebooks)
+    assert data_root() == tmp_path / "data"
+    (notebooks / "data").mkdir()
+    assert data_root() == Path("data")
+    monkeypatch.chdir(tmp_path.parent)
+    assert data_root() == Path("data")
+
+
 def test_runs_lie_where_the_argument_or_the_environment_says(monkeypatch, tmp_path):
     monkeypatch.delenv("POSEKIT_RUNS", raising=False)
     assert runs_root() == repository_root() / "reports" / "runs"

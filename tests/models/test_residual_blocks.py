@@ -27,6 +27,17 @@ def test_a_shortcut_is_mapped_only_where_shapes_differ():
     assert Bottleneck(6, 6).downsample is not None
 
 
+@pytest.mark.parametrize("block", [BasicBlock, Bottleneck])
+def test_strided_shortcuts_never_see_channels_last(block):
+    """Their backward pass corrupts memory there: uxlfoundation/oneDNN issue 6035."""
+    layer, seen = block(4, 4, stride=2), []
+    layer.downsample[0].register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
+    features = torch.randn(2, 8, 8, 4).permute(0, 3, 1, 2).requires_grad_()
+    layer(features).sum().backward()
+    assert [shown.is_contiguous() for shown in seen] == [True]
+    assert features.grad.isfinite().all()
+
+
 @pytest.mark.parametrize("kernel", [1, 3, 7])
 def test_convolutions_keep_the_size_of_a_map(kernel):
     assert convolution(1, 1, kernel)(torch.zeros(1, 1, 9, 9)).shape == (1, 1, 9, 9)
