@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 import nbformat
@@ -36,6 +37,8 @@ SHARED = {
     "settings": slice(None),
     "provenance-about": slice(None),
 }
+# What notebooks of papers that lift keypoints share besides.
+SHARED_BY_LIFTERS = {"protocol": slice(5)}
 # Cells that follow one another in every notebook, by what follows the paper in their ids: the
 # answer first, what it rests on next, how to use the notebook last.
 ORDER = (
@@ -104,11 +107,11 @@ def imported_names(code: list[NotebookNode]) -> list[str]:
     ]
 
 
-def shared_text(path: Path) -> dict[str, str]:
+def shared_text(path: Path, shared: Mapping[str, slice] = SHARED) -> dict[str, str]:
     """What a notebook says as all others do, by cell: its key and its times are left out."""
     cells = {cell.id.partition("-")[2]: cell.source for cell in nbformat.read(path, 4).cells}
     found = {}
-    for name, lines in SHARED.items():
+    for name, lines in shared.items():
         text = "\n".join(cells.get(name, "no such cell").splitlines()[lines])
         found[name] = _TIME.sub(r"\1", text.replace(path.name, "paper.ipynb"))
     return found

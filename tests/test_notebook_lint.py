@@ -10,11 +10,24 @@ import nbformat
 import pytest
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
-from notebook_rules import KERNEL, ORDER, SHARED, order_problems, problems, shared_text
+from notebook_rules import (
+    KERNEL,
+    ORDER,
+    SHARED,
+    SHARED_BY_LIFTERS,
+    order_problems,
+    problems,
+    shared_text,
+)
 
 from posekit.workbook.papers import load_paper
 
 NOTEBOOKS = sorted((Path(__file__).resolve().parents[1] / "notebooks").glob("*.ipynb"))
+LIFTERS = [
+    path
+    for path in NOTEBOOKS
+    if not any(row.run and row.run.task == "image_to_body" for row in load_paper(path.stem).rows)
+]
 
 PARAMETERS_CELL = """\
 dataset = "synthetic"  # type: str, data set
@@ -51,6 +64,11 @@ def test_notebook_follows_the_rules(path: Path) -> None:
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_prose_that_is_the_same_on_purpose_is_the_same(path: Path) -> None:
     assert shared_text(path) == shared_text(NOTEBOOKS[0])
+
+
+@pytest.mark.parametrize("path", LIFTERS, ids=lambda path: path.stem)
+def test_lifters_state_one_protocol(path: Path) -> None:
+    assert shared_text(path, SHARED_BY_LIFTERS) == shared_text(LIFTERS[0], SHARED_BY_LIFTERS)
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
