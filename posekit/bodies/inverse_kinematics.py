@@ -19,7 +19,7 @@ from torch import Tensor
 from posekit.bodies.body import JOINTS, BodyModel
 from posekit.bodies.twists import rest_twists
 from posekit.errors import InvalidData
-from posekit.geometry.rotations import axis_angle_to_matrix, shortest_rotation
+from posekit.geometry.rotations import axis_angle_to_matrix, nearest_rotation, shortest_rotation
 from posekit.geometry.skeletons import SMPL_24, SMPL_24_LEAVES
 
 PELVIS, CHEST = SMPL_24.index("pelvis"), SMPL_24.index("spine 3")
@@ -135,8 +135,8 @@ def fit_bones(aim: Tensor, rest: Tensor, rule: Rule) -> BoneFit:
     for joint in PELVIS_PART:
         found[joint] = (pelvis @ rest[:, joint, :, None])[..., 0] + moved
     _lay(found, LEGS_AND_SPINE, aim, rest, rule)
-    chest = fit_vectors(
-        aim[:, CHEST_PART] - found[CHEST][:, None], rest[:, CHEST_PART] - rest[:, [CHEST]]
+    chest = nearest_rotation(
+        rest[:, CHEST_PART] - rest[:, [CHEST]], aim[:, CHEST_PART] - found[CHEST][:, None]
     )
     for joint in CHEST_PART:
         bone = rest[:, joint] - rest[:, CHEST]
@@ -172,14 +172,6 @@ def _normal(triangle: Tensor) -> Tensor:
     """Unit normals (B, 3) of triangles (B, 3, 3)."""
     first, second = triangle[:, 1] - triangle[:, 0], triangle[:, 2] - triangle[:, 0]
     return F.normalize(torch.linalg.cross(first, second, dim=-1), dim=-1)
-
-
-def fit_vectors(aim: Tensor, rest: Tensor) -> Tensor:
-    """The rotations (B, 3, 3) that bring vectors (B, N, 3) nearest to others (Kabsch 1976)."""
-    left, _, right = torch.linalg.svd(aim.mT @ rest)
-    signs = torch.ones_like(left[:, 0])
-    signs[:, 2] = torch.linalg.det(left @ right).sign()
-    return left * signs[:, None] @ right
 
 
 def _lay(

@@ -137,6 +137,17 @@ def shortest_rotation(start: Tensor, end: Tensor) -> Tensor:
     return quaternion_to_matrix(torch.cat([real, torch.linalg.cross(start, middle)], dim=-1))
 
 
+def nearest_rotation(start: Tensor, end: Tensor) -> Tensor:
+    """The rotations (..., 3, 3) that bring points (..., N, 3) nearest to others (..., N, 3).
+
+    About the origin, by least squares (Kabsch 1976); never a reflection.
+    """
+    left, _, right = torch.linalg.svd(end.mT @ start)
+    signs = torch.ones_like(left[..., 0])
+    signs[..., 2] = torch.linalg.det(left @ right).sign()
+    return left * signs[..., None, :] @ right
+
+
 def split_twist(matrix: Tensor, axis: Tensor) -> tuple[Tensor, Tensor]:
     """A rotation as a twist about an axis and then a swing, which has no part about it.
 

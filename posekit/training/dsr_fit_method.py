@@ -18,7 +18,12 @@ from torch import Tensor, nn
 from posekit.bodies import BodyModel
 from posekit.datasets.rendered import BodyImages
 from posekit.errors import InvalidParameter
-from posekit.geometry.rotations import matrix_to_rotation_6d, rotation_6d_to_matrix
+from posekit.geometry.perspective import project
+from posekit.geometry.rotations import (
+    matrix_to_rotation_6d,
+    nearest_rotation,
+    rotation_6d_to_matrix,
+)
 from posekit.geometry.weak_perspective import fit_translation
 from posekit.metrics.semantic_losses import Weights
 from posekit.models.scaling import Scale
@@ -137,7 +142,7 @@ class DSRFit(BodyMethod):
             parts = (images.rotations, images.betas, images.translation)
             with torch.no_grad():
                 joints = self.body(*(torch.from_numpy(part) for part in parts)).joints
-            pixels = seen_by(intrinsics, joints)
+            pixels = project(joints, intrinsics)
             found |= {"intrinsics": intrinsics, "joints": joints, "pixels": pixels}
             if not self.semantics.none:
                 self.prior = torch.from_numpy(images.prior)
@@ -156,7 +161,7 @@ class DSRFit(BodyMethod):
             self._place(network, batch, index, joints, pixels)
         found = network(index)
         posed = self.body(*found[:3])
-        seen = seen_by(batch["intrinsics"], posed.joints)
+        seen = project(posed.joints, batch["intrinsics"])
         here = posed.joints - posed.joints[:, :1]
         bent = found.rotations[:, 1:] - torch.eye(3, device=index.device)
         terms = {
@@ -197,7 +202,7 @@ class DSRFit(BodyMethod):
         joints, pixels, intrinsics = joints[order], pixels[order], batch["intrinsics"][order]
         rest = self.body.rest(network.betas).joints
         torso = list(TORSO)
-        rotation = nearest_turn(rest[:, torso] - rest[:, :1], joints[:, torso])
+        rotation = nearest_rotation(rest[:, torso] - rest[:, :1], joints[:, torso])
         pelvis = place_of(joints, pixels, intrinsics)
         network.place(rotation, pelvis - rest[:, 0])
 
@@ -209,23 +214,6 @@ class DSRFit(BodyMethod):
         """Bodies and, for a semantic term, renderings."""
         rendered = 0.0 if self.semantics.none else RENDERED * (self.crop_px / 64)
         return pictures * (POSED + rendered)
-
-
-def seen_by(intrinsics: Tensor, points: Tensor) -> Tensor:
-    """Pixels (B, N, 2) of points (B, N, 3) before cameras (B, 3, 3)."""
-    seen = points @ intrinsics.mT
-    return seen[..., :2] / seen[..., 2:]
-
-
-def nearest_turn(start: Tensor, end: Tensor) -> Tensor:
-    """Rotations (B, 3, 3) that bring points (B, N, 3) nearest to others, about the origin.
-
-    Least squares (Kabsch); never a reflection.
-    """
-    left, _, right = torch.linalg.svd(end.mT @ start)
-    sign = torch.linalg.det(left @ right).sign()
-    left = left * torch.stack([torch.ones_like(sign), torch.ones_like(sign), sign], -1)[:, None]
-    return left @ right
 
 
 def place_of(joints: Tensor, pixels: Tensor, intrinsics: Tensor) -> Tensor:

@@ -20,6 +20,7 @@ from posekit.bodies.body_joints import lsp_14
 from posekit.bodies.mirroring import mirrored_rotations
 from posekit.bodies.semantic_labels import Targets, mirrored_targets
 from posekit.datasets.rendered import BodyImages
+from posekit.geometry import perspective
 from posekit.geometry.skeletons import LSP_14, mirror_points
 from posekit.geometry.weak_perspective import (
     FOCAL_PX,
@@ -240,8 +241,7 @@ def true_joints(body: BodyModel, images: BodyImages) -> tuple[Tensor, Tensor]:
     parts = (images.rotations, images.betas, images.translation)
     with torch.no_grad():
         joints = lsp_14(body, body(*(torch.from_numpy(part) for part in parts)))
-    seen = joints @ torch.from_numpy(images.crop_intrinsics).mT
-    return joints, seen[..., :2] / seen[..., 2:]
+    return joints, perspective.project(joints, torch.from_numpy(images.crop_intrinsics))
 
 
 def targets_of(batch: Batch) -> Targets:

@@ -50,6 +50,22 @@ def test_conjugate_undoes_the_rotation():
     torch.testing.assert_close(back, points)
 
 
+@settings(max_examples=20, deadline=None)
+@given(vectors, st.integers(0, 99))
+def test_the_nearest_rotation_is_the_one_that_was_made(turn, seed):
+    generator = torch.Generator().manual_seed(seed)
+    points = torch.randn(1, 9, 3, generator=generator, dtype=torch.float64)
+    rotation = rotations.axis_angle_to_matrix(turn[None])
+    found = rotations.nearest_rotation(points, points @ rotation.mT)
+    torch.testing.assert_close(found, rotation)
+
+
+def test_mirrored_points_are_fitted_by_a_rotation():
+    points = torch.randn(2, 3, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    found = rotations.nearest_rotation(points, -points)
+    torch.testing.assert_close(torch.linalg.det(found), torch.ones(2, dtype=torch.float64))
+
+
 @settings(max_examples=30, deadline=None)
 @given(vectors)
 def test_axis_angle_matches_the_matrix_exponential(axis_angle):

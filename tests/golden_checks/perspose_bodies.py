@@ -18,10 +18,9 @@ from posekit.bodies.inverse_kinematics import (
     fit_body,
     fit_bones,
     fit_triangle,
-    fit_vectors,
 )
 from posekit.bodies.twists import rest_twists, turned_twists
-from posekit.geometry.rotations import axis_angle_to_matrix
+from posekit.geometry.rotations import axis_angle_to_matrix, nearest_rotation
 from posekit.metrics import mpjpe, p_mpjpe, procrustes_align
 from posekit.metrics import perspose_losses as losses
 from posekit.metrics.body_errors import MILLIMETRES, Surface, body_errors
@@ -287,7 +286,7 @@ def check_inverse_kinematics(golden: Golden) -> None:
     _compare(golden, "pelvis_rotation", pelvis)
     _compare(golden, "pelvis_translation", moved)
     shoulders, rest_shoulders = (each[:, CHEST_PART] - each[:, [CHEST]] for each in (aim, rest))
-    _compare(golden, "chest_rotation", fit_vectors(shoulders, rest_shoulders))
+    _compare(golden, "chest_rotation", nearest_rotation(rest_shoulders, shoulders))
 
     found = fit_body(body, aim, twists, rotations[:, LEAVES], guess)
     posed = body(*found)

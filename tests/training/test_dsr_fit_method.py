@@ -12,13 +12,12 @@ from pictures import smoke_pictures
 from posekit.bodies import open_body
 from posekit.datasets.rendered import BodyImages
 from posekit.errors import InvalidParameter
-from posekit.geometry.rotations import axis_angle_to_matrix
 from posekit.metrics.body_errors import body_errors
 from posekit.models.scaling import Scale
 from posekit.training import Recipe
 from posekit.training.body_regression import BodyEstimate
 from posekit.training.body_steps import BodySteps
-from posekit.training.dsr_fit_method import METHOD, FittedBodies, nearest_turn, place_of
+from posekit.training.dsr_fit_method import METHOD, FittedBodies, place_of
 from posekit.workbook.tasks.image_to_body_data import taken
 from posekit.workbook.tasks.image_to_body_runs import estimated, surface_of, true_surface
 
@@ -54,16 +53,6 @@ def fitted(
 def started(seed: int = 0) -> FittedBodies:
     torch.manual_seed(seed)
     return FittedBodies(4)
-
-
-@settings(max_examples=20, deadline=None)
-@given(st.lists(st.floats(-3, 3), min_size=3, max_size=3), st.integers(0, 99))
-def test_the_nearest_turn_is_the_turn_that_was_made(turn: list[float], seed: int) -> None:
-    points = torch.randn(1, 9, 3, generator=torch.Generator().manual_seed(seed))
-    rotation = axis_angle_to_matrix(torch.tensor([turn]))
-    found = nearest_turn(points, points @ rotation.mT)
-    assert torch.allclose(found, rotation, atol=1e-3)
-    assert torch.linalg.det(found).item() == pytest.approx(1.0, abs=1e-4)
 
 
 @settings(max_examples=20, deadline=None)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from posekit.bodies.body import BodyModel
 from posekit.bodies.rendering import hard
 from posekit.datasets.rendered.body_images import BodyImages
+from posekit.geometry.perspective import project
 
 
 class Overlay(NamedTuple):
@@ -39,6 +40,5 @@ def overlay(images: BodyImages, body: BodyModel, *, rotated: bool) -> Overlay:
     intrinsics = torch.from_numpy(getattr(images, f"crop_intrinsics{suffix}"))
     turn = torch.from_numpy(images.rotation) if rotated else torch.eye(3).expand(len(images), 3, 3)
     vertices, joints = (points @ turn.mT for points in (posed.vertices, posed.joints))
-    seen = joints @ intrinsics.mT
     drawn = hard(vertices, body.faces, intrinsics, images.crop_px, vertex_attributes=vertices)
-    return Overlay((seen[..., :2] / seen[..., 2:]).numpy(), (drawn.face >= 0).numpy())
+    return Overlay(project(joints, intrinsics).numpy(), (drawn.face >= 0).numpy())
