@@ -20,7 +20,7 @@ stamp  := $(VENV)/.posekit-ready
 help:
 	@echo "make report  set up .venv (once, about 2 minutes), run the paper notebooks at profile"
 	@echo "             quick on embedded data (about 3 minutes per paper), write reports/html/index.html"
-	@echo "make test    every test: lint, unit, goldens, notebooks, reports (under 10 minutes)"
+	@echo "make test    every test: lint, unit, goldens, notebooks, reports (about 15 minutes)"
 	@echo "make lab     open the notebooks in JupyterLab"
 	@echo "make clean   remove .venv and generated reports; cached runs stay"
 
@@ -29,7 +29,7 @@ report: $(stamp)
 	@$(python) -m posekit report --profile quick $(ARGS)
 
 test: $(stamp)
-	@echo "posekit: running every test, about 12 minutes on 2 cores ..."
+	@echo "posekit: running every test, about 15 minutes on 2 cores ..."
 	@OMP_NUM_THREADS=1 $(python) -m pytest -n 2 --dist loadfile --durations 10 \
 	    --nbval-lax --nbval-current-env --nbval-cell-timeout 600 \
 	    --nbval-kernel-startup-timeout 120 $(ARGS) tests notebooks
