@@ -96,36 +96,37 @@ def perspective_viewer(seen: Mapping[str, SeenPerson], skeleton: Skeleton) -> go
     for name, person in seen.items():
         checked(f"{name}: joints", person.full, (skeleton.joints, 2), f" of {skeleton.name}")
     figure = make_subplots(
-        rows=1,
-        cols=3,
-        column_widths=[0.46, 0.27, 0.27],
+        rows=2,
+        cols=2,
+        specs=[[{"colspan": 2}, None], [{}, {}]],
         horizontal_spacing=0.02,
+        vertical_spacing=0.08,
         subplot_titles=["picture", "crop, rays", "turned to"],
     )
     first = next(iter(seen.values()))
     drawn = {name: _traces(person, skeleton) for name, person in seen.items()}
     traces = next(iter(drawn.values()))
-    for column, part in enumerate(traces, start=1):
+    places = ((1, 1), (2, 1), (2, 2))
+    for (row, column), part in zip(places, traces, strict=True):
         for trace in part:
-            figure.add_trace(trace, row=1, col=column)
+            figure.add_trace(trace, row=row, col=column)
     figure.frames = [
         go.Frame(name=name, data=[trace for part in parts for trace in part])
         for name, parts in drawn.items()
     ]
-    for column, (width, height) in enumerate(
-        (first.picture, (first.crop_px, first.crop_px), (first.crop_px, first.crop_px)), start=1
-    ):
-        figure.update_xaxes(**HIDDEN_AXIS, range=[0, width], row=1, col=column)
+    sizes = (first.picture, (first.crop_px, first.crop_px), (first.crop_px, first.crop_px))
+    for number, ((row, column), (width, height)) in enumerate(zip(places, sizes, strict=True)):
+        figure.update_xaxes(**HIDDEN_AXIS, range=[0, width], row=row, col=column)
         figure.update_yaxes(
             **HIDDEN_AXIS,
             range=[height, 0],
-            scaleanchor=f"x{column if column > 1 else ''}",
-            row=1,
+            scaleanchor=f"x{number + 1 if number else ''}",
+            row=row,
             col=column,
         )
     figure.update_annotations(font={"size": 13, "color": GREY})
     sliders = [slider(list(seen), prefix="")] if len(seen) > 1 else []
-    return styled(figure, height=430, margin={"t": 40, "b": 90}, showlegend=False, sliders=sliders)
+    return styled(figure, height=640, margin={"t": 40, "b": 150}, showlegend=False, sliders=sliders)
 
 
 def _traces(person: SeenPerson, skeleton: Skeleton) -> tuple[list[go.BasePlotlyType], ...]:
@@ -165,7 +166,11 @@ def _rays(rays: NDArray[np.float64], crop_px: int, *, bar: bool) -> go.Heatmap:
         zmax=WIDEST,
         colorscale=_COLOURS,
         showscale=bar,
-        colorbar={"title": {"text": "ray off<br>axis (°)"}, "thickness": 12},
+        colorbar={
+            "title": {"text": "ray off the axis (°)", "side": "bottom", "font": {"size": 13}},
+            **{"orientation": "h", "thickness": 10, "len": 0.6},
+            **{"x": 0.5, "y": -0.01, "yanchor": "top"},
+        },
         hovertemplate="%{z:.0f}° off the axis<extra></extra>",
     )
 
