@@ -145,9 +145,9 @@ def fit_viewer(
     names = [str(step) for step in steps]
     return styled(
         figure,
-        height=620,
-        margin={"t": 60, "b": 120},
-        legend={"y": -0.12, "yanchor": "top"},
+        height=700,
+        margin={"t": 140, "b": 120},
+        legend={"y": 1.07},  # above the titles; on a phone its entries stand below one another
         updatemenus=[play_button(STEP_MILLISECONDS)],
         sliders=[slider(names, prefix="step ")],
     )
