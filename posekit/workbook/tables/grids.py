@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -13,16 +14,16 @@ NOT_AVAILABLE = "not available"
 MINUS = "\N{MINUS SIGN}"
 
 
-class Shown:
+class Shown(ABC):
     """Something that JupyterLab shows as HTML and a terminal as text."""
 
+    @abstractmethod
     def to_html(self) -> Markup:
         """The body, without the style sheet."""
-        raise NotImplementedError
 
+    @abstractmethod
     def to_text(self) -> str:
         """The same content as plain text, tables in Markdown."""
-        raise NotImplementedError
 
     def _repr_html_(self) -> str:
         return render("tables/shown.html.j2", body=self.to_html())
