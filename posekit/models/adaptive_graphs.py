@@ -122,11 +122,13 @@ class AdaptiveGraphConvolution(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         """features (B, C_in, F, J) -> (B, C_out, F, J)."""
-        points = features.permute(0, 2, 3, 1)
-        # Row (w, k) holds what joint w receives in subset k, so that a joint's three mixtures
-        # lie side by side and one product maps them all.
-        receivers = self.mixing(features).permute(0, 3, 1, 2).flatten(1, 2)
-        mixtures = (receivers[:, None] @ points).unflatten(2, (-1, SUBSETS)).flatten(3)
+        batch, _, frames, joints = features.shape
+        # Row (w, k) holds what joint w receives in subset k. All frames of a clip share the graph:
+        # one product mixes them, and the gradient of the graph is one product as well.
+        receivers = self.mixing(features).permute(0, 3, 1, 2).flatten(1, 2).expand(batch, -1, -1)
+        mixed = receivers @ features.permute(0, 3, 2, 1).flatten(2)
+        # A joint's three mixtures side by side, so that one product maps them all.
+        mixtures = mixed.view(batch, joints, SUBSETS, frames, -1).permute(0, 3, 1, 2, 4).flatten(3)
         weight = torch.cat([conv.weight.flatten(1) for conv in self.conv_d], dim=1)
         bias = torch.stack([conv.bias for conv in self.conv_d]).sum(0)
         mapped = functional.linear(mixtures, weight, bias).permute(0, 3, 1, 2)
