@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -80,7 +81,10 @@ def decimals(value: float) -> int:
 
 
 def format_value(value: str | float | None) -> str:
-    """A cell's text, to the digits of ``decimals``; 2.30 reads 2.3, as most sources print it."""
+    """A cell's text, to the digits of ``decimals``.
+
+    2.30 reads 2.3 and 0.900 reads 0.9: more digits than that, most sources do not print.
+    """
     if value is None:
         return NOT_AVAILABLE
     if isinstance(value, str | bool):
@@ -89,7 +93,7 @@ def format_value(value: str | float | None) -> str:
         return f"{value:,}".replace("-", MINUS)
     digits = decimals(value)
     text = without_minus_zero(f"{value:,.{digits}f}".replace("-", MINUS))
-    return text.removesuffix("0") if digits == 2 else text
+    return re.sub(r"(\.\d+?)0+$", r"\1", text)
 
 
 def signed(value: float) -> str:

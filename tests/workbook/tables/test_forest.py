@@ -32,7 +32,7 @@ def test_an_effect_says_all_that_is_known_of_it() -> None:
     )
     assert "not measured" in Effect("A").said
     ranks = Effect("rank", 0.21, -0.05, 0.47, relative=False, unit="")
-    assert ranks.measured == "0.210 [−0.050, 0.470]"
+    assert ranks.measured == "0.21 [−0.05, 0.47]"
 
 
 @pytest.mark.parametrize(

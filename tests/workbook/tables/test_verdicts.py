@@ -80,7 +80,7 @@ def test_lamps_differ_by_sign_and_shape_and_not_by_colour_alone() -> None:
         (35.0, 33.65, "35.0 M = 1.04 ×"),
         (33.6, 33.6, "33.6 M = 1.00 ×"),
         (33.7, 33.6, "33.7 M = 1.003 ×"),
-        (0.5, 0.0, "0.500 M"),
+        (0.5, 0.0, "0.5 M"),
     ],
 )
 def test_costs_read_as_ratios(value: float, than: float, text: str) -> None:
