@@ -45,6 +45,11 @@ class DatasetStatus:
     remedy: str
 
     @property
+    def usable(self) -> bool:
+        """Whether it can be loaded, as far as its files' names tell."""
+        return self.state in ("generated", "found")
+
+    @property
     def size(self) -> int:
         """Bytes of all files together."""
         return sum(size for _, size in self.files)
@@ -56,10 +61,12 @@ def data_status(root: str | os.PathLike[str] | None = None) -> tuple[DatasetStat
     Args:
         root: data folder; by default ``POSEKIT_DATA``, else ``./data``.
     """
-    return tuple(_row(source, data_root(root)) for source in DATASETS.values())
+    return tuple(dataset_status(name, root) for name in DATASETS)
 
 
-def _row(source: DataSource, root: Path) -> DatasetStatus:
+def dataset_status(name: str, root: str | os.PathLike[str] | None = None) -> DatasetStatus:
+    """The row of one data set; arguments as above."""
+    source, root = DATASETS[name], data_root(root)
     try:
         return _found(source, on_disk(source.name, root), root)
     except PosekitError as error:

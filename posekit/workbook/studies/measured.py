@@ -8,13 +8,14 @@ from typing import Any
 
 import numpy as np
 
+from posekit.datasets import DATASETS
 from posekit.training.health import WELL
 from posekit.workbook.papers import COST_METRICS, Row, RowRun, Table
 from posekit.workbook.studies.costs import published_costs
 from posekit.workbook.studies.references import Reference
 from posekit.workbook.studies.row_evidence import RowEvidence, row_evidence
 from posekit.workbook.studies.runs import StoredRun
-from posekit.workbook.studies.setting import Setting
+from posekit.workbook.studies.setting import Setting, absent_data
 from posekit.workbook.studies.soundness import ENTRY, left_out, sound, why_left_out
 from posekit.workbook.tasks import find_task
 
@@ -222,6 +223,9 @@ class Measured:
             return "" if sound(stored) else why_left_out(stored)
         if row.path in self.setting.wanted:
             return ""
+        if absent := absent_data(row, self.setting.data):
+            names = ", ".join(DATASETS[name].title for name in absent)
+            return f"needs {names}, which is not on disk; posekit data status tells what to do"
         name = self.setting.profile.name
         return f"profile {name} runs what headline claims need; --rows {row.table}/ROW adds a row"
 

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 
 from posekit.datasets import DATASETS
+from posekit.datasets.status import dataset_status
 from posekit.errors import InvalidParameter, check_count, unknown
 from posekit.machine.code_version import code_version
 from posekit.machine.devices import choose_device
@@ -208,7 +209,7 @@ def choose_setting(
         dataset=dataset,
         profile=chosen,
         asked_profile=profile,
-        wanted=_wanted(known, chosen, claims, rows),
+        wanted=_wanted(known, chosen, claims, rows, data_root(data)),
         seeds=_seeds(seeds, chosen.seeds),
         device=place,
         data=Path(data_root(data)),
@@ -216,16 +217,29 @@ def choose_setting(
     )
 
 
-def _wanted(paper: Paper, profile: Profile, claims: str, rows: Sequence[str]) -> tuple[str, ...]:
-    """The rows to run: those that claims and their verdicts need, or all, and those named."""
+def _wanted(
+    paper: Paper, profile: Profile, claims: str, rows: Sequence[str], data: Path
+) -> tuple[str, ...]:
+    """The rows to run: those that claims and their verdicts need, or all, and those named.
+
+    Of all, those are left out that read another data set which is not on disk.
+    """
     if claims not in CLAIMS:
         raise InvalidParameter(unknown("choice of claims", claims, CLAIMS))
     named = tuple(paper.row(path).path for path in rows)
     if claims == "all" or (claims == "auto" and profile.rows == "all"):
-        return tuple(row.path for row in paper.rows)
+        return tuple(
+            row.path for row in paper.rows if row.path in named or not absent_data(row, data)
+        )
     controls = paper.control_rows if profile.verdicts else ()
     headline = paper.headline_rows_at(profile.size)
     return tuple(dict.fromkeys((*headline, *controls, *named)))
+
+
+def absent_data(row: Row, data: Path) -> tuple[str, ...]:
+    """Data sets that a row names, reads besides the one it is run on, and does not find."""
+    others = () if row.run is None else find_task(row.run.task).other_data(row.run)
+    return tuple(name for name in others if not dataset_status(name, data).usable)
 
 
 def _check_claims(paper: Paper) -> None:

@@ -109,6 +109,10 @@ class Task(ABC):
     def modules(self, run: RowRun) -> tuple[str, ...]:
         """Modules whose code decides the numbers, besides the data set's and the core's."""
 
+    def other_data(self, run: RowRun) -> tuple[str, ...]:
+        """Data sets that a row names and reads besides the one that it is run on."""
+        return ()
+
     def evaluation_modules(self, run: RowRun) -> tuple[str, ...]:
         """Those that only its evaluation needs: rows that differ in it share a training."""
         return ()

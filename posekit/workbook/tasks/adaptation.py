@@ -126,6 +126,11 @@ class AdaptationTask(Task):
         frames = configuration["options"]["frames"]
         return f"{configuration['model']}-{frames}f-from-{source}-{done or 'as-it-is'}"
 
+    def other_data(self, run: RowRun) -> tuple[str, ...]:
+        """The source, where the row names one."""
+        source = Settings.of(run).source
+        return () if source in ("usual", "target") else (source,)
+
     def modules(self, run: RowRun) -> tuple[str, ...]:
         """What runs compute with, the lifter and the host inside it, and the source's data.
 
