@@ -3,8 +3,9 @@
 from dataclasses import replace
 
 import pytest
+from acclaim import write_subject
 
-from posekit.errors import InvalidParameter
+from posekit.errors import DatasetNotFound, InvalidParameter
 from posekit.workbook.papers.profiles import PROFILES
 from posekit.workbook.studies import Study
 from posekit.workbook.studies.execution import training_id
@@ -68,6 +69,22 @@ def test_a_row_that_is_left_out_says_how_to_run_it(tmp_path):
     reasons = {row.row.id: row.not_run for row in study.results("table-head").rows}
     expected = "profile quick runs what headline claims need; --rows table-head/ROW adds a row"
     assert set(reasons.values()) == {expected}
+
+
+def test_rows_that_need_other_data_wait_for_them(tmp_path):
+    place = {"profile": "quick", "data": tmp_path, "runs": tmp_path, "device": "cpu"}
+    path = "table-cmu-back/cmu-none"
+    study = Study("poseda", "synthetic", claims="all", **place)
+    assert "table-cmu-back" not in {row.table for row in study.setting.wanted_rows}
+    assert "table-gaps/structure-none" in {row.path for row in study.setting.wanted_rows}
+    reasons = {row.not_run for row in study.results("table-cmu-back").rows}
+    missing = "needs CMU motion capture, which is not on disk; posekit data status tells what to do"
+    assert reasons == {missing}
+    with pytest.raises(DatasetNotFound, match="cmu"):
+        Study("poseda", "synthetic", claims="all", rows=[path], **place).plan()
+    write_subject(tmp_path / "cmu" / "all_asfamc" / "subjects", "02", {"02_01": 10})
+    study = Study("poseda", "synthetic", claims="all", **place)
+    assert path in {row.path for row in study.setting.wanted_rows}
 
 
 def test_doubled_runs_are_runs_of_their_own(tmp_path):
