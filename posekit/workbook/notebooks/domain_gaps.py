@@ -10,6 +10,7 @@ from posekit.errors import InvalidData
 from posekit.geometry.global_position import align
 from posekit.metrics.domain_gap import GLOBAL_POSITION, Statistics, domain_gap, statistics
 from posekit.workbook.studies import Study
+from posekit.workbook.studies.setting import absent_data
 from posekit.workbook.tables import Grid
 
 BOUND = 0.3  # of a distance before; the least that "far better than before" can mean here
@@ -26,7 +27,7 @@ def domain_gaps(study: Study) -> dict[str, dict[str, Statistics]]:
     for this alone; training never does.
 
     Args:
-        study: its data set is the target; sources are those of its rows.
+        study: its data set is the target; sources are those of its rows that are there.
     """
     target = _training_split(study, study.dataset)
     return {
@@ -99,8 +100,12 @@ def gap_table(study: Study, gaps: Pairs) -> Grid:
 
 
 def _sources(study: Study) -> list[str]:
-    """Every data set that a row is trained on, in reading order, but the target itself."""
-    runs = [row.run for row in study.paper.rows if row.run is not None]
+    """Every data set that a row is trained on, in reading order, but the target itself.
+
+    Those that are not on disk are left out; the table of their rows says so.
+    """
+    rows = [row for row in study.paper.rows if not absent_data(row, study.data)]
+    runs = [row.run for row in rows if row.run is not None]
     named = dict.fromkeys(study.configuration(run)["source"]["dataset"] for run in runs)
     return [source for source in named if source != study.dataset]
 

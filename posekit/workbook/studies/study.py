@@ -26,7 +26,7 @@ from posekit.workbook.studies.pool import execute_all
 from posekit.workbook.studies.reference_files import read_references
 from posekit.workbook.studies.references import Reference, is_stale
 from posekit.workbook.studies.runs import StoredRun
-from posekit.workbook.studies.setting import Setting, choose_setting
+from posekit.workbook.studies.setting import Setting, absent_data, choose_setting
 from posekit.workbook.studies.soundness import sound
 
 
@@ -139,12 +139,18 @@ class Study:
     def check(self) -> None:
         """Find out before any training whether the data suffice for the rows.
 
+        Rows that nobody wants may lack the data that they read besides.
+
         Raises:
             InvalidParameter: they do not.
             DatasetNotFound: the data set is not on disk.
         """
         setting = self.setting
-        rows = [row for row in setting.paper.rows if row.run is not None]
+        rows = [
+            row
+            for row in setting.paper.rows
+            if row.path in setting.wanted or not absent_data(row, setting.data)
+        ]
         setting.task.check(rows, setting.dataset, setting.profile, setting.data)
 
     # Results ------------------------------------------------------------------------------------

@@ -77,6 +77,7 @@ def test_rows_that_need_other_data_wait_for_them(tmp_path):
     study = Study("poseda", "synthetic", claims="all", **place)
     assert "table-cmu-back" not in {row.table for row in study.setting.wanted_rows}
     assert "table-gaps/structure-none" in {row.path for row in study.setting.wanted_rows}
+    study.check()
     reasons = {row.not_run for row in study.results("table-cmu-back").rows}
     missing = "needs CMU motion capture, which is not on disk; posekit data status tells what to do"
     assert reasons == {missing}
