@@ -225,7 +225,9 @@ class Measured:
             return ""
         if absent := absent_data(row, self.setting.data):
             names = ", ".join(DATASETS[name].title for name in absent)
-            return f"needs {names}, which is not on disk; posekit data status tells what to do"
+            return (
+                f"needs {names}, which is not whole on disk; posekit data status tells what to do"
+            )
         name = self.setting.profile.name
         return f"profile {name} runs what headline claims need; --rows {row.table}/ROW adds a row"
 

@@ -79,7 +79,9 @@ def test_rows_that_need_other_data_wait_for_them(tmp_path):
     assert "table-gaps/structure-none" in {row.path for row in study.setting.wanted_rows}
     study.check()
     reasons = {row.not_run for row in study.results("table-cmu-back").rows}
-    missing = "needs CMU motion capture, which is not on disk; posekit data status tells what to do"
+    missing = (
+        "needs CMU motion capture, which is not whole on disk; posekit data status tells what to do"
+    )
     assert reasons == {missing}
     with pytest.raises(DatasetNotFound, match="cmu"):
         Study("poseda", "synthetic", claims="all", rows=[path], **place).plan()
