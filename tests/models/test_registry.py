@@ -1,6 +1,7 @@
 """What holds for every network: any joint set, one training step, options refused in one line."""
 
 import os
+import re
 import subprocess
 import sys
 
@@ -25,6 +26,8 @@ SIZES = {
     "st_gcn": {"frames": 4, "embed_dim": 4},
     "videopose3d": {"frames": 4, "embed_dim": 8, "blocks": 1},
 }
+# Their gradient is 0 but for rounding: they add the same number to all scores of a softmax.
+WITHOUT_EFFECT = re.compile(r"gla_gcn/.*conv_a\.\d\.bias")
 
 
 def criterion(prediction, target):
@@ -41,12 +44,30 @@ def test_every_network_trains_a_step_on_every_skeleton(name, skeleton):
     points = torch.rand(2, network.frames, skeleton.joints, network.in_channels)
     frames = network.frames if network.supervises_all_frames else 1
     target = torch.rand(2, frames, skeleton.joints, 3)
-    before = [parameter.detach().clone() for parameter in network.parameters()]
+    before = {path: weight.detach().clone() for path, weight in network.named_parameters()}
     network.training_loss(points, target, criterion).total.backward()
     optimiser.step()
-    after = list(network.parameters())
-    assert all(bool(parameter.isfinite().all()) for parameter in after)
-    assert all(not torch.equal(old, new) for old, new in zip(before, after, strict=True))
+    after = dict(network.named_parameters())
+    assert all(bool(parameter.isfinite().all()) for parameter in after.values())
+    still = {path for path in after if torch.equal(before[path], after[path])}
+    assert {path for path in still if not WITHOUT_EFFECT.search(f"{name}/{path}")} == set()
+
+
+@pytest.mark.parametrize(("embedding", "matters"), [("conv_a", False), ("conv_b", True)])
+def test_a_softmax_over_joints_cannot_see_the_first_embeddings_bias(embedding, matters):
+    torch.manual_seed(0)
+    network = build("gla_gcn", skeleton=HUMAN36M_17, **SIZES["gla_gcn"]).eval().double()
+    points = torch.rand(2, network.frames, 17, network.in_channels, dtype=torch.float64)
+    with torch.no_grad():
+        for weight in network.parameters():  # as if trained: they start at next to nothing
+            weight.add_(torch.randn_like(weight), alpha=0.3)
+        before = network(points)
+        for path, weight in network.named_parameters():
+            if path.endswith("bias") and embedding in path:
+                weight.add_(1.0)
+        moved = (network(points) - before).abs().max()
+    assert bool(moved > 1e-3) is matters
+    assert matters or moved < 1e-9
 
 
 @pytest.mark.parametrize("name", MODELS)
