@@ -8,11 +8,13 @@ from posekit.training.adaptation_steps import TERMS
 from posekit.training.health import (
     LEAST_DIVERSITY,
     MOST_OUTSIDE,
+    OUTDONE,
     PINNED,
     REASONS,
     WELL,
     Health,
     health_of,
+    outdone,
     went_wrong,
 )
 
@@ -74,6 +76,22 @@ def test_a_divergence_is_told_with_its_step():
 )
 def test_half_of_a_reason_is_none(columns):
     assert health_of(log(**columns)).text == WELL
+
+
+@pytest.mark.parametrize(("name", "title"), [("d3", "3D"), ("d2", "2D")])
+def test_a_discriminator_that_has_won_is_told_though_gradients_flow(name, title):
+    rows = log(**{name: OUTDONE * 0.9})
+    assert health_of(rows).text == WELL
+    assert outdone(rows).startswith(f"collapsed: the {title} discriminator has won")
+    assert went_wrong(outdone(rows))
+    assert outdone(log(**{name: OUTDONE * 1.1})) == ""
+
+
+def test_a_discriminator_that_was_never_trained_has_not_won():
+    rows = log()
+    for row in rows:
+        row |= {"norm_d2": 0.0, "d2": 0.0}
+    assert outdone(rows) == ""
 
 
 def test_a_spike_moves_nothing():

@@ -13,6 +13,7 @@ from posekit.machine.random_state import random_state_kept
 from posekit.models.lifters import Lifter
 from posekit.training.adaptation_steps import TERMS
 from posekit.workbook.studies import Study
+from posekit.workbook.studies.soundness import judgement
 from posekit.workbook.tasks.adaptation_runs import method_of, source_split, target_test
 
 DRAWS = 4  # of one pose, and so many poses
@@ -46,7 +47,7 @@ def adversarial_runs(study: Study, row: str) -> dict[str, dict[str, tuple[float,
     """
     found = {}
     for run in study.stored(study.paper.row(row)) or ():
-        log = {name: run.log_column(name) for name in ("step", *TERMS)}
+        log = {name: run.log[name] for name in ("step", *TERMS)}
         trained = [place for place, phase in enumerate(log["phase"]) if phase == ADVERSARIAL]
         found[f"seed {run.config['seed']}"] = {
             name: tuple(values[place] for place in trained) for name, values in log.items()
@@ -55,9 +56,9 @@ def adversarial_runs(study: Study, row: str) -> dict[str, dict[str, tuple[float,
 
 
 def health_of_runs(study: Study, row: str) -> dict[str, str]:
-    """Name of a seed -> what became of its training, in the words of ``health_of``."""
+    """Name of a seed -> what became of its training, in the words of its judgement."""
     return {
-        f"seed {run.config['seed']}": run.metrics["card"]["Training"]
+        f"seed {run.config['seed']}": judgement(run)
         for run in study.stored(study.paper.row(row)) or ()
     }
 

@@ -52,7 +52,7 @@ def learning_curves(
         column: of the log, where it is another loss.
         logarithmic: see ``figures.learning_curves``.
     """
-    curves = {name: (run.log_column("step"), run.log_column(column)) for name, run in runs.items()}
+    curves = {name: (run.log["step"], run.log[column]) for name, run in runs.items()}
     if not curves:
         return None
     return figures.learning_curves(curves, label=label, logarithmic=logarithmic)

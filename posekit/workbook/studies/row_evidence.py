@@ -148,10 +148,10 @@ def _curve(run: StoredRun, column: str) -> tuple[np.ndarray, np.ndarray]:
 
     A loss of another phase is on other data, so that a line through both would say nothing.
     """
-    steps, losses = (np.array(run.log_column(name)) for name in ("step", column))
-    if "phase" not in run.log_columns:
+    steps, losses = (np.array(run.log[name]) for name in ("step", column))
+    if "phase" not in run.log:
         return steps, losses
-    phase = np.array(run.log_column("phase"))
+    phase = np.array(run.log["phase"])
     last = phase == phase[-1]
     before = steps[~last]
     return steps[last] - (before[-1] if len(before) else 0), losses[last]

@@ -74,16 +74,12 @@ class StoredRun:
         with np.load(self.folder / "per_clip.npz", allow_pickle=False) as archive:
             return dict(archive)
 
-    @property
-    def log_columns(self) -> tuple[str, ...]:
-        """Names of the columns of the training log."""
+    @cached_property
+    def log(self) -> Mapping[str, tuple[float, ...]]:
+        """The training log, name of a column -> values: "step", "learning_rate", "seconds" ..."""
         with (self.folder / "log.csv").open(newline="", encoding="utf-8") as file:
-            return tuple(next(csv.reader(file), ()))
-
-    def log_column(self, name: str) -> tuple[float, ...]:
-        """One column of the training log: "step", "position", "learning_rate", "seconds" ..."""
-        with (self.folder / "log.csv").open(newline="", encoding="utf-8") as file:
-            return tuple(float(row[name]) for row in csv.DictReader(file))
+            names, *rows = csv.reader(file)
+        return {name: tuple(float(row[place]) for row in rows) for place, name in enumerate(names)}
 
 
 class RunStore:

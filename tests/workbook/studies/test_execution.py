@@ -154,7 +154,7 @@ def test_the_trained_network_is_handed_out_with_its_log(study):
     found = evaluate(lifter, test, protocol=PROTOCOLS["MixSTE"], device="cpu").metrics["mpjpe"]
     stored = first.metrics["estimates"]["prediction"]["aggregate"]["mpjpe"]
     assert found == pytest.approx(stored, abs=1e-3)
-    assert first.log_column("step") == (1.0, 2.0)
+    assert first.log["step"] == (1.0, 2.0)
 
 
 def test_the_same_seed_gives_the_same_numbers(study, tmp_path):
@@ -251,7 +251,7 @@ def test_threads_of_the_machine_do_not_decide_numbers(tmp_path, short, whole):
 
 def test_the_learning_curve_has_points_enough(tmp_path, config):
     run = execute(job_in(tmp_path, {**config, "recipe": {**config["recipe"], "max_steps": 250}}))
-    steps = run.log_column("step")
+    steps = run.log["step"]
     assert steps == tuple(range(1, int(steps[-1]) + 1))
     assert len(steps) > 200
-    assert len(run.log_column("total")) == len(steps)
+    assert len(run.log["total"]) == len(steps)

@@ -69,8 +69,8 @@ def test_a_finished_run_is_read_back(tmp_path):
     run = store.load(NAME)
     assert run.config == CONFIG
     assert run.per_clip["clips"].tolist() == ["a"]
-    assert run.log_column("total") == (2.0,)
-    assert "total" in run.log_columns
+    assert run.log["total"] == (2.0,)
+    assert "total" in run.log
 
 
 def test_the_manifest_is_one_that_others_can_check(tmp_path):

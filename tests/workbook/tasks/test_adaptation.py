@@ -191,11 +191,11 @@ def test_rows_share_the_training_on_the_source(study: Study) -> None:
     folders = [path.name for path in (study.store.root / ".trainings").iterdir() if path.is_dir()]
     assert sum(name.startswith("source-") for name in folders) == len(study.seeds)
     logs = [study.run(f"parts/{name}")[0] for name in ("none", "gpa", "both")]
-    first = [run.log_column("lifter")[:30] for run in logs]
+    first = [run.log["lifter"][:30] for run in logs]
     assert first[0] == first[1] == first[2]
-    assert logs[0].log_column("step") == tuple(range(1, 61))
-    assert set(logs[2].log_column("phase")) == {1.0, 2.0, 3.0}
-    assert len(logs[2].log_column("step")) == 90
+    assert logs[0].log["step"] == tuple(range(1, 61))
+    assert set(logs[2].log["phase"]) == {1.0, 2.0, 3.0}
+    assert len(logs[2].log["step"]) == 90
 
 
 def test_curves_that_verdicts_look_at_are_those_of_the_last_phase(study: Study) -> None:

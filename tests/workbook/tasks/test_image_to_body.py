@@ -93,7 +93,7 @@ def test_rows_share_a_start_and_a_run_is_loaded_again(tmp_path: Path) -> None:
     scored = TASK.evaluate(network, runs["keypoints"].config, study.data, "cpu")
     assert scored.evidence == "rendered"
     assert scored.estimates["prediction"].metrics == pytest.approx(first)
-    assert runs["keypoints"].log_column("phase")[0] == 2
+    assert runs["keypoints"].log["phase"][0] == 2
     assert TASK.seconds(runs["silhouette"].config, torch.device("cpu")) > 0
     baselines = TASK.baselines(runs["keypoints"].config, study.data, tmp_path)
     assert set(baselines) == {"mean pose", "linear", "neighbours"}
