@@ -13,7 +13,6 @@ Crops are cut out when they are asked for, some at a time; those of all test pic
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -26,6 +25,7 @@ from torch import Tensor
 from posekit.bodies import BodyModel, open_body
 from posekit.bodies.semantic_labels import LABELS
 from posekit.datasets.locate import is_standin, standin_note
+from posekit.datasets.picture_crops import UNKNOWN, binned, both_crops
 from posekit.datasets.pw3d import sequence_paths
 from posekit.datasets.pw3d_people import (
     BODY_FOLDER,
@@ -35,7 +35,7 @@ from posekit.datasets.pw3d_people import (
     read_picture,
     read_scored,
 )
-from posekit.datasets.rendered import BINS, BodyImages
+from posekit.datasets.rendered import BodyImages
 from posekit.datasets.rendered.body_images import contents_hash
 from posekit.errors import DatasetNotFound, InvalidData
 from posekit.geometry.perspective import (
@@ -44,16 +44,11 @@ from posekit.geometry.perspective import (
     crop,
     perspective_rotation,
     project,
-    rays,
-    warp,
 )
 from posekit.geometry.skeletons import SMPL_24
 from posekit.geometry.weak_perspective import crop_affine
 
 NEUTRAL = "SMPL_NEUTRAL.pkl"
-UNKNOWN = "unknown"
-"""The bin of looseness of all pictures."""
-
 LEAST_SEEN = 0.02  # of a box's longer side; of less, no pixel of a crop would show anything
 KEYPOINTS_MARGIN = 1.2  # SPIN, datasets/preprocess/pw3d.py
 _NO_KEYPOINTS = ("foot", "hand", "collar", "spine", "pelvis")
@@ -62,8 +57,6 @@ _KEYPOINTS = [
     for number, name in enumerate(SMPL_24.joint_names)
     if not any(part in name for part in _NO_KEYPOINTS)
 ]
-# Degrees between the bins of ``BINS``; beyond their ends the first and the last go on.
-INNER_EDGES = {"off_axis": (10, 20, 30), "field_of_view": (24, 35)}
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,14 +99,10 @@ class PW3DPictures:
             arrays[name] = getattr(self.people, name)[of_rows].numpy()
         persons = np.array([self.people.persons[row] for row in rows])
         arrays |= {"persons": persons, "actions": np.full(len(persons), UNKNOWN)}
-        bins = {
-            name: np.array(BINS[name])[np.digitize(np.degrees(arrays[name]), edges)]
-            for name, edges in INNER_EDGES.items()
-        }
         names = {"motion": "pw3d", "split": self.part}
         return BodyImages(
             **arrays,
-            bins={**bins, "looseness": np.full(len(persons), UNKNOWN)},
+            bins=binned(arrays["off_axis"], arrays["field_of_view"]),
             prior=np.zeros((0, len(LABELS)), dtype=np.float32),
             **names,
             fingerprint=contents_hash(arrays, **names),
@@ -123,7 +112,6 @@ class PW3DPictures:
         """Both crops of one person, and their cameras, without the leading N."""
         people, size = self.people, self.crop_px
         picture = read_picture(self.root, people.pictures[row], people.resolution[row].tolist())
-        pixels = torch.from_numpy(picture).permute(2, 0, 1)[None].float()
         body = self.bodies[people.genders[row]]
         given = (people.rotations, people.betas, people.translation)
         posed = body(*(values[row, None] for values in given))
@@ -132,30 +120,9 @@ class PW3DPictures:
         try:
             plain = keypoint_crop(posed.joints.double(), full, size)
             rotation, turned = turned_crop(posed.vertices.double(), full, box, size)
-            shown = [warp(pixels, cut.homography.float(), size) for cut in (plain, turned)]
+            return both_crops(picture, full, box, plain, rotation, turned, size)
         except InvalidData as error:
             raise InvalidData(f"{where}: {error}") from error
-        colours = [
-            image[0].permute(1, 2, 0).round().clamp(0, 255).byte().numpy() for image in shown
-        ]
-        nothing = np.zeros((size, size), dtype=np.uint8)
-        labels = ("labels", "labels_rotated", "parsed", "parsed_rotated")
-        aside = rays(full, (box[:, :2] + box[:, 2:] / 2)[:, None])[0, 0]
-        return {
-            "images": colours[0],
-            "images_rotated": colours[1],
-            **dict.fromkeys(labels, nothing),
-            "rotation": _single(rotation),
-            "crop_affine": _single(plain.affine),
-            "crop_intrinsics": _single(plain.intrinsics),
-            "crop_affine_rotated": _single(turned.affine),
-            "crop_intrinsics_rotated": _single(turned.intrinsics),
-            "looseness": np.float32(np.nan),
-            "off_axis": np.float32(math.atan(float(aside.norm()))),
-            "field_of_view": np.float32(
-                2 * math.atan(size / 2 / float(turned.intrinsics[0, 0, 0]))
-            ),
-        }
 
 
 def load_pw3d_pictures(part: str, *, root: Path, crop_px: int, every: int = 1) -> PW3DPictures:
@@ -286,7 +253,3 @@ def _chosen(people: PersonPictures, seen: Tensor) -> PersonPictures:
             for name, values in held.items()
         },
     )
-
-
-def _single(values: Tensor) -> NDArray[np.float32]:
-    return values[0].numpy().astype(np.float32)

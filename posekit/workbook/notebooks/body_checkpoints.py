@@ -16,7 +16,7 @@ from posekit.workbook.papers.profiles import resolve_profile
 from posekit.workbook.tables import Card, Grid
 from posekit.workbook.tasks import Scored
 from posekit.workbook.tasks.image_to_body_checkpoints import EVERY, evaluate_checkpoint
-from posekit.workbook.tasks.image_to_body_lists import asks_for_crops_alone, evaluate_on_list
+from posekit.workbook.tasks.image_to_body_lists import evaluate_on_list
 
 COLUMNS = {
     "mpjpe": "MPJPE",
@@ -50,10 +50,9 @@ def show_image_checkpoint(settings: Settings, model: str) -> LoadedImageNetwork 
         _show("3DPW", evaluate_checkpoint(loaded, **asked), settings.checkpoint, size)
     except DatasetNotFound as error:
         print(f"Not scored. {error}")
-    if asks_for_crops_alone(loaded):
-        for name in lists_on_disk(data_root()):
-            scored = evaluate_on_list(loaded, name, **asked)
-            _show(LISTS[name].title, scored, settings.checkpoint, size)
+    for name in lists_on_disk(data_root()):
+        scored = evaluate_on_list(loaded, name, **asked)
+        _show(LISTS[name].title, scored, settings.checkpoint, size)
     return loaded
 
 

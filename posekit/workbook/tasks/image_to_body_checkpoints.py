@@ -58,9 +58,7 @@ def evaluate_checkpoint(
     pictures = load_pw3d_pictures(
         "test", root=data, crop_px=of_network.published_px, every=EVERY[size]
     )
-    # The regressors of HMR's kind find ten, and have no option for it.
-    components = getattr(loaded.network.config, "components", COMPONENTS)
-    neutral = neutral_body(pictures, components)
+    neutral = neutral_body(pictures, components_of(loaded))
     # The method moves its body to the device.
     chosen = of_network({}, copy.deepcopy(neutral), pictures.crop_px)
     errors, by_joint, bins = [], [], []
@@ -80,6 +78,11 @@ def evaluate_checkpoint(
     scores = _scores(pictures, per_person, torch.cat(by_joint), of_bins)
     evidence = "STAND-IN" if pictures.standin else "licensed"
     return Scored(evidence, _card(pictures, neutral, EVERY[size]), {"prediction": scores})
+
+
+def components_of(loaded: LoadedImageNetwork) -> int:
+    """Shape parameters that a network finds; regressors of HMR's kind have no option for it."""
+    return getattr(loaded.network.config, "components", COMPONENTS)
 
 
 @torch.inference_mode()

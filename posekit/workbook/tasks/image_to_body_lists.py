@@ -12,27 +12,19 @@ from torch import Tensor
 from posekit.bodies import open_body
 from posekit.checkpoints import LoadedImageNetwork
 from posekit.datasets.pw3d_pictures import read_neutral
-from posekit.datasets.rendered.body_images import COMPONENTS
+from posekit.datasets.spin_archives import HUMAN36M_EVERY
 from posekit.datasets.spin_pictures import SpinPictures, load_spin_pictures
-from posekit.errors import InvalidParameter
 from posekit.geometry.skeletons import HUMAN36M_17, LSP_14, human36m_17_to_lsp_14
 from posekit.machine.progress import Progress
 from posekit.metrics import mpjpe, p_mpjpe
 from posekit.metrics.body_errors import MILLIMETRES
-from posekit.training.body_regression import method
+from posekit.training.body_regression import BodyMethod, method
 from posekit.workbook.tasks import Scored
-from posekit.workbook.tasks.image_to_body_checkpoints import AT_ONCE, EVERY
+from posekit.workbook.tasks.image_to_body_checkpoints import AT_ONCE, EVERY, components_of
 from posekit.workbook.tasks.image_to_body_runs import BodyScores, estimated, surface_of
 
 BESIDE_14 = ("hip", "spine", "neck/nose")
 """Joints of ``HUMAN36M_17`` that MPI-INF-3DHP scores beside the 14, in its order."""
-
-
-def asks_for_crops_alone(loaded: LoadedImageNetwork) -> bool:
-    """Whether a network needs no camera, which lists do not hold."""
-    of_network = method(loaded.name)
-    example = of_network({}, open_body(), of_network.published_px).example(torch.device("meta"))
-    return len(example) == 1
 
 
 def evaluate_on_list(
@@ -54,20 +46,18 @@ def evaluate_on_list(
 
     Raises:
         DatasetNotFound: list, pictures or SMPL's files are missing.
-        InvalidData: files that do not hold what they should.
-        InvalidParameter: a network that asks for cameras.
+        InvalidData, InvalidParameter: files that do not hold what they should.
     """
-    if not asks_for_crops_alone(loaded):
-        raise InvalidParameter(
-            f"{loaded.name} asks for the camera of each picture, which SPIN's lists do not hold; "
-            "it is scored on 3DPW."
-        )
     of_network = method(loaded.name)
     pictures = load_spin_pictures(
-        name, root=data, crop_px=of_network.published_px, every=EVERY[size]
+        name,
+        root=data,
+        crop_px=of_network.published_px,
+        every=EVERY[size],
+        one_frame_in_20=_reads_cameras(of_network),
     )
     true = pictures.archive.scored_joints(pictures.source.dataset)
-    neutral = read_neutral(data, COMPONENTS)
+    neutral = read_neutral(data, components_of(loaded))
     chosen = of_network({}, copy.deepcopy(neutral), pictures.crop_px)
     found = []
     with Progress(f"{loaded.file.path.name} on {name}", len(pictures)) as progress:
@@ -78,7 +68,14 @@ def evaluate_on_list(
             for _ in rows:
                 progress.advance()
     scores = _scores(pictures, torch.cat(found).double(), true.double())
-    return Scored("licensed", _card(pictures, EVERY[size]), {"prediction": scores})
+    card = _card(pictures, EVERY[size], cameras=_reads_cameras(of_network))
+    return Scored("licensed", card, {"prediction": scores})
+
+
+def _reads_cameras(of_network: type[BodyMethod]) -> bool:
+    """Whether a method's network is given the camera of a crop, as PersPose's is."""
+    example = of_network({}, open_body(), of_network.published_px).example(torch.device("meta"))
+    return len(example) > 1
 
 
 def scored_joints(joints: Tensor, count: int) -> Tensor:
@@ -111,13 +108,27 @@ def _scores(pictures: SpinPictures, found: Tensor, true: Tensor) -> BodyScores:
     )
 
 
-def _card(pictures: SpinPictures, every: int) -> dict[str, str]:
+def _card(pictures: SpinPictures, every: int, *, cameras: bool) -> dict[str, str]:
+    source = pictures.source
     some = "all" if every == 1 else f"one in {every}"
-    joints = pictures.archive.scored_joints(pictures.source.dataset).shape[1]
+    of_frames = ""
+    if cameras and source.dataset == "h36m":
+        of_frames = (
+            f", of which one frame in {HUMAN36M_EVERY} of each take, without S11's Directions "
+            "(PersPose leaves out four takes more, which are not named)"
+        )
+    joints = pictures.archive.scored_joints(source.dataset).shape[1]
+    turned = {
+        "Camera": "the data set's calibration by the picture's name, distortion left out; turned "
+        "to the box's centre where the network has a perspective rotation",
+        "Boxes": "those of the list, around joints; behind the rotation the rectangle around their "
+        "corners. PersPose's release takes annotated ones on MPI-INF-3DHP, and on Human3.6M those "
+        "of MoSh's bodies, which no list holds (reconstruction)",
+    }
     return {
-        "Pictures": f"{pictures.source.title}, {some} of {pictures.source.file}: {len(pictures)} "
-        f"crops of {pictures.crop_px} px",
-        "Boxes": "those of the list",
+        "Pictures": f"{source.title}, {some} of {source.file}{of_frames}: {len(pictures)} crops of "
+        f"{pictures.crop_px} px",
+        **(turned if cameras else {"Boxes": "those of the list"}),
         "Joints": f"{joints}; found ones by Human3.6M's regressor, relative to its pelvis; true "
         "ones as the list has them; after Procrustes with scale, person by person (PA-MPJPE)",
         "Means": "over all persons alike",
