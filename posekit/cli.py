@@ -215,14 +215,14 @@ def plan(papers: tuple[str, ...], as_json: bool, **scale: Any) -> None:
     """Show the runs that reports need, which of them are stored, and how long the rest takes."""
     for paper in papers or _papers():
         study = _study(paper, scale)
-        planned = study.plan()
+        planned = study.plan(read=as_json)  # names that last need the data
         for run in planned.runs if as_json else ():
             content = {"run": run.job.id, "paper": paper, "rows": run.rows, "stored": run.cached}
             click.echo(json.dumps({**content, "seconds": round(run.seconds, 1)}))
         if as_json:
             continue
         rows = [
-            (run.job.id, "stored" if run.cached else f"{run.seconds:.0f} s", _shortened(run.rows))
+            (run.name, "stored" if run.cached else f"{run.seconds:.0f} s", _shortened(run.rows))
             for run in planned.runs
         ]
         click.echo(aligned(("run", "time", "shown in"), rows))

@@ -30,6 +30,11 @@ class PlannedRun:
     trains: bool
 
     @property
+    def name(self) -> str:
+        """The run's id; where its data have not been read, without the hash at its end."""
+        return self.job.id if self.job.config["data"] else self.job.id.rpartition("-")[0]
+
+    @property
     def seconds(self) -> float:
         """Estimated computing time on the run's own device: one CPU core, or one GPU."""
         return self.seconds_on(self.job.device)
@@ -69,12 +74,14 @@ class Plan:
     __repr__ = __str__
 
 
-def plan_runs(setting: Setting, tables: Iterable[str] | None = None) -> Plan:
+def plan_runs(setting: Setting, tables: Iterable[str] | None = None, *, read: bool = True) -> Plan:
     """The runs of the setting's rows, longest first; counted tables need none.
 
     Args:
         setting: which rows are wanted.
         tables: all their rows instead, whether wanted or not.
+        read: whether data are read, or made, to name runs that are not stored; see
+            ``Setting.job``.
     """
     paper = setting.paper
     among = [row for name in tables for row in paper.table(name).rows] if tables else ()
@@ -84,7 +91,7 @@ def plan_runs(setting: Setting, tables: Iterable[str] | None = None) -> Plan:
         if row.run is None or paper.table(row.table).counted:
             continue
         for seed in setting.seeds:
-            job = setting.job(row, seed)
+            job = setting.job(row, seed, read=read)
             jobs[job.id] = job
             rows.setdefault(job.id, []).append(row.path)
     planned, trainings = [], set()

@@ -120,8 +120,14 @@ class Setting:
         modules = find_task(run.task).modules(run)
         return code_version(EXECUTION, DATASETS[self.dataset].module, *modules, *more)
 
-    def job(self, row: Row, seed: int) -> Job:
+    def job(self, row: Row, seed: int, *, read: bool = True) -> Job:
         """The run of a row with one seed.
+
+        Args:
+            row: one that can be run.
+            seed: of the run.
+            read: whether data are read, or made, where their fingerprint is not remembered.
+                Without, a run that cannot be stored has no fingerprint and no name that lasts.
 
         Raises:
             InvalidParameter: the row is published only.
@@ -139,11 +145,22 @@ class Setting:
             "dataset": self.dataset,
             **configuration,
             "seed": seed,
-            "data": task.fingerprints(self.dataset, configuration, self.data, self.store.root),
+            "data": self._fingerprints(run, seed, read=read),
             "code": self._training_code(run),
         }
         name = run_id(task.label(configuration), config)
         return Job(name, config, self.store.root, self.data, str(self.device))
+
+    def _fingerprints(self, run: RowRun, seed: int, *, read: bool) -> dict[str, str]:
+        task = find_task(run.task)
+        place = (self.dataset, self.configuration(run), self.data, self.store.root)
+        known = task.known_fingerprints(*place)
+        if known is not None:
+            return known
+        there = dataset_status(self.dataset, self.data).usable
+        if read or not there or self.may_be_stored(run, seed):
+            return task.fingerprints(*place)
+        return {}
 
     def may_be_stored(self, run: RowRun, seed: int) -> bool:
         """Whether a run of that name is there, with whatever data and code it was made.

@@ -86,9 +86,12 @@ class Study:
 
     # Runs ---------------------------------------------------------------------------------------
 
-    def plan(self, tables: Iterable[str] | None = None) -> Plan:
-        """The runs that are wanted, or those of all rows of some tables; longest first."""
-        return plan_runs(self.setting, tables)
+    def plan(self, tables: Iterable[str] | None = None, *, read: bool = True) -> Plan:
+        """The runs that are wanted, or those of all rows of some tables; longest first.
+
+        Without ``read`` no data are read or made for it, see ``plan_runs``.
+        """
+        return plan_runs(self.setting, tables, read=read)
 
     def doubled(self) -> Study:
         """The same rows with twice the steps and fewer seeds.

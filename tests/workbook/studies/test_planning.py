@@ -71,6 +71,23 @@ def test_a_row_that_is_left_out_says_how_to_run_it(tmp_path):
     assert set(reasons.values()) == {expected}
 
 
+def test_a_plan_makes_no_pictures_to_say_what_is_to_do(tmp_path):
+    place = {"data": tmp_path / "data", "runs": tmp_path / "runs", "device": "cpu"}
+    plan = Study("dsr", "synthetic", "standard", **place).plan(read=False)
+    assert plan.missing == plan.runs
+    assert plan.seconds > 0
+    assert not (tmp_path / "data").exists()
+    assert all(run.job.id.startswith(f"{run.name}-") for run in plan.runs)
+    with pytest.raises(DatasetNotFound, match="CMU"):
+        Study("dsr", "cmu", "standard", **place).plan(read=False)
+
+
+def test_a_plan_knows_stored_runs_without_reading_data(study):
+    runs = study.plan(["kpa-tpa"], read=False).runs
+    assert all(run.cached for run in runs)
+    assert [run.name for run in runs] == [run.job.id for run in study.plan(["kpa-tpa"]).runs]
+
+
 def test_rows_that_need_other_data_wait_for_them(tmp_path):
     place = {"profile": "quick", "data": tmp_path, "runs": tmp_path, "device": "cpu"}
     path = "table-cmu-back/cmu-none"
