@@ -84,7 +84,9 @@ _profiles = _named("posekit.workbook.papers.profiles:PROFILES")
 
 
 def _measured() -> Collection[str]:
-    return [*_models(), RENDERER]
+    from posekit.profiling.picture_networks import picture_methods
+
+    return [*_models(), *picture_methods(), RENDERER]
 
 
 def _standins() -> Collection[str]:
@@ -366,7 +368,9 @@ def _network_options(given: Sequence[str]) -> dict[str, Any]:
 
 @posekit.command(short_help="Measure a network's speed and memory, or the renderer's speed.")
 @click.argument("model", type=Known("model", _measured), required=False)
-@click.option("--all", "every", is_flag=True, help="One row for each lifter at its published size.")
+@click.option(
+    "--all", "every", is_flag=True, help="One row for each network at its published size."
+)
 @click.option("--frames", type=click.IntRange(1), help="[as published]")
 @click.option("--width", type=click.IntRange(1), help="[as published]")
 @click.option("--depth", type=click.IntRange(1), help="Pairs of blocks.  [as published]")
@@ -383,9 +387,11 @@ def bench(model: str | None, every: bool, **options: Any) -> None:
     \b
     posekit bench MODEL
     posekit bench MODEL --frames 27 --width 64 --depth 4 --batch 32
+    posekit bench dsr --batch 8
     posekit bench --all
     posekit bench renderer
     """
+    from posekit.profiling.picture_networks import picture_methods
     from posekit.profiling.timing import describe_machine
 
     if (model is None) != every:
@@ -395,12 +401,19 @@ def bench(model: str | None, every: bool, **options: Any) -> None:
         raise click.UsageError(f"--all measures published sizes; leave out --{sizes[0]}.")
     if model == RENDERER and sizes:
         raise click.UsageError(f"the renderer is no network; leave out --{sizes[0]}.")
+    sees_pictures = model in picture_methods()
+    if sees_pictures and sizes:
+        raise click.UsageError(f"{model} is measured as published; leave out --{sizes[0]}.")
     if options["batch"] is None:
         options["batch"] = 16 if model == RENDERER else 1
     machine = describe_machine(options["device"])
     click.echo(", ".join(f"{name} {value}" for name, value in machine.items() if value is not None))
     if every:
         _echo_fixed(SIZES, _sizes(options))
+        click.echo()
+        _echo_fixed(PICTURES, _pictures(picture_methods(), options))
+    elif sees_pictures:
+        _echo_fixed(PICTURES, _pictures((model,), options))
     elif model == RENDERER:
         _echo_fixed(RENDERINGS, _renderings(options))
     else:
@@ -417,7 +430,10 @@ SPEEDS = {
     **{"pass": 9, "precision": 9, "mode": 8, "frames/s": 9, "ms": 9, "of peak": 7},
     **{"memory": 9, "MPJPE change": 12},
 }
-
+PICTURES = {
+    **{"network": 10, "crop": 7, "params": 9, "MACs, layers": 12, "MACs, all": 10},
+    **{"precision": 9, "pictures/s": 10, "ms": 9, "of peak": 7, "memory": 9},
+}
 RENDERINGS = {
     **{"channels": 9, "passes": 6, "forward ms": 10, "backward ms": 11, "products": 8},
     **{"pairs": 9, "pairs/s": 11},
@@ -437,6 +453,21 @@ def _sizes(options: Mapping[str, Any]) -> Iterator[Sequence[str]]:
             f"{1000 * row.latency:,.1f}",
             f"{row.memory / 2**20:,.0f} MB",
         )
+
+
+def _pictures(models: Sequence[str], options: Mapping[str, Any]) -> Iterator[Sequence[str]]:
+    from posekit.profiling.picture_networks import benchmark_pictures
+
+    taken = {name: options[name] for name in ("batch", "samples", "device")}
+    for model in models:
+        for row in benchmark_pictures(model, **taken):
+            yield (
+                *(model, f"{row.crop_px} px", f"{row.size.parameters / 1e6:.3f} M"),
+                f"{row.size.layer_macs / 1e9:.3f} G",
+                f"{row.size.product_macs / 1e9:.3f} G",
+                *(row.precision, f"{row.pictures_per_second:,.1f}", f"{1000 * row.latency:,.1f}"),
+                *(f"{row.share:.0%}", f"{row.memory / 2**20:,.0f} MB"),
+            )
 
 
 def _renderings(options: Mapping[str, Any]) -> Iterator[Sequence[str]]:

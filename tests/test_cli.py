@@ -61,6 +61,18 @@ def test_bench_renderer_prints_both_ways(
     assert apart.startswith("1 a pass   8 ")
 
 
+def test_bench_of_a_network_that_sees_pictures_prints_a_row_for_each_precision(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(timing, "MATRIX_SIZE", 64)
+    monkeypatch.setattr(timing, "SECONDS_PER_SAMPLE", 0.01)
+    assert exit_code("bench", "dsr", "--samples", "1", "--device", "cpu") == cli.OK
+    _machine, head, single, half = capsys.readouterr().out.splitlines()
+    assert head.split()[:2] == ["network", "crop"]
+    assert single.split()[:4] == ["dsr", "224", "px", "26.978"]
+    assert ("float32" in single, "bf16" in half) == (True, True)
+
+
 @pytest.mark.parametrize("command", [(), ("data",)], ids=["posekit", "data"])
 def test_a_group_without_command_shows_its_help(
     command: tuple[str, ...], capsys: pytest.CaptureFixture[str]
@@ -81,6 +93,7 @@ def test_a_group_without_command_shows_its_help(
         (("bench", "mixste", "--device", "tpu"), "unknown device 'tpu'"),
         (("bench",), "name a model, or say --all"),
         (("bench", "--all", "--frames", "9"), "leave out --frames"),
+        (("bench", "dsr", "--width", "8"), "dsr is measured as published; leave out --width"),
         (("bench", "renderer", "--heads", "2"), "the renderer is no network; leave out --heads"),
         (("evaluate",), "Missing argument 'NETWORK'"),
         (("evaluate", "mixste"), "Missing option '--datasets'"),

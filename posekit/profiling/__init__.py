@@ -8,6 +8,11 @@ from posekit.profiling.counting import (
     measure_size,
     size_of,
 )
+from posekit.profiling.picture_networks import (
+    PictureSpeed,
+    benchmark_pictures,
+    picture_methods,
+)
 from posekit.profiling.rendering import RendererSpeed, benchmark_renderer
 from posekit.profiling.timing import (
     Measurement,
@@ -23,11 +28,13 @@ from posekit.profiling.timing import (
 __all__ = [
     "Measurement",
     "PassSize",
+    "PictureSpeed",
     "RendererSpeed",
     "Size",
     "bench_table",
     "benchmark",
     "benchmark_optimisation",
+    "benchmark_pictures",
     "benchmark_renderer",
     "count_products",
     "describe_machine",
@@ -36,5 +43,6 @@ __all__ = [
     "matrix_product_rate",
     "measure_pass",
     "measure_size",
+    "picture_methods",
     "size_of",
 ]

@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.profiler import ProfilerActivity, profile
 
 from posekit.datasets import load_dataset
@@ -208,7 +208,7 @@ def latency(
     """
     step = _Bench.of(model, options, batch, device).step("float32", compiled=False)
     step()
-    latencies, _ = _sample(step, SECONDS_PER_LATENCY, samples)
+    latencies, _ = sample(step, SECONDS_PER_LATENCY, samples)
     return statistics.median(latencies)
 
 
@@ -272,7 +272,7 @@ class _Bench:
         """A warm step, eager, that costs so many forward passes."""
         batch, place = len(self.keypoints), self.keypoints.device
         operations = 2 * passes * count_products(self.network, self.mode, batch)
-        latencies, rates = _sample(step, SECONDS_PER_SAMPLE, samples, rate_probe(precision, place))
+        latencies, rates = sample(step, SECONDS_PER_SAMPLE, samples, rate_probe(precision, place))
         latency = statistics.median(latencies)
         shares = [
             operations / latency / rate for latency, rate in zip(latencies, rates, strict=True)
@@ -289,7 +289,7 @@ class _Bench:
             latency=latency,
             share=statistics.median(shares),
             peak_rate=statistics.median(rates),
-            memory=_peak_memory(step, self.network, self.mode),
+            memory=peak_memory(step, self.network, self.mode),
         )
 
 
@@ -401,7 +401,7 @@ def _synthetic_batch(network: Lifter, batch: int, place: torch.device) -> tuple[
     return inputs.to(place), target.to(place)
 
 
-def _sample(
+def sample(
     step: Callable[[], Any],
     shortest: float,
     samples: int,
@@ -457,7 +457,7 @@ def _quiet_profiler() -> Iterator[None]:
             del os.environ["KINETO_LOG_LEVEL"]
 
 
-def _peak_memory(step: Callable[[], Tensor], network: Lifter, mode: Mode) -> int:
+def peak_memory(step: Callable[[], Any], network: nn.Module, mode: Mode) -> int:
     """Bytes that torch holds at the fullest moment of a step."""
     place = next(network.parameters()).device
     if place.type == "cuda":

@@ -127,7 +127,7 @@ def test_machine_rate_is_positive():
 
 
 def test_optimisation_counts_every_pass(monkeypatch):
-    monkeypatch.setattr(profiling, "_sample", lambda *arguments: ([2.0], [4.0]))
+    monkeypatch.setattr(profiling, "sample", lambda *arguments: ([2.0], [4.0]))
     network = build("gumlp", skeleton=HUMAN36M_17, embed_dim=16, depth=1)
     row = benchmark_optimisation(
         network, batch=6, settings=Optimisation(iterations=3), device="cpu"
