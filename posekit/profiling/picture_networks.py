@@ -15,6 +15,7 @@ import posekit.training
 from posekit.bodies import open_body
 from posekit.errors import InvalidParameter, check_count, unknown
 from posekit.machine.devices import choose_device
+from posekit.machine.random_state import random_state_kept
 from posekit.profiling import timing
 from posekit.profiling.counting import PassSize, measure_pass
 from posekit.training.body_regression import BodyMethod, method
@@ -83,8 +84,9 @@ def benchmark_pictures(
         raise InvalidParameter(unknown("network", model, picture_methods()))
     of_network, place = method(model), choose_device(device)
     chosen = of_network({}, open_body(), of_network.published_px)
-    torch.manual_seed(0)
-    network = chosen.build(1).to(place).eval()
+    with random_state_kept(torch.device("cpu")):
+        torch.manual_seed(0)
+        network = chosen.build(1).to(place).eval()
     example = chosen.example(place)
     size = measure_pass(network, *example)
     crops = tuple(value.expand(batch, *value.shape[1:]) for value in example)

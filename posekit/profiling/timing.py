@@ -29,6 +29,7 @@ from posekit.geometry.cameras import human36m_cameras
 from posekit.geometry.skeletons import HUMAN36M_17
 from posekit.machine.devices import choose_device
 from posekit.machine.provenance import environment
+from posekit.machine.random_state import random_state_kept
 from posekit.metrics import mpjpe
 from posekit.models import MODELS, build
 from posekit.models import network as network_class
@@ -307,8 +308,9 @@ def _check_choices(mode: Mode, precision: Precision, compiled: bool, place: torc
 def _network(model: str | Lifter, options: Mapping[str, Any]) -> Lifter:
     """The network itself, or the one of that name with random weights, the same each time."""
     if isinstance(model, str):
-        torch.manual_seed(0)
-        return build(model, skeleton=HUMAN36M_17, **options)
+        with random_state_kept(torch.device("cpu")):
+            torch.manual_seed(0)
+            return build(model, skeleton=HUMAN36M_17, **options)
     if options:
         raise InvalidParameter(
             f"a network that is built already takes no options; drop {', '.join(options)}."
@@ -423,9 +425,9 @@ def sample(
 
 def rate_probe(precision: Precision, place: torch.device) -> Callable[[], float]:
     """A function that times one matrix product and returns operations per second."""
-    left, right = torch.randn(
-        2, MATRIX_SIZE, MATRIX_SIZE, device=place, dtype=DTYPES[precision]
-    ).unbind()
+    draw = torch.Generator(place).manual_seed(0)
+    shape = (2, MATRIX_SIZE, MATRIX_SIZE)
+    left, right = torch.randn(shape, generator=draw, device=place, dtype=DTYPES[precision])
     out = torch.empty_like(left)
     return lambda: 2 * MATRIX_SIZE**3 / wall_seconds(lambda: torch.mm(left, right, out=out))
 

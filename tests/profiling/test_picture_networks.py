@@ -58,8 +58,8 @@ def test_the_share_is_of_the_rate_around_it(monkeypatch):
     assert row.share == pytest.approx(2 * 3 * row.size.product_macs / 4 / 4)
 
 
-def test_measuring_draws_the_same_weights_each_time(monkeypatch):
-    seen = []
+def test_measuring_draws_the_same_weights_each_time_and_leaves_the_callers_state(monkeypatch):
+    seen, state = [], torch.get_rng_state()
     monkeypatch.setattr(
         timing,
         "peak_memory",
@@ -68,6 +68,7 @@ def test_measuring_draws_the_same_weights_each_time(monkeypatch):
     for _ in range(2):
         next(benchmark_pictures("dsr", samples=1, device="cpu"))
     assert all(torch.equal(*both) for both in zip(*seen, strict=True))
+    assert torch.equal(torch.get_rng_state(), state)
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 import pytest
+import torch
 
 from posekit.errors import InvalidParameter
 from posekit.evaluation.optimisation import Optimisation
@@ -174,3 +175,11 @@ def test_importing_sets_no_variable_and_the_profiler_is_quiet():
         [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, "True\n", "")
+
+
+def test_a_benchmark_leaves_the_callers_random_state():
+    torch.manual_seed(5)
+    expected = torch.rand(1)
+    torch.manual_seed(5)
+    benchmark("simple_baseline", device="cpu", samples=1)
+    torch.testing.assert_close(torch.rand(1), expected, atol=0, rtol=0)
