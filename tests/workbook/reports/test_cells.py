@@ -45,7 +45,7 @@ def test_alternative_texts_cannot_leave_their_attribute() -> None:
     said = {"image/svg+xml": {"alt": 'a "quoted" <text>'}}
     html = cell_html(cell_of(new_output("display_data", svg, metadata=said)))
     assert 'aria-label="a &#34;quoted&#34; &lt;text&gt;"' in html
-    assert "<svg></svg><figcaption>" in html
+    assert "<svg></svg></div><figcaption>" in html
 
 
 def test_a_widget_without_static_twin_says_where_it_lives() -> None:
