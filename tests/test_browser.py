@@ -133,6 +133,22 @@ def test_narrow_page_does_not_scroll_sideways(
     visit.page.close()
 
 
+@pytest.mark.parametrize(("width", "drawn"), [(1280, 768), (390, 672)])
+def test_drawings_stay_readable_and_scroll_in_their_own_box(
+    browser: sync_api.Browser, tmp_path: Path, width: int, drawn: int
+) -> None:
+    picture = svg(figures.learning_curves({"any": ([1, 2], [1.0, 2.0])}))
+    cell = new_code_cell("", outputs=[new_output("display_data", {SVG_MIME: picture})])
+    source = tmp_path / "drawing.ipynb"
+    nbformat.write(new_notebook(cells=[new_markdown_cell("# Drawing"), cell]), source)
+    build_report(source, tmp_path / "drawing.html")
+    page = Visit(browser, tmp_path / "drawing.html", viewport={"width": width, "height": 800}).page
+    assert page.locator("figure svg").bounding_box()["width"] == pytest.approx(drawn, abs=1)
+    assert page.locator("figure").bounding_box()["width"] <= width
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    page.close()
+
+
 @pytest.mark.parametrize("width", [1280, 390])
 def test_a_matrix_fits_the_window_and_its_heat_maps_are_alive(
     browser: sync_api.Browser, tmp_path: Path, width: int
