@@ -34,6 +34,14 @@ class Learning:
     baselines: Mapping[str, float]
     where: str = ""
 
+    @property
+    def floors(self) -> tuple[str, ...]:
+        """Those that have to be beaten by ``LEAST_GAIN``.
+
+        A linear map that was fitted elsewhere can be worse than the mean pose.
+        """
+        return ("linear", "mean pose") if "mean pose" in self.baselines else ("linear",)
+
 
 @dataclass(frozen=True)
 class Evidence:

@@ -147,7 +147,7 @@ def _learned(path: str, host: bool, evidence: Evidence) -> list[tuple[bool | Non
     shown = evidence.learning(path)
     if shown is None:
         return []
-    findings = [_below(path, shown, "linear", 1 - LEAST_GAIN)]
+    findings = [_below(path, shown, name, 1 - LEAST_GAIN) for name in shown.floors]
     if host:
         findings.append(_below(path, shown, "neighbours", 1.0))
     return findings

@@ -117,7 +117,7 @@ def _action_notes(study: Study, row: PaperRow) -> Iterator[str]:
         yield f"{RAN_MARK}: {UNPRINTED.format(study.profile.name)}."
     found = study.measured.evidence(row)
     if found is not None and found.learned is False:
-        yield "The network has not learned: it is not clearly better than a linear map."
+        yield "The network has not learned: it is not clearly better than linear map and mean pose."
 
 
 def speed_table(rows: Sequence[Measurement], machine: Mapping[str, Any]) -> Grid:

@@ -199,7 +199,8 @@ def _legend(matrix: Matrix) -> Iterator[str]:
         yield f"\N{PLUS-MINUS SIGN}: standard deviation over {len(matrix.seeds)} seeds."
     yield (
         "linear: least squares from the source's own 2D to its poses, tested on the target. A "
-        f"lifter that does not beat it by {100 * LEAST_GAIN:.0f} % on its own data set "
+        f"lifter that does not beat it, and the mean pose, by {100 * LEAST_GAIN:.0f} % on its own "
+        f"data set "
         f"{NOT_LEARNED}; one that does there {NOT_BEATEN} where it does not here. Neither "
         "figure has a colour."
     )

@@ -87,11 +87,12 @@ class RowEvidence:
 
     @property
     def learned(self) -> bool | None:
-        """Whether the network beats a linear map by enough to be compared; None if unknown."""
+        """Whether the network beats linear map and mean pose by enough; None if unknown."""
         shown = self.learning
         if shown is None or "linear" not in shown.baselines:
             return None
-        return shown.mpjpe <= (1 - LEAST_GAIN) * shown.baselines["linear"]
+        floor = min(shown.baselines[name] for name in shown.floors)
+        return shown.mpjpe <= (1 - LEAST_GAIN) * floor
 
     @property
     def slope(self) -> float | None:

@@ -41,8 +41,8 @@ RAN_MARK = "ran"
 MOST_SIDE_BY_SIDE = 2  # columns beside the name of the row on a telephone; more of them stack
 NOT_LEARNED = "not learned"
 NOT_LEARNED_LEGEND = (
-    f"{NOT_LEARNED}: not clearly better than a linear map of the input, see the foot of the "
-    "table; such a row enters no comparison."
+    f"{NOT_LEARNED}: not clearly better than a linear map of the input and the mean pose, see the "
+    "foot of the table; such a row enters no comparison."
 )
 
 

@@ -30,6 +30,14 @@ def test_rows_have_to_beat_linear_by_a_fifth(world, claim, condition):
     assert gate.detail == "t/method has not learned: 64.1 mm, linear 80.0 mm"
 
 
+def test_rows_have_to_beat_the_mean_pose_by_a_fifth_as_well(world, claim, condition):
+    world.baselines = {"linear": 1786.0, "neighbours": 1786.0, "mean pose": 79.0}
+    gate = learned(world.but(means={"method": 64.0}), claim, condition)
+    assert states(gate) == CLOSED
+    assert gate.detail == "t/method has not learned: 64.0 mm, mean pose 79.0 mm"
+    assert states(learned(world.but(means={"method": 63.0}), claim, condition)) == OPEN
+
+
 def test_the_host_has_to_beat_its_neighbours_too(world, claim, condition):
     gate = learned(world.but(means={"host": 55.0}), claim, condition)
     assert states(gate) == CLOSED

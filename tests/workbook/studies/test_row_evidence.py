@@ -41,6 +41,12 @@ def test_a_row_has_learned_if_it_beats_linear_by_a_fifth():
         assert row.learned is learned
 
 
+def test_a_linear_map_that_is_worse_than_the_mean_pose_is_not_enough_to_beat():
+    for mpjpe, learned in ((159.0, True), (161.0, False)):
+        baselines = {"linear": {"mpjpe": 1786.0}, "mean pose": {"mpjpe": 200.0}}
+        assert evidence([[mpjpe] * 3], baselines=baselines).learned is learned
+
+
 def test_a_row_compared_on_other_data_has_learned_if_it_does_its_own():
     far = evidence([[120.0, 120.0, 120.0]], baselines={"linear": {"mpjpe": 124.0}})
     assert far.learned is False
