@@ -11,6 +11,7 @@ from posekit.training.health import (
     OUTDONE,
     PINNED,
     REASONS,
+    STRAYED,
     WELL,
     Health,
     health_of,
@@ -78,20 +79,31 @@ def test_half_of_a_reason_is_none(columns):
     assert health_of(log(**columns)).text == WELL
 
 
+SOURCE_END = 0.1 / 18.5  # what ``log`` has as the lifter's loss at the end of its first phase
+
+
 @pytest.mark.parametrize(("name", "title"), [("d3", "3D"), ("d2", "2D")])
-def test_a_discriminator_that_has_won_is_told_though_gradients_flow(name, title):
-    rows = log(**{name: OUTDONE * 0.9})
+def test_a_discriminator_that_has_won_while_the_lifter_strays_is_told(name, title):
+    strays = STRAYED * SOURCE_END
+    rows = log(**{name: OUTDONE * 0.9, "lifter": strays * 1.1})
     assert health_of(rows).text == WELL
-    assert outdone(rows).startswith(f"collapsed: the {title} discriminator has won")
-    assert went_wrong(outdone(rows))
-    assert outdone(log(**{name: OUTDONE * 1.1})) == ""
+    told = outdone(rows)
+    assert told.startswith(f"collapsed: the {title} discriminator has won (loss 0.045)")
+    assert "2.2 times as much as on its source" in told
+    assert went_wrong(told)
+    for half in (
+        {name: OUTDONE * 1.1, "lifter": strays * 1.1},
+        {name: OUTDONE * 0.9, "lifter": strays * 0.9},
+    ):
+        assert outdone(log(**half)) == ""
 
 
-def test_a_discriminator_that_was_never_trained_has_not_won():
-    rows = log()
+def test_without_adversaries_or_a_source_nobody_is_outdone():
+    rows = log(lifter=1.0, d2=0.0)
     for row in rows:
-        row |= {"norm_d2": 0.0, "d2": 0.0}
+        row |= {"norm_d2": 0.0}
     assert outdone(rows) == ""
+    assert outdone([row for row in log(lifter=1.0, d2=0.0) if row["phase"] > 1]) == ""
 
 
 def test_a_spike_moves_nothing():
