@@ -82,7 +82,11 @@ def plan_runs(setting: Setting, tables: Iterable[str] | None = None, *, read: bo
         tables: all their rows instead, whether wanted or not.
         read: whether data are read, or made, to name runs that are not stored; see
             ``Setting.job``.
+
+    Raises:
+        StorageError: the folder of runs cannot be made.
     """
+    setting.store.make()
     paper = setting.paper
     among = [row for name in tables for row in paper.table(name).rows] if tables else ()
     rows: dict[str, list[str]] = {}

@@ -88,6 +88,17 @@ class RunStore:
     def __init__(self, root: Path) -> None:
         self.root = root
 
+    def make(self) -> None:
+        """Make the folder, so that one that cannot be made is known before any work.
+
+        Raises:
+            StorageError: it cannot be made.
+        """
+        try:
+            self.root.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise storage_error(error, self.root) from error
+
     def folder(self, run: str) -> Path:
         """Where the finished run lies or will lie."""
         return self.root / run
