@@ -263,6 +263,14 @@ def _row(item: RowResult, names: Mapping[str, str]) -> Row:
         input_2d=item.row.variant.get("input_2d", ""),
         official=item.row.official,
         remarks=item.row.remarks,
+        collapsed={
+            column: said
+            for column, said, figures in (
+                ("reference", item.reference_left_out, item.reference),
+                ("measured", item.left_out, item.measured),
+            )
+            if said and not set(figures) - set(COST_METRICS)
+        },
     )
 
 

@@ -210,6 +210,8 @@ class ComparisonTable(Shown):
         if trivial and (value is None or hidden):
             return _Cell(**named, absent="-")
         if value is None:
+            if column in row.collapsed:
+                return _Cell(**named, absent=row.collapsed[column])
             # Reasons are long and stand below the table, under a letter.
             reason = self._reasons().get(row.not_run, "") if column in RUNS else ""
             return _Cell(**named, absent=_ABSENT.get(column, "not run"), reason=reason)
@@ -251,7 +253,8 @@ class ComparisonTable(Shown):
     def _text(self, row: Row, metric: str, column: str) -> str:
         cell = self._cell(row, metric, column, {})
         if cell.absent:
-            why = f": {row.not_run}" if column in RUNS and row.not_run else ""
+            told = column in RUNS and row.not_run and column not in row.collapsed
+            why = f": {row.not_run}" if told else ""
             return cell.absent + why
         return ", ".join([cell.text, *cell.notes])
 

@@ -52,6 +52,7 @@ class Row:
         input_2d: keypoints behind the published figures, "" where the whole table has one kind.
         official: metric -> what running the authors' code gave here.
         remarks: metric -> what is said of the published figure in its cell, such as "about".
+        collapsed: one of ``RUNS`` -> how many of its seeds collapsed, for cells without a figure.
     """
 
     name: str
@@ -64,6 +65,7 @@ class Row:
     input_2d: str = ""
     official: Mapping[str, float | None] = field(default_factory=dict)
     remarks: Mapping[str, str] = field(default_factory=dict)
+    collapsed: Mapping[str, str] = field(default_factory=dict)
 
 
 def metric_name(metric: str) -> str:

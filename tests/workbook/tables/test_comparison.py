@@ -145,3 +145,17 @@ def test_addresses_of_sources_are_links_and_nothing_else_is() -> None:
         "see https://a.org/x?y=1&amp;z=2; Table &lt;2&gt;",
         "Table 3 of the paper",
     ]
+
+
+def test_a_row_whose_seeds_have_all_collapsed_says_so_and_not_that_it_was_not_run() -> None:
+    gone = Row(
+        "gone",
+        {"mpjpe": 40.0},
+        not_run="a long reason",
+        collapsed={"reference": "3 of 3 seeds collapsed"},
+    )
+    other = Row("other", {"mpjpe": 41.0}, reference={"mpjpe": Measured(50.0)})
+    text = ComparisonTable("Table", {"mpjpe": "mm"}, (gone, other)).to_text()
+    line = next(line for line in text.splitlines() if "gone" in line)
+    reference = next(cell for cell in line.split("|") if "collapsed" in cell)
+    assert reference.strip() == "3 of 3 seeds collapsed"
